@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers with units, read and written one way everywhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace allot::config {
+
+/// What a number measures; a bare number is in the base unit.
+enum class Unit { none, bytes, seconds, bytes_per_s, flops, fraction };
+
+/// "16GiB" -> 17179869184, "25GB/s" -> 25e9, "9us" -> 9e-6, "312TFLOPS" -> 312e12, "2%" -> 0.02, "1e3" -> 1000.
+/// Binary prefixes Ki Mi Gi Ti, decimal k K M G T P; m u n for time. Errors: config with the text and an example
+/// for another unit, trailing characters, NaN or infinity.
+double parse_quantity(std::string_view text, Unit unit);
+
+/// The shortest text that reads back to the same number: 17179869184 bytes -> "16GiB".
+std::string format_quantity(double value, Unit unit);
+
+/// For people, three significant digits: "1.50 ms", "12.3 GiB", "4.09 GFLOP".
+std::string human_time(double seconds);
+std::string human_bytes(double bytes);
+std::string human_count(double count);
+
+}  // namespace allot::config

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// ir::Model -> OpGraph.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/op_graph.h"
+#include "ir/inline.h"
+#include "ir/model.h"
+#include "ir/values.h"
+#include "shape/infer.h"
+
+namespace allot::graph {
+
+/// A model made ready for planning: functions expanded, names resolved, shapes inferred. The parts refer to one
+/// another; `original` must outlive it.
+struct PlanningModel {
+  const ir::Model* original = nullptr;
+  ir::Inlined inlined;           // used when the model calls functions
+  ir::Values values;
+  shape::Result shapes;
+  const ir::Model& model() const { return inlined.call_of.empty() ? *original : inlined.model; }
+  /// Main-graph node of the original that this planning node belongs to.
+  uint32_t original_node(uint32_t node) const { return inlined.call_of.empty() ? node : inlined.call_of[node]; }
+};
+PlanningModel prepare(const ir::Model& model, const shape::Bindings& bindings);
+
+struct BuildOptions {
+  enum class Colocation { none, chain, paper };
+  /// chain: merge X into Y when Y is X's only consumer and X is Y's only producer; paper: single-consumer rule to
+  /// its fixpoint (placement 1.3). In every mode units hold: the nodes of one function call; Shape and Size with
+  /// the producer of their input; sequence, map and optional values with their producer and consumers;
+  /// DequantizeLinear / QuantizeLinear with the op they wrap; the user's groups.
+  Colocation colocation = Colocation::chain;
+  std::vector<std::vector<std::string>> groups;   // regular expressions on node names, one list a group
+};
+
+/// One op for each live node of the main graph. A node whose whole cone is constant becomes a parameter of its
+/// consumers; a dead node is left out; both are listed. Control flow is one op, whose captured values are inputs
+/// and whose bodies' initializers are its parameters. O(nodes + edges).
+struct Built {
+  OpGraph graph;
+  std::vector<uint32_t> folded;   // planning nodes that are constant: not ops
+  std::vector<uint32_t> dead;     // planning nodes that reach no output
+  /// Planning node -> the op whose device it follows (itself for a live node; a consumer for a folded one; the
+  /// nearest live producer for a dead one; kNone if there is none).
+  std::vector<OpId> op_of_node;
+};
+Built build(const PlanningModel& planning, const BuildOptions& options);
+
+/// One hash over structure, op types, attributes and shapes: names do not count, so a re-export hashes alike.
+std::string structure_hash(const PlanningModel& planning, const OpGraph& graph);
+
+/// By op: a hash of its type, attributes, output shapes and those of its neighbourhood (3 rounds), hexadecimal 16
+/// digits: finds an op again after values were renamed.
+std::vector<std::string> fingerprints(const PlanningModel& planning, const OpGraph& graph);
+
+}  // namespace allot::graph

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stored form of a placement, `allot.placement/1`: sidecar of a placed model and baseline of a check.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "place/placer.h"
+
+namespace allot::place {
+
+struct PlacedOp {
+  std::string scope, name, op, device, fingerprint;   // scope "" = main graph
+  uint32_t index = 0;                                 // node index in its scope
+  std::vector<std::string> outputs;
+};
+
+struct Metrics {
+  double makespan_us = 0;
+  std::map<std::string, int64_t> peak_bytes, param_bytes;   // by device name
+  std::map<std::string, double> busy_us;
+  uint32_t crossings = 0;
+  int64_t bytes_moved = 0;
+  double critical_path_us = 0, work_bound_us = 0, parallelism = 0;
+};
+
+struct Baseline {
+  std::string method;
+  double makespan_us = 0;
+  bool fits = true;
+};
+
+struct Sidecar {
+  std::string model_path, model_hash, graph_hash, costs_hash, cluster_hash, cluster_text;
+  int cost_model_version = 0;
+  std::map<std::string, int64_t> dims;   // bound dimensions, so that a check binds the same
+  std::vector<PlacedOp> placement;
+  Metrics metrics;
+  std::vector<Baseline> baselines;
+  std::string method, version;
+  uint64_t seed = 0, evaluations = 0;
+};
+
+std::string to_json(const Sidecar& sidecar);
+void write_sidecar(const Sidecar& sidecar, const std::string& path, base::Replace replace);
+/// Errors: malformed naming file, line and key: not JSON, another schema, unknown or missing keys, wrong types.
+Sidecar read_sidecar(const std::string& path);
+
+Metrics metrics_of(const Problem& problem, const sim::Outcome& outcome);
+
+/// Puts a stored placement on today's graph: ops are found by first output name, then by fingerprint. Units whose
+/// ops are unknown or whose device is gone or not allowed get kNone in `placement`.
+struct Restored {
+  UnitPlacement placement;
+  std::vector<OpId> unmatched;          // today's ops without a stored device
+  std::vector<std::string> vanished;    // stored ops that are gone
+};
+Restored restore(const Problem& problem, const std::vector<std::string>& fingerprints, const Sidecar& sidecar);
+
+}  // namespace allot::place

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Pinned versions, cache locations and small shell helpers; sourced by every other script.
+
+ALLOT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ALLOT_CACHE=${ALLOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/allot}
+ALLOT_JOBS=${ALLOT_JOBS:-$(nproc)}
+
+ONNX_VERSION=1.22.0
+TORCH_VERSION=2.13.0
+APT_CORE=(g++ git ccache python3 python3-venv pkg-config libprotobuf-dev protobuf-compiler libcli11-dev
+  libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libmetis-dev zlib1g-dev)
+APT_TEST=(catch2 librapidcheck-dev libbenchmark-dev)
+PIP_TOOLS=(cmake==3.31.10 ninja==1.13.0 "onnx==$ONNX_VERSION" onnxruntime==1.31.0)
+# Trained models that packages carry; installed for their data alone, hence without dependencies.
+PIP_MODELS=(rapidocr-onnxruntime==1.4.4 silero-vad==6.2.3 magika==1.0.3)
+PIP_TORCH=("torch==$TORCH_VERSION+cpu" transformers==4.57.1 onnxscript==0.7.2)
+
+ONNX_FLAGS=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF
+  -DONNX_NAMESPACE=allot_onnx -DONNX_ML=ON -DONNX_BUILD_PYTHON=OFF -DONNX_BUILD_CUSTOM_PROTOBUF=OFF
+  -DONNX_USE_PROTOBUF_SHARED_LIBS=ON -DONNX_GEN_PB_TYPE_STUBS=OFF -DFETCHCONTENT_FULLY_DISCONNECTED=ON)
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$1" >&2; exit "${2:-1}"; }
+
+# key WORD...: a short content key for a cache folder.
+key() { printf '%s\n' "$@" | sha256sum | cut -c1-12; }
+
+python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
+# Every cached part is keyed by all that shapes it, so a changed pin builds beside the old one.
+tools_venv() { echo "$ALLOT_CACHE/tools-$(key "$(python_version)" "${PIP_TOOLS[@]}")"; }
+torch_venv() { echo "$ALLOT_CACHE/torch-$(key "$(python_version)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}")"; }
+models_dir() { echo "$ALLOT_CACHE/models-$(key "${PIP_MODELS[@]}")"; }
+onnx_prefix() {
+  echo "$ALLOT_CACHE/onnx-$ONNX_VERSION-$(key "$(g++ -dumpfullversion)" "$(protoc --version)" "${ONNX_FLAGS[@]}")"
+}
+
+# Puts the pinned cmake and ninja first and names the parts that CMake looks for.
+use_tools() {
+  PATH="$(tools_venv)/bin:$PATH"
+  export PATH CCACHE_DIR="${CCACHE_DIR:-$ALLOT_CACHE/ccache}"
+  export ALLOT_ONNX_DIR; ALLOT_ONNX_DIR=$(onnx_prefix)
+}
