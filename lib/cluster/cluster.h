@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace allot::cluster {
@@ -15,8 +17,23 @@ using DeviceId = uint32_t;
 
 /// Classes of operators that share an efficiency on a device (onnx-and-cost 6.5).
 enum class OpClass : uint8_t {
-  matmul, conv, depthwise_conv, attention, rnn, norm, softmax, elementwise, reduce, gather, strided, pool, resize,
-  quantize, control, opaque, alias
+  matmul,
+  conv,
+  depthwise_conv,
+  attention,
+  rnn,
+  norm,
+  softmax,
+  elementwise,
+  reduce,
+  gather,
+  strided,
+  pool,
+  resize,
+  quantize,
+  control,
+  opaque,
+  alias
 };
 constexpr int kOpClasses = 17;
 std::string_view name(OpClass op_class);
@@ -24,6 +41,7 @@ std::string_view name(OpClass op_class);
 /// Element types that have a peak of their own.
 enum class Precision : uint8_t { float64, float32, tf32, float16, bfloat16, float8, int8 };
 constexpr int kPrecisions = 7;
+std::string_view name(Precision precision);
 
 /// Fraction of peak reached: max * x / (x + half), x = flops of the op; bandwidth is a plain fraction.
 struct Efficiency {
@@ -33,57 +51,67 @@ struct Efficiency {
 };
 
 struct OrtBinding {
-  std::string designator;   // "cpu", "cuda": what ORT's layer assignment calls it
-  std::string provider;     // "CUDAExecutionProvider"
+  std::string designator;  // "cpu", "cuda": what ORT's layer assignment calls it
+  std::string provider;    // "CUDAExecutionProvider"
   std::map<std::string, std::string> provider_options;
 };
 
 struct Device {
-  std::string name, kind, preset, source;      // source: where the figures come from
+  std::string name, kind, preset, source;  // source: where the figures come from
   int64_t memory_bytes = 0, reserved_bytes = 0;
-  std::array<double, kPrecisions> matrix_flops{};   // peak per second for multiply-accumulate work; 0 = not supported
-  double vector_flops = 0;                          // peak of elementwise work, operations per second (fp32)
+  std::array<double, kPrecisions> matrix_flops{};  // peak per second for multiply-accumulate work; 0 = not supported
+  double vector_flops = 0;                         // peak of elementwise work, operations per second (fp32)
   double bandwidth_bytes_per_s = 0;
-  int64_t overhead_ps = 0;                          // per op that does any work
+  int64_t overhead_ps = 0;  // per op that does any work
   std::array<Efficiency, kOpClasses> efficiency{};
-  std::vector<std::string> deny;                    // op types ("NonMaxSuppression", "ai.onnx.ml.*")
+  std::vector<std::string> deny;  // op types ("NonMaxSuppression", "ai.onnx.ml.*")
   int64_t align_bytes = 256;
   uint32_t streams = 1;
   OrtBinding ort;
 
   int64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
+  /// Multiply-accumulate peak per second for `precision`, always > 0. A type that the device has no units for runs
+  /// on the next it can be computed with: float8 -> float16 -> float32, bfloat16 -> float32, tf32 -> float32,
+  /// int8 -> vector unit; float32 as six bfloat16 products where only those exist (TPU), else on the vector unit;
+  /// float64 at 1/32 of float32.
+  double peak(Precision precision) const;
 };
 
 struct Link {
   std::string name;
   double bandwidth_bytes_per_s = 0;
   int64_t latency_ps = 0;
-  bool full_duplex = true;    // half duplex: both directions share one queue
+  bool full_duplex = true;  // half duplex: both directions share one queue
 };
 
 /// A directed way from one device to another: the queues it passes; empty and unreachable, or empty and free.
 struct Route {
   bool reachable = false;
-  std::vector<uint32_t> channels;   // a channel is one direction of a link (half duplex: both)
-  int64_t latency_ps = 0;           // sum over the links
-  double bandwidth_bytes_per_s = 0; // the narrowest link
+  std::vector<uint32_t> channels;    // a channel is one direction of a link (half duplex: both)
+  int64_t latency_ps = 0;            // sum over the links
+  double bandwidth_bytes_per_s = 0;  // the narrowest link
 };
 
 enum class Contention : uint8_t { free, link };
 
+/// Beyond any real time, yet two of them can be added: about 13 days.
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max() / 8;
+
 struct Cluster {
-  std::string path;                  // "" for a built-in one
+  std::string path;  // "" for a built-in one
   std::vector<Device> devices;
-  std::vector<Link> links;           // named wires, then one for each pair that uses the default
+  std::vector<Link> links;  // named wires, then one for each pair that uses the default
+  uint32_t named_links = 0;
   uint32_t num_channels = 0;
-  std::vector<Route> routes;         // [from * devices + to]
-  std::optional<DeviceId> io_device; // where graph inputs are and outputs go; unset: everywhere
+  std::vector<Route> routes;          // [from * devices + to]
+  std::optional<DeviceId> io_device;  // where graph inputs are and outputs go; unset: everywhere
   Contention contention = Contention::link;
 
   uint32_t size() const { return static_cast<uint32_t>(devices.size()); }
   const Route& route(DeviceId from, DeviceId to) const { return routes[from * devices.size() + to]; }
   std::optional<DeviceId> find(std::string_view device_name) const;
-  /// Picoseconds that `bytes` take from one device to another on an idle network; 0 when from == to.
+  /// Picoseconds that `bytes` take from one device to another on an idle network: latency plus bytes over the
+  /// narrowest bandwidth, rounded up in integers; 0 when from == to. Saturates at kNever, where no route leads too.
   int64_t transfer_ps(DeviceId from, DeviceId to, int64_t bytes) const;
 };
 
@@ -104,8 +132,9 @@ std::string dump(const Cluster& cluster);
 std::string hash(const Cluster& cluster);
 
 struct Preset {
-  Device device;
+  Device device;  // memory_bytes is 0 for hosts: what is fitted differs
   std::string description;
+  int pcie = 0;  // generation of its x16 host link; 0 = none
 };
 /// By name, sorted.
 const std::map<std::string, Preset>& presets();
