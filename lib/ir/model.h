@@ -62,12 +62,13 @@ struct ValueInfo {
 };
 
 /// Where a tensor's elements are. `chunks` are byte ranges of the model file: one for raw_data, one or more for
-/// the typed fields (packed or not); for external data one range of files[file].
+/// the typed fields (packed or not); for external data one range of external[file], none if it was not opened.
+/// ir/payload.h decodes them all.
 struct Payload {
   enum class Where : uint8_t { none, raw, typed, external, owned };
   struct Chunk {
     uint32_t field = 0;      // typed: field number in TensorProto (4 float, 5 int32, 6 string, 7 int64, 10, 11)
-    bool packed = true;      // typed: length-delimited run; otherwise one varint or fixed element
+    bool packed = true;      // typed: the elements alone; otherwise successive fields, each with its tag
     Span span;
   };
   Where where = Where::none;

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnxio/parse.h"
+
+#include <bit>
+
+#include "ir/wire.h"
+#include "onnxio/schema.h"
+
+namespace allot::onnxio {
+namespace {
+
+using ir::Attribute;
+using ir::DataType;
+using ir::Span;
+using ir::Str;
+using ir::wire::Field;
+using ir::wire::Fields;
+using ir::wire::malformed;
+using Wire = ir::wire::Type;
+
+constexpr int kMaxTypeNesting = 64;  // sequences of optionals of maps ...
+
+void expect(const Field& field, Wire type, std::string_view message) {
+  if (field.type == type) return;
+  malformed(field.begin, fmt::format("field {} of {} has wire type {} instead of {}", field.number, message,
+                                     static_cast<int>(field.type), static_cast<int>(type)));
+}
+
+DataType data_type(const Field& field, std::string_view message) {
+  expect(field, Wire::varint, message);
+  if (field.value > ir::kMaxDataType)
+    malformed(field.begin, fmt::format("element type {} is unknown; the last one known is {} ({})",
+                                       static_cast<int64_t>(field.value), ir::kMaxDataType,
+                                       name(static_cast<DataType>(ir::kMaxDataType))));
+  return static_cast<DataType>(field.value);
+}
+
+/// TypeProto and what is in it.
+class TypeParser {
+ public:
+  explicit TypeParser(std::string_view file) : file_(file) {}
+
+  ir::Type type(Span body, int depth = 0) const {
+    if (depth > kMaxTypeNesting) malformed(body.offset, fmt::format("types nest deeper than {}", kMaxTypeNesting));
+    using Kind = ir::Type::Kind;
+    static constexpr Kind kKinds[] = {Kind::none, Kind::tensor, Kind::none,   Kind::none,          Kind::sequence,
+                                      Kind::map,  Kind::none,   Kind::opaque, Kind::sparse_tensor, Kind::optional};
+    ir::Type result;
+    Fields fields(file_, body);
+    for (Field field; fields.next(field);) {
+      const Kind kind = field.number < std::size(kKinds) ? kKinds[field.number] : Kind::none;
+      if (kind == Kind::none) continue;
+      expect(field, Wire::bytes, "TypeProto");
+      if (result.kind != Kind::none) malformed(field.begin, "a TypeProto holds two types");
+      result.kind = kind;
+      content(field.body, result, depth);
+    }
+    return result;
+  }
+
+ private:
+  /// The message of any kind: 1 is an element type, a key type or a nested type, 2 a shape or a value type.
+  void content(Span body, ir::Type& result, int depth) const {
+    using Kind = ir::Type::Kind;
+    if (result.kind == Kind::opaque) return;
+    const bool tensor = result.kind == Kind::tensor || result.kind == Kind::sparse_tensor;
+    const bool map = result.kind == Kind::map;
+    Fields fields(file_, body);
+    for (Field field; fields.next(field);) {
+      if (field.number == 1 && (tensor || map)) {
+        result.elem = data_type(field, "TypeProto");
+      } else if (field.number == 2 && tensor) {
+        expect(field, Wire::bytes, "TypeProto.Tensor");
+        result.has_shape = true;
+        shape(field.body, result.dims);
+      } else if (field.number == (map ? 2u : 1u)) {
+        expect(field, Wire::bytes, "TypeProto");
+        result.element = std::make_shared<const ir::Type>(type(field.body, depth + 1));
+      }
+    }
+  }
+
+  void shape(Span body, std::vector<ir::Dim>& dims) const {
+    Fields fields(file_, body);
+    for (Field field; fields.next(field);) {
+      if (field.number != 1) continue;
+      expect(field, Wire::bytes, "TensorShapeProto");
+      dims.push_back(dim(field.body));
+    }
+  }
+
+  ir::Dim dim(Span body) const {
+    ir::Dim result;
+    Fields fields(file_, body);
+    for (Field field; fields.next(field);) {
+      if (field.number == 1) {
+        expect(field, Wire::varint, "Dimension");
+        const auto value = static_cast<int64_t>(field.value);
+        if (value < -1) malformed(field.begin, fmt::format("a dimension is {}", value));
+        result = {value, {}};  // some exporters write -1 for an unknown dimension
+      } else if (field.number == 2) {
+        expect(field, Wire::bytes, "Dimension");
+        result = {-1, ir::wire::view(file_, field.body)};
+      }
+    }
+    return result;
+  }
+
+  std::string_view file_;
+};
+
+class Parser {
+ public:
+  Parser(std::string_view file, int max_nesting) : file_(file), max_nesting_(max_nesting) {}
+
+  template <typename M>
+  void message(Span body, M& m);
+
+ private:
+  template <typename M>
+  friend class Assign;
+
+  std::string_view file_;
+  int max_nesting_, nesting_ = 0;
+};
+
+/// The visitor that stores one field in the member that has its number.
+template <typename Message>
+class Assign {
+ public:
+  Assign(Parser& parser, const Field& field) : parser_(parser), field_(field) {}
+
+  template <typename T>
+  void plain(uint32_t number, T& member, bool = true) {
+    if (field_.number == number) store(member);
+  }
+
+  void domain(uint32_t number, Str& member) {
+    if (field_.number != number) return;
+    store(member);
+    if (member == "ai.onnx") member = {};
+  }
+
+  template <typename M>
+  void child(uint32_t number, M& m) {
+    if (field_.number != number) return;
+    need(Wire::bytes);
+    if (m.origin.known())
+      malformed(field_.begin, fmt::format("field {} of {} occurs twice", number, Schema<Message>::kName));
+    parser_.message(field_.body, m);
+  }
+
+  template <typename M>
+  void children(uint32_t number, std::vector<M>& list, bool = true) {
+    if (field_.number != number) return;
+    need(Wire::bytes);
+    parser_.message(field_.body, list.emplace_back());
+  }
+
+  void children(uint32_t number, std::vector<std::unique_ptr<ir::Graph>>& list, bool = true) {
+    if (field_.number != number) return;
+    need(Wire::bytes);
+    parser_.message(field_.body, *list.emplace_back(std::make_unique<ir::Graph>()));
+  }
+
+  void payload(ir::Tensor& tensor) {
+    switch (field_.number) {
+      case 4:
+      case 5:
+      case 6:
+      case 7:
+      case 10:
+      case 11:
+        typed_payload(tensor.payload);
+        break;
+      case 9:
+        raw_payload(tensor.payload);
+        break;
+      case 14:
+        need(Wire::varint);
+        if (field_.value == 1) set_where(tensor.payload, ir::Payload::Where::external);
+        break;
+      default:
+        break;
+    }
+  }
+
+ private:
+  using Payload = ir::Payload;
+
+  void need(Wire type) const { expect(field_, type, Schema<Message>::kName); }
+
+  void store(Str& member) {
+    need(Wire::bytes);
+    member = ir::wire::view(parser_.file_, field_.body);
+  }
+  void store(int64_t& member) {
+    need(Wire::varint);
+    member = static_cast<int64_t>(field_.value);
+  }
+  void store(int32_t& member) {
+    need(Wire::varint);
+    member = static_cast<int32_t>(field_.value);
+  }
+  void store(std::optional<int32_t>& member) { store(member.emplace()); }
+  void store(float& member) {
+    need(Wire::fixed32);
+    member = std::bit_cast<float>(static_cast<uint32_t>(field_.value));
+  }
+  void store(DataType& member) { member = data_type(field_, Schema<Message>::kName); }
+  void store(Attribute::Kind& member) {
+    need(Wire::varint);
+    const bool is_known = field_.value <= static_cast<uint64_t>(Attribute::Kind::types);
+    member = is_known ? static_cast<Attribute::Kind>(field_.value) : Attribute::Kind::undefined;
+  }
+  void store(ir::Type& member) {
+    need(Wire::bytes);
+    if (member.kind != ir::Type::Kind::none)
+      malformed(field_.begin, fmt::format("field {} of {} occurs twice", field_.number, Schema<Message>::kName));
+    member = TypeParser(parser_.file_).type(field_.body);
+  }
+
+  void store(std::vector<Str>& list) { store(list.emplace_back()); }
+  void store(std::vector<ir::Type>& list) { store(list.emplace_back()); }
+  void store(std::vector<int64_t>& list) {
+    if (field_.type != Wire::bytes) return store(list.emplace_back());
+    for (uint64_t at = field_.body.offset; at < field_.end();)
+      list.push_back(static_cast<int64_t>(ir::wire::get_varint(parser_.file_, at, field_.end())));
+  }
+  void store(std::vector<float>& list) {
+    if (field_.type != Wire::bytes) return store(list.emplace_back());
+    if (field_.body.size % sizeof(float) != 0) malformed(field_.begin, "a packed list of floats is cut off");
+    const size_t old = list.size();
+    list.resize(old + field_.body.size / sizeof(float));
+    if (field_.body.size > 0)
+      std::memcpy(list.data() + old, parser_.file_.data() + field_.body.offset, field_.body.size);
+  }
+
+  void set_where(Payload& payload, Payload::Where where) {
+    if (payload.where != Payload::Where::none && payload.where != where)
+      malformed(field_.begin, "a tensor holds its data in two ways");
+    payload.where = where;
+  }
+
+  void raw_payload(Payload& payload) {
+    need(Wire::bytes);
+    // An empty raw_data beside other data is harmless, and some writers leave one.
+    if (field_.body.size == 0 && payload.where != Payload::Where::raw) return;
+    set_where(payload, Payload::Where::raw);
+    payload.chunks.assign(1, {0, true, field_.body});
+  }
+
+  void typed_payload(Payload& payload) {
+    const bool strings = field_.number == 6;
+    const Wire element = field_.number == 4 ? Wire::fixed32 : field_.number == 10 ? Wire::fixed64 : Wire::varint;
+    const bool packed = !strings && field_.type == Wire::bytes;
+    if (!packed) need(strings ? Wire::bytes : element);
+    if (packed && field_.body.size == 0) return;
+    if (packed && element != Wire::varint && field_.body.size % (element == Wire::fixed32 ? 4 : 8) != 0)
+      malformed(field_.begin, "a packed list is cut off");
+    set_where(payload, Payload::Where::typed);
+    if (!packed && !payload.chunks.empty()) {  // a run of single elements is one chunk
+      auto& last = payload.chunks.back();
+      if (!last.packed && last.field == field_.number && last.span.offset + last.span.size == field_.begin) {
+        last.span.size = field_.end() - last.span.offset;
+        return;
+      }
+    }
+    const Span run{field_.begin, field_.end() - field_.begin};
+    payload.chunks.push_back({field_.number, packed, packed ? field_.body : run});
+  }
+
+  Parser& parser_;
+  const Field& field_;
+};
+
+/// Deduces the kind that IR 1 and 2 files leave out and refuses an attribute whose structure is not of its kind.
+void finish(Attribute& attribute, uint32_t seen) {
+  using Kind = Attribute::Kind;
+  static constexpr struct {
+    Kind kind;
+    uint32_t field;
+    bool structured;
+  } kRows[] = {{Kind::float_, 2, false}, {Kind::int_, 3, false},          {Kind::string, 4, false},
+               {Kind::tensor, 5, true},  {Kind::graph, 6, true},          {Kind::floats, 7, false},
+               {Kind::ints, 8, false},   {Kind::strings, 9, false},       {Kind::tensors, 10, true},
+               {Kind::graphs, 11, true}, {Kind::sparse_tensor, 22, true}, {Kind::sparse_tensors, 23, true},
+               {Kind::type, 14, true},   {Kind::types, 15, true}};
+  for (const auto& row : kRows)
+    if (attribute.kind == Kind::undefined && (seen >> row.field & 1)) attribute.kind = row.kind;
+  const auto where = [&] { return fmt::format("attribute '{}'", base::printable(attribute.name)); };
+  for (const auto& row : kRows)
+    if (row.structured && row.kind != attribute.kind && (seen >> row.field & 1))
+      malformed(attribute.origin.offset, fmt::format("{} says it is of type {} but holds field {} of AttributeProto",
+                                                     where(), static_cast<int>(attribute.kind), row.field));
+  const size_t messages =
+      attribute.tensors.size() + attribute.graphs.size() + attribute.sparse_tensors.size() + attribute.types.size();
+  const bool single = attribute.kind == Kind::tensor || attribute.kind == Kind::graph ||
+                      attribute.kind == Kind::sparse_tensor || attribute.kind == Kind::type;
+  const bool may_be_empty = !attribute.ref_name.empty();
+  if (single && messages != 1 && !(messages == 0 && may_be_empty))
+    malformed(attribute.origin.offset, fmt::format("{} holds {} values instead of one", where(), messages));
+}
+
+template <typename M>
+void Parser::message(Span body, M& m) {
+  constexpr bool kIsGraph = std::is_same_v<M, ir::Graph>;
+  if constexpr (kIsGraph) {
+    if (++nesting_ > max_nesting_) malformed(body.offset, fmt::format("graphs nest deeper than {}", max_nesting_));
+  }
+  if constexpr (requires { m.origin; }) m.origin = body;
+  uint32_t seen = 0;
+  Fields fields(file_, body);
+  for (Field field; fields.next(field);) {
+    Assign<M> assign(*this, field);
+    Schema<M>::visit(m, assign);
+    if (field.number < 32) seen |= uint32_t{1} << field.number;
+  }
+  if constexpr (std::is_same_v<M, Attribute>) finish(m, seen);
+  if constexpr (kIsGraph) --nesting_;
+}
+
+}  // namespace
+
+template <typename Message>
+void parse(std::string_view file, Span body, Message& message, int max_nesting) {
+  Parser(file, max_nesting).message(body, message);
+}
+
+template void parse(std::string_view, Span, ir::Model&, int);
+
+}  // namespace allot::onnxio
