@@ -111,6 +111,8 @@ class TypeParser {
 
 class Parser {
  public:
+  /// `max_nesting` of graphs in graphs; kPlain leaves all messages within the first one out.
+  static constexpr int kPlain = -1;
   Parser(std::string_view file, int max_nesting) : file_(file), max_nesting_(max_nesting) {}
 
   template <typename M>
@@ -143,8 +145,7 @@ class Assign {
 
   template <typename M>
   void child(uint32_t number, M& m) {
-    if (field_.number != number) return;
-    need(Wire::bytes);
+    if (!is_message(number)) return;
     if (m.origin.known())
       malformed(field_.begin, fmt::format("field {} of {} occurs twice", number, Schema<Message>::kName));
     parser_.message(field_.body, m);
@@ -152,15 +153,11 @@ class Assign {
 
   template <typename M>
   void children(uint32_t number, std::vector<M>& list, bool = true) {
-    if (field_.number != number) return;
-    need(Wire::bytes);
-    parser_.message(field_.body, list.emplace_back());
+    if (is_message(number)) parser_.message(field_.body, list.emplace_back());
   }
 
   void children(uint32_t number, std::vector<std::unique_ptr<ir::Graph>>& list, bool = true) {
-    if (field_.number != number) return;
-    need(Wire::bytes);
-    parser_.message(field_.body, *list.emplace_back(std::make_unique<ir::Graph>()));
+    if (is_message(number)) parser_.message(field_.body, *list.emplace_back(std::make_unique<ir::Graph>()));
   }
 
   void payload(ir::Tensor& tensor) {
@@ -187,6 +184,12 @@ class Assign {
 
  private:
   using Payload = ir::Payload;
+
+  bool is_message(uint32_t number) const {
+    if (field_.number != number || parser_.max_nesting_ == Parser::kPlain) return false;
+    need(Wire::bytes);
+    return true;
+  }
 
   void need(Wire type) const { expect(field_, type, Schema<Message>::kName); }
 
@@ -274,39 +277,51 @@ class Assign {
   const Field& field_;
 };
 
-/// Deduces the kind that IR 1 and 2 files leave out and refuses an attribute whose structure is not of its kind.
-void finish(Attribute& attribute, uint32_t seen) {
-  using Kind = Attribute::Kind;
-  static constexpr struct {
-    Kind kind;
-    uint32_t field;
-    bool structured;
-  } kRows[] = {{Kind::float_, 2, false}, {Kind::int_, 3, false},          {Kind::string, 4, false},
-               {Kind::tensor, 5, true},  {Kind::graph, 6, true},          {Kind::floats, 7, false},
-               {Kind::ints, 8, false},   {Kind::strings, 9, false},       {Kind::tensors, 10, true},
-               {Kind::graphs, 11, true}, {Kind::sparse_tensor, 22, true}, {Kind::sparse_tensors, 23, true},
-               {Kind::type, 14, true},   {Kind::types, 15, true}};
-  for (const auto& row : kRows)
-    if (attribute.kind == Kind::undefined && (seen >> row.field & 1)) attribute.kind = row.kind;
-  const auto where = [&] { return fmt::format("attribute '{}'", base::printable(attribute.name)); };
-  for (const auto& row : kRows)
-    if (row.structured && row.kind != attribute.kind && (seen >> row.field & 1))
-      malformed(attribute.origin.offset, fmt::format("{} says it is of type {} but holds field {} of AttributeProto",
-                                                     where(), static_cast<int>(attribute.kind), row.field));
-  const size_t messages =
-      attribute.tensors.size() + attribute.graphs.size() + attribute.sparse_tensors.size() + attribute.types.size();
-  const bool single = attribute.kind == Kind::tensor || attribute.kind == Kind::graph ||
-                      attribute.kind == Kind::sparse_tensor || attribute.kind == Kind::type;
-  const bool may_be_empty = !attribute.ref_name.empty();
-  if (single && messages != 1 && !(messages == 0 && may_be_empty))
-    malformed(attribute.origin.offset, fmt::format("{} holds {} values instead of one", where(), messages));
+/// What the fields of an attribute mean together.
+struct AttributeRow {
+  Attribute::Kind kind;
+  uint32_t field;
+  bool is_message, single;
+};
+constexpr AttributeRow kAttributeRows[] = {
+    {Attribute::Kind::float_, 2, false, false},       {Attribute::Kind::int_, 3, false, false},
+    {Attribute::Kind::string, 4, false, false},       {Attribute::Kind::tensor, 5, true, true},
+    {Attribute::Kind::graph, 6, true, true},          {Attribute::Kind::floats, 7, false, false},
+    {Attribute::Kind::ints, 8, false, false},         {Attribute::Kind::strings, 9, false, false},
+    {Attribute::Kind::tensors, 10, true, false},      {Attribute::Kind::graphs, 11, true, false},
+    {Attribute::Kind::type, 14, true, true},          {Attribute::Kind::types, 15, true, false},
+    {Attribute::Kind::sparse_tensor, 22, true, true}, {Attribute::Kind::sparse_tensors, 23, true, false}};
+
+bool has_field(uint32_t seen, uint32_t number) { return seen >> number & 1; }
+
+/// The kind that early files leave out.
+void deduce_kind(Attribute& attribute, uint32_t seen) {
+  for (const auto& row : kAttributeRows)
+    if (attribute.kind == Attribute::Kind::undefined && has_field(seen, row.field)) attribute.kind = row.kind;
+}
+
+/// Refuses an attribute whose messages are not those of its kind.
+void check_attribute(const Attribute& a, uint32_t seen) {
+  const auto refuse = [&](std::string_view what) {
+    malformed(a.origin.offset, fmt::format("attribute '{}' {}", base::printable(a.name), what));
+  };
+  const size_t messages = a.tensors.size() + a.graphs.size() + a.sparse_tensors.size() + a.types.size();
+  for (const auto& row : kAttributeRows) {
+    if (row.kind != a.kind && row.is_message && has_field(seen, row.field))
+      refuse(fmt::format("says it is of type {} but holds field {} of AttributeProto", static_cast<int>(a.kind),
+                         row.field));
+    const bool may_lack_it = !a.ref_name.empty();
+    if (row.kind == a.kind && row.single && messages != 1 && !(messages == 0 && may_lack_it))
+      refuse(fmt::format("holds {} values instead of one", messages));
+  }
 }
 
 template <typename M>
 void Parser::message(Span body, M& m) {
   constexpr bool kIsGraph = std::is_same_v<M, ir::Graph>;
   if constexpr (kIsGraph) {
-    if (++nesting_ > max_nesting_) malformed(body.offset, fmt::format("graphs nest deeper than {}", max_nesting_));
+    if (++nesting_ > max_nesting_ && max_nesting_ != kPlain)
+      malformed(body.offset, fmt::format("graphs nest deeper than {}", max_nesting_));
   }
   if constexpr (requires { m.origin; }) m.origin = body;
   uint32_t seen = 0;
@@ -316,17 +331,36 @@ void Parser::message(Span body, M& m) {
     Schema<M>::visit(m, assign);
     if (field.number < 32) seen |= uint32_t{1} << field.number;
   }
-  if constexpr (std::is_same_v<M, Attribute>) finish(m, seen);
+  if constexpr (std::is_same_v<M, Attribute>) {
+    deduce_kind(m, seen);
+    if (max_nesting_ != kPlain) check_attribute(m, seen);
+  }
   if constexpr (kIsGraph) --nesting_;
 }
 
 }  // namespace
 
-template <typename Message>
-void parse(std::string_view file, Span body, Message& message, int max_nesting) {
-  Parser(file, max_nesting).message(body, message);
+void parse(std::string_view file, ir::Model& model, int max_nesting) {
+  Parser(file, max_nesting).message({0, file.size()}, model);
 }
 
-template void parse(std::string_view, Span, ir::Model&, int);
+template <typename Message>
+void parse_plain(std::string_view file, Span body, Message& message) {
+  Parser(file, Parser::kPlain).message(body, message);
+}
+
+template void parse_plain(std::string_view, Span, ir::Model&);
+template void parse_plain(std::string_view, Span, ir::Function&);
+template void parse_plain(std::string_view, Span, ir::Graph&);
+template void parse_plain(std::string_view, Span, ir::Node&);
+template void parse_plain(std::string_view, Span, ir::Attribute&);
+template void parse_plain(std::string_view, Span, ir::Tensor&);
+template void parse_plain(std::string_view, Span, ir::SparseTensor&);
+template void parse_plain(std::string_view, Span, ir::ValueInfo&);
+template void parse_plain(std::string_view, Span, ir::Entry&);
+template void parse_plain(std::string_view, Span, ir::OpsetImport&);
+template void parse_plain(std::string_view, Span, ir::DeviceConfiguration&);
+template void parse_plain(std::string_view, Span, ir::NodeDeviceConfiguration&);
+template void parse_plain(std::string_view, Span, ir::ShardingSpec&);
 
 }  // namespace allot::onnxio

@@ -8,9 +8,12 @@
 
 namespace allot::onnxio {
 
-/// Fills `message` from the bytes that `body` spans in `file`; sets origins. Instantiated for every type of
-/// schema.h. Errors: malformed, naming the byte.
+/// Fills `model` from a whole file; sets origins. Errors: malformed, naming the byte.
+void parse(std::string_view file, ir::Model& model, int max_nesting);
+
+/// Fills the plain fields and the payload of `message`, of any type in schema.h, from the bytes that `body` spans in
+/// `file`, and leaves out the messages in it.
 template <typename Message>
-void parse(std::string_view file, ir::Span body, Message& message, int max_nesting);
+void parse_plain(std::string_view file, ir::Span body, Message& message);
 
 }  // namespace allot::onnxio

@@ -78,7 +78,7 @@ ir::Model read(std::shared_ptr<const base::Bytes> file, const ReadOptions& optio
   model.file = file;
   model.path = file->path();
   try {
-    parse(file->view(), {0, file->size()}, model, options.max_nesting);
+    parse(file->view(), model, options.max_nesting);
     check_model(model);
   } catch (const Error& error) {
     const auto foreign = identify(file->view());

@@ -13,8 +13,8 @@ namespace allot::onnxio {
 /// original fields keep order and encoding (unknown ones too), dropped members vanish, new members come after
 /// the last one of their list. Memory is O(edited messages): weights are copied from the mapping.
 /// External-data files are not written here: see copy_external_data.
-/// Errors: cannot_create, io; malformed if the result without external data would exceed 2 GiB, which no protobuf
-/// reader accepts.
+/// The length of an edited message is written in as few bytes as it takes, however the original wrote it.
+/// Errors: cannot_create, io; malformed if an edit makes the file exceed 2 GiB, which no protobuf reader accepts.
 void write(const ir::Model& model, const std::string& path, base::Replace replace);
 
 /// The bytes that write() would store; for tests and small models.

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ONNX files in the folders that ALLOT_TEST_MODELS names (separated by colons).
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace allot::test {
+
+inline std::vector<std::string> corpus() {
+  std::vector<std::string> files;
+  const char* folders = std::getenv("ALLOT_TEST_MODELS");
+  if (!folders) {
+    std::cerr << "note: ALLOT_TEST_MODELS is unset, tests on real models are skipped\n";
+    return files;
+  }
+  std::istringstream list(folders);
+  for (std::string folder; std::getline(list, folder, ':');)
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+      if (entry.path().extension() == ".onnx") files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace allot::test
