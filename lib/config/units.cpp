@@ -165,7 +165,7 @@ std::string human(double value, std::span<const Scale> scales) {
 double parse_quantity(std::string_view text, Unit unit) {
   const UnitInfo& unit_info = info(unit);
   const auto fail = [&](std::string_view what) {
-    throw Error(ErrorKind::config, fmt::format("'{}'", printable(text, 60)), fmt::format("{} {}", what, unit_info.noun),
+    throw Error(ErrorKind::config, "", fmt::format("'{}' {} {}", printable(text, 60), what, unit_info.noun),
                 fmt::format("write for example {}", unit_info.example));
   };
   const size_t length = number_length(text);
@@ -178,6 +178,40 @@ double parse_quantity(std::string_view text, Unit unit) {
   value = std::ldexp(value * found.scale, found.exponent2);
   if (!std::isfinite(value)) fail("is too large for");
   return value;
+}
+
+double parse_quantity(std::string_view text, Unit unit, double min, double max) {
+  const double value = parse_quantity(text, unit);
+  if (value < min || value > max)
+    throw Error(ErrorKind::config, "", fmt::format("'{}' is out of range", printable(text, 60)),
+                "choose " + format_range(min, max, unit));
+  return value;
+}
+
+int64_t parse_integer(std::string_view text, int64_t min, int64_t max) {
+  const std::string shown = printable(text, 60);
+  const auto in_range = [&](bool representable, int64_t value) {
+    if (!representable || value < min || value > max)
+      throw Error(ErrorKind::config, "", fmt::format("'{}' is out of range", shown),
+                  fmt::format("choose between {} and {}", min, max));
+    return value;
+  };
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (end == text.data() + text.size() && error != std::errc::invalid_argument)
+    return in_range(error == std::errc{}, value);
+  constexpr double kMaxExact = 0x1p53;  // beyond it a double may differ from what was written
+  const double number = number_length(text) > 0 ? parse_quantity(text, Unit::none) : 0.5;
+  if (number != std::floor(number))
+    throw Error(ErrorKind::config, "", fmt::format("'{}' is not a whole number", shown),
+                "write for example 100 or 20k");
+  const bool exact = std::abs(number) <= kMaxExact;
+  return in_range(exact, exact ? static_cast<int64_t>(number) : 0);
+}
+
+std::string format_range(double min, double max, Unit unit) {
+  if (std::isinf(max)) return "at least " + format_quantity(min, unit);
+  return fmt::format("between {} and {}", format_quantity(min, unit), format_quantity(max, unit));
 }
 
 std::string format_quantity(double value, Unit unit) {

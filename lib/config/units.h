@@ -16,9 +16,17 @@ enum class Unit { none, bytes, seconds, bytes_per_s, flops, fraction };
 /// the double nearest to what is written. Errors: config with the text and an example for another unit, trailing
 /// characters, NaN or infinity.
 double parse_quantity(std::string_view text, Unit unit);
+/// The same, between min and max. Errors: config, showing the range.
+double parse_quantity(std::string_view text, Unit unit, double min, double max);
+
+/// "100", "-3", and for large ones "20k", "1e6". Errors: config for a fraction, text, or a number out of range.
+int64_t parse_integer(std::string_view text, int64_t min, int64_t max);
 
 /// The shortest text that reads back to the same number: 17179869184 bytes -> "16GiB".
 std::string format_quantity(double value, Unit unit);
+
+/// "between 0 and 1", or "at least 0" when max is infinite.
+std::string format_range(double min, double max, Unit unit);
 
 /// For people, three significant digits: "1.50 ms", "12.3 GiB", "4.09 G"; with unit "FLOP", "4.09 GFLOP".
 std::string human_time(double seconds);

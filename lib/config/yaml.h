@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +27,7 @@ class Node {
 
   // All of these throw config errors with `where()`, the key and what was expected.
   const std::string& text() const;
-  bool boolean() const;                       // true or false
+  bool boolean() const;  // true or false
   int64_t integer(int64_t min, int64_t max) const;
   double quantity(Unit unit, double min, double max) const;
   const std::vector<Node>& items() const;
@@ -40,18 +41,41 @@ class Node {
   [[noreturn]] void fail(std::string_view what, std::string_view fix = {}) const;
 
  private:
-  friend Node parse_yaml(const std::string& text, const std::string& path);
-  friend struct YamlConverter;
+  friend class YamlConverter;
+  friend class UnknownKeys;
   Kind kind_ = Kind::null;
-  std::string scalar_, path_;
-  int line_ = 0;
+  int line_ = 0, key_line_ = 0;
+  std::string scalar_, label_;  // label: the key of a map's entry, "key[2]" for an item of a list
+  std::shared_ptr<const std::string> path_;
   std::vector<Node> items_;
   std::vector<std::pair<std::string, Node>> entries_;
 };
 
-/// One document. Errors (config, file:line): syntax, duplicate keys, several documents, anchors that expand to
-/// more than 100,000 nodes, nesting over 64, a file over 16 MiB, text that is not UTF-8. A byte-order mark is fine.
+/// Unknown keys of any number of maps, reported together: who mistypes one often mistypes several.
+class UnknownKeys {
+ public:
+  /// Errors: config if `map` is not a map.
+  void check(const Node& map, const std::vector<std::string>& known);
+  void add(const Node& value, std::string_view key, const std::vector<std::string>& known);
+  /// Errors: config, with every unknown key, its line and the nearest known one; silent if there is none.
+  void report() const;
+
+ private:
+  struct Unknown {
+    std::string key, where, nearest, choices;
+    int line;
+  };
+  std::vector<Unknown> unknown_;
+};
+
+/// One document. Errors (config, file:line): syntax, duplicate keys, keys that are not plain, several documents,
+/// tags, anchors that expand to more than 100,000 nodes, more than a million nodes, nesting over 64, a file over
+/// 16 MiB, control characters, text that is not UTF-8. A byte-order mark is fine. An empty one is null.
 Node parse_yaml(const std::string& text, const std::string& path);
+/// The same for a file; "-" is standard input. Errors: as parse_yaml and base::Bytes::open.
 Node load_yaml(const std::string& path);
+
+/// `text` as a scalar on one line, quoted where YAML would read something else. Errors: usage if it is not UTF-8.
+std::string yaml_scalar(std::string_view text);
 
 }  // namespace allot::config
