@@ -31,13 +31,39 @@ python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])
 tools_venv() { echo "$ALLOT_CACHE/tools-$(key "$(python_version)" "${PIP_TOOLS[@]}")"; }
 torch_venv() { echo "$ALLOT_CACHE/torch-$(key "$(python_version)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}")"; }
 models_dir() { echo "$ALLOT_CACHE/models-$(key "${PIP_MODELS[@]}")"; }
+exported_dir() {
+  echo "$ALLOT_CACHE/exported-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_models.py")")"
+}
 onnx_prefix() {
   echo "$ALLOT_CACHE/onnx-$ONNX_VERSION-$(key "$(g++ -dumpfullversion)" "$(protoc --version)" "${ONNX_FLAGS[@]}")"
 }
 
-# Puts the pinned cmake and ninja first and names the parts that CMake looks for.
+# A cached part counts as there only once it was completed.
+finished() { [ -e "$1/.complete" ]; }
+
+# Puts the pinned cmake and ninja first and names the parts that CMake and the tests look for.
 use_tools() {
   PATH="$(tools_venv)/bin:$PATH"
   export PATH CCACHE_DIR="${CCACHE_DIR:-$ALLOT_CACHE/ccache}"
   export ALLOT_ONNX_DIR; ALLOT_ONNX_DIR=$(onnx_prefix)
+  if finished "$(torch_venv)"; then
+    export ALLOT_TORCH_DIR; ALLOT_TORCH_DIR=$(echo "$(torch_venv)"/lib/python3*/site-packages/torch)
+  fi
+  # Folders of models, separated by colons: what the corpus tests walk through.
+  export ALLOT_TEST_MODELS; ALLOT_TEST_MODELS=$(test_models)
+}
+
+test_models() {
+  local folder folders=""
+  for folder in "$ALLOT_ROOT/models" "$(tools_venv)"/lib/python3*/site-packages/onnx/backend/test/data "$(models_dir)" \
+    "$(exported_dir)"; do
+    [ -d "$folder" ] && folders+="${folders:+:}$folder"
+  done
+  echo "$folders"
+}
+
+# configure PRESET [-D...]: the parts are named anew each time, since a pin may have changed since the last one.
+configure() {
+  cmake -S "$ALLOT_ROOT" --preset "$1" -DALLOT_ONNX_DIR="$ALLOT_ONNX_DIR" \
+    ${ALLOT_TORCH_DIR:+-DTORCH_DIR="$ALLOT_TORCH_DIR"} "${@:2}"
 }
