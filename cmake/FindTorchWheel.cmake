@@ -19,9 +19,10 @@ foreach(library c10 torch_cpu torch)
   find_library(TorchWheel_${library} ${library} PATHS "${TORCH_DIR}/lib" NO_DEFAULT_PATH NO_CACHE)
 endforeach()
 if(TorchWheel_INCLUDE)
-  file(STRINGS "${TorchWheel_INCLUDE}/torch/headeronly/version.h" TorchWheel_VERSION_LINE
-       REGEX "#define TORCH_VERSION \"")
-  string(REGEX REPLACE ".*\"([0-9.]+).*" "\\1" TorchWheel_VERSION "${TorchWheel_VERSION_LINE}")
+  file(STRINGS "${TorchWheel_INCLUDE}/torch/headeronly/version.h" TorchWheel_VERSION
+       REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) [0-9]+")
+  list(TRANSFORM TorchWheel_VERSION REPLACE ".* " "")
+  list(JOIN TorchWheel_VERSION "." TorchWheel_VERSION)
 endif()
 
 # Sets TorchWheel_ABI to the first value of _GLIBCXX_USE_CXX11_ABI with which a program links against the wheel.
