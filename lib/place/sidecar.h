@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
+#include "base/json.h"
 #include "place/placer.h"
 
 namespace allot::place {
@@ -15,6 +17,7 @@ struct PlacedOp {
   std::string scope, name, op, device, fingerprint;   // scope "" = main graph
   uint32_t index = 0;                                 // node index in its scope
   std::vector<std::string> outputs;
+  friend bool operator==(const PlacedOp&, const PlacedOp&) = default;
 };
 
 struct Metrics {
@@ -22,36 +25,47 @@ struct Metrics {
   std::map<std::string, int64_t> peak_bytes, param_bytes;   // by device name
   std::map<std::string, double> busy_us;
   uint32_t crossings = 0;
-  int64_t bytes_moved = 0;
+  int64_t bytes_moved = 0, overflow_bytes = 0;   // overflow 0: everything fits in memory
   double critical_path_us = 0, work_bound_us = 0, parallelism = 0;
+  friend bool operator==(const Metrics&, const Metrics&) = default;
 };
 
 struct Baseline {
   std::string method;
   double makespan_us = 0;
   bool fits = true;
+  friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 
 struct Sidecar {
   std::string model_path, model_hash, graph_hash, costs_hash, cluster_hash, cluster_text;
   int cost_model_version = 0;
-  std::map<std::string, int64_t> dims;   // bound dimensions, so that a check binds the same
+  std::map<std::string, int64_t> dims;   // bound dimensions (>= 0), so that a check binds the same
   std::vector<PlacedOp> placement;
   Metrics metrics;
   std::vector<Baseline> baselines;
   std::string method, version;
   uint64_t seed = 0, evaluations = 0;
+  friend bool operator==(const Sidecar&, const Sidecar&) = default;
 };
 
+/// What `comparison` chose, in full but for model_path, model_hash, graph_hash, dims and version, which the caller
+/// knows. `fingerprints` [num_ops] as graph::fingerprints gives them.
+Sidecar make_sidecar(const Problem& problem, const std::vector<std::string>& fingerprints,
+                     const Comparison& comparison, uint64_t seed);
+
+/// One op a line, the same bytes for the same placement. Of `model_path` only the file name is kept.
 std::string to_json(const Sidecar& sidecar);
+/// The value of key "metrics".
+void write_metrics(base::JsonWriter& json, const Metrics& metrics);
 void write_sidecar(const Sidecar& sidecar, const std::string& path, base::Replace replace);
 /// Errors: malformed naming file, line and key: not JSON, another schema, unknown or missing keys, wrong types.
 Sidecar read_sidecar(const std::string& path);
 
 Metrics metrics_of(const Problem& problem, const sim::Outcome& outcome);
 
-/// Puts a stored placement on today's graph: ops are found by first output name, then by fingerprint. Units whose
-/// ops are unknown or whose device is gone or not allowed get kNone in `placement`.
+/// Puts a stored placement on today's graph: ops are found as in match.h. A unit goes where the first of its ops with
+/// a usable stored device was; units whose ops are unknown or whose device is gone or not allowed get kNone.
 struct Restored {
   UnitPlacement placement;
   std::vector<OpId> unmatched;          // today's ops without a stored device

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "place/match.h"
+#include "place/sidecar.h"
+
+namespace allot::place {
+namespace {
+
+std::vector<OpIdentity> identities_today(const graph::OpGraph& graph, const std::vector<std::string>& fingerprints) {
+  std::vector<OpIdentity> out(graph.num_ops());
+  for (OpId op = 0; op < graph.num_ops(); ++op) {
+    out[op].type = graph.type_names[graph.type[op]];
+    out[op].fingerprint = fingerprints[op];
+    if (!graph.outputs[op].empty()) out[op].output = graph.tensor_names[graph.outputs[op].front()];
+  }
+  return out;
+}
+
+}  // namespace
+
+Restored restore(const Problem& problem, const std::vector<std::string>& fingerprints, const Sidecar& sidecar) {
+  const graph::OpGraph& graph = problem.graph();
+  std::vector<uint32_t> rows;
+  const std::vector<OpIdentity> stored = identities(sidecar.placement, rows);
+  const std::vector<uint32_t> counterpart = match_ops(identities_today(graph, fingerprints), stored);
+
+  Restored restored;
+  restored.placement.assign(graph.num_units(), graph::kNone);
+  std::vector<char> found(stored.size());
+  for (OpId op = 0; op < graph.num_ops(); ++op) {
+    if (counterpart[op] == graph::kNone) {
+      restored.unmatched.push_back(op);
+      continue;
+    }
+    found[counterpart[op]] = true;
+    const auto device = problem.cluster().find(sidecar.placement[rows[counterpart[op]]].device);
+    DeviceId& chosen = restored.placement[graph.unit_of[op]];
+    if (chosen == graph::kNone && device && problem.allowed(graph.unit_of[op], *device)) chosen = *device;
+  }
+  for (size_t i = 0; i < stored.size(); ++i)
+    if (!found[i]) restored.vanished.push_back(sidecar.placement[rows[i]].name);
+  return restored;
+}
+
+}  // namespace allot::place
