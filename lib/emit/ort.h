@@ -9,16 +9,19 @@
 
 namespace allot::emit {
 
-/// `session.layer_assignment_settings` for the used devices: "cuda(=allot.d1); cpu(=allot.d0)", exact rules only,
-/// since a prefix rule for d1 would capture d10. Empty when two used devices share a provider type: one session
-/// has one instance of each (the caller warns).
+/// `session.layer_assignment_settings` for the used devices [devices]: "cuda(=allot.d1); cpu(=allot.d0)", exact rules
+/// only, since a prefix rule for d1 would capture d10. Empty when one session cannot serve them all: see
+/// provider_conflicts (the caller warns).
 std::string layer_assignment_settings(const cluster::Cluster& cluster, const std::vector<bool>& used);
 
-/// Names of used devices that share a provider type with an earlier used one; empty = one session suffices.
+/// Names of used devices without a provider, or sharing its type or designator with an earlier used one: a session
+/// has one instance of each. Empty = one session suffices.
 std::vector<std::string> provider_conflicts(const cluster::Cluster& cluster, const std::vector<bool>& used);
 
-/// A ready Python snippet that opens `model_path` with the right providers and settings.
-std::string python_snippet(const cluster::Cluster& cluster, const std::vector<bool>& used, const std::string& model_path);
+/// A ready Python snippet that opens `model_path` with the right providers and settings; empty when one session does
+/// not suffice.
+std::string python_snippet(const cluster::Cluster& cluster, const std::vector<bool>& used,
+                           const std::string& model_path);
 
 constexpr const char* kMinOrtVersion = "1.25";
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emit/ort.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "base/json.h"
+#include "emit/annotation.h"
+
+namespace allot::emit {
+namespace {
+
+using cluster::Device;
+using cluster::DeviceId;
+
+constexpr const char* kCpuProvider = "CPUExecutionProvider";
+
+// ONNX Runtime gives a node without annotation to the first provider that takes it, so the CPU comes last.
+std::vector<DeviceId> in_session_order(const cluster::Cluster& cluster, const std::vector<bool>& used) {
+  std::vector<DeviceId> devices;
+  for (DeviceId k = 0; k < cluster.size(); ++k)
+    if (used[k]) devices.push_back(k);
+  std::stable_partition(devices.begin(), devices.end(),
+                        [&](DeviceId k) { return cluster.devices[k].ort.provider != kCpuProvider; });
+  return devices;
+}
+
+bool same_designator(const std::string& a, const std::string& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+bool share_a_provider(const Device& a, const Device& b) {
+  return a.ort.provider == b.ort.provider || same_designator(a.ort.designator, b.ort.designator);
+}
+
+// ("CUDAExecutionProvider", {"device_id": "0"}). JSON's escapes are Python's too.
+std::string python_provider(const Device& device) {
+  std::string options;
+  for (const auto& [key, value] : device.ort.provider_options)
+    options += fmt::format("{}{}: {}", options.empty() ? "" : ", ", base::json_quote(key), base::json_quote(value));
+  return fmt::format("({}, {{{}}})", base::json_quote(device.ort.provider), options);
+}
+
+}  // namespace
+
+std::string layer_assignment_settings(const cluster::Cluster& cluster, const std::vector<bool>& used) {
+  if (!provider_conflicts(cluster, used).empty()) return "";
+  std::string settings;
+  for (const DeviceId k : in_session_order(cluster, used))
+    settings +=
+        fmt::format("{}{}(={})", settings.empty() ? "" : "; ", cluster.devices[k].ort.designator, annotation(k));
+  return settings;
+}
+
+std::vector<std::string> provider_conflicts(const cluster::Cluster& cluster, const std::vector<bool>& used) {
+  std::vector<std::string> names;
+  for (DeviceId k = 0; k < cluster.size(); ++k) {
+    const Device& device = cluster.devices[k];
+    bool conflict = device.ort.provider.empty() || device.ort.designator.empty();
+    for (DeviceId earlier = 0; earlier < k; ++earlier)
+      conflict |= used[earlier] && share_a_provider(cluster.devices[earlier], device);
+    if (used[k] && conflict) names.push_back(device.name);
+  }
+  return names;
+}
+
+std::string python_snippet(const cluster::Cluster& cluster, const std::vector<bool>& used,
+                           const std::string& model_path) {
+  const std::string settings = layer_assignment_settings(cluster, used);
+  if (settings.empty()) return "";
+  std::string providers;
+  bool has_cpu = false;
+  for (const DeviceId k : in_session_order(cluster, used)) {
+    providers += fmt::format("    {},\n", python_provider(cluster.devices[k]));
+    has_cpu |= cluster.devices[k].ort.provider == kCpuProvider;
+  }
+  if (!has_cpu) providers += fmt::format("    (\"{}\", {{}}),\n", kCpuProvider);  // for what the others do not support
+  const std::string_view version = kMinOrtVersion;
+  const size_t dot = version.find('.');
+  return fmt::format(R"(import onnxruntime
+
+# Older releases ignore the placement in silence.
+assert tuple(map(int, onnxruntime.__version__.split(".")[:2])) >= ({}, {}), onnxruntime.__version__
+
+options = onnxruntime.SessionOptions()
+options.add_session_config_entry("session.layer_assignment_settings", {})
+session = onnxruntime.InferenceSession({}, options, providers=[
+{}])
+)",
+                     version.substr(0, dot), version.substr(dot + 1), base::json_quote(settings),
+                     base::json_quote(model_path), providers);
+}
+
+}  // namespace allot::emit
