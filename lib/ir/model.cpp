@@ -8,8 +8,6 @@
 namespace allot::ir {
 namespace {
 
-Str plain_domain(Str domain) { return domain == "ai.onnx" ? Str{} : domain; }
-
 template <typename T>
 std::vector<T> clone_all(const std::vector<T>& originals) {
   std::vector<T> copies;
@@ -19,6 +17,8 @@ std::vector<T> clone_all(const std::vector<T>& originals) {
 }
 
 }  // namespace
+
+Str plain_domain(Str domain) { return domain == "ai.onnx" ? Str{} : domain; }
 
 const Attribute* Node::find(Str attribute) const {
   for (const auto& a : attributes)
@@ -132,6 +132,42 @@ std::unique_ptr<Graph> clone(const Graph& original) {
   copy->metadata = original.metadata;
   copy->origin = original.origin;
   copy->edited = original.edited;
+  return copy;
+}
+
+Function clone(const Function& original) {
+  Function copy;
+  copy.name = original.name;
+  copy.domain = original.domain;
+  copy.overload = original.overload;
+  copy.inputs = original.inputs;
+  copy.outputs = original.outputs;
+  copy.attributes = original.attributes;
+  copy.attribute_defaults = clone_all(original.attribute_defaults);
+  copy.nodes = clone_all(original.nodes);
+  copy.opset_imports = original.opset_imports;
+  copy.origin = original.origin;
+  copy.edited = original.edited;
+  return copy;
+}
+
+Model clone(const Model& original) {
+  Model copy;
+  copy.ir_version = original.ir_version;
+  copy.producer_name = original.producer_name;
+  copy.producer_version = original.producer_version;
+  copy.domain = original.domain;
+  copy.model_version = original.model_version;
+  copy.graph = std::move(*clone(original.graph));
+  copy.opset_imports = original.opset_imports;
+  copy.metadata = original.metadata;
+  copy.functions = clone_all(original.functions);
+  copy.configurations = original.configurations;
+  copy.edited = original.edited;
+  copy.file = original.file;
+  copy.external = original.external;
+  copy.path = original.path;
+  copy.share_storage(original);
   return copy;
 }
 

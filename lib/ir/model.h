@@ -229,10 +229,15 @@ struct Model {
   std::vector<std::shared_ptr<const base::Bytes>> shared_files_;
 };
 
-/// A deep copy (graphs included) of whose views `copy_owner` keeps the storage alive; origins are kept.
+/// The one spelling of a domain: "" for "ai.onnx".
+Str plain_domain(Str domain);
+
+/// Deep copies, graphs included; origins are kept. All but a model's copy lean on the original model's storage.
 Attribute clone(const Attribute& attribute);
 Node clone(const Node& node);
 std::unique_ptr<Graph> clone(const Graph& graph);
+Function clone(const Function& function);
+Model clone(const Model& model);
 
 /// "node 'name' (Conv)" or "node #12 (Conv)" for messages.
 std::string describe(const Node& node, size_t index);

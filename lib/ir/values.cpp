@@ -13,7 +13,6 @@ namespace allot::ir {
 namespace {
 
 using base::printable;
-using Scope = std::unordered_map<Str, ValueId>;
 
 [[noreturn]] void malformed(std::string_view where, std::string_view what, std::string_view fix) {
   throw base::Error(base::ErrorKind::malformed, where, what, fix);
@@ -27,7 +26,7 @@ class Resolver {
     // Bodies join the end of the list while their outer graph is defined.
     for (GraphId g = 0; g < values_.graphs.size(); ++g) define(g);
     for (GraphId g = 0; g < values_.graphs.size(); ++g) use(g);
-    // Bodies come after the graph around them: from the back, captures have reached their owners in time.
+    warn_of_shadows();
     for (auto& graph : values_.graphs) sort_unique(graph.captured);
     index_bodies();
     for (GraphId g = 0; g < values_.graphs.size(); ++g) order(g);
@@ -76,18 +75,17 @@ class Resolver {
       values_.values[v].is_input = true;
       values_.values[v].info = &input;
       values_.graphs[g].inputs.push_back(v);
-      if (const auto [it, is_new] = scope.try_emplace(input.name, v); !is_new)
-        duplicate(input.name, it->second, fmt::format("graph input '{}'", printable(input.name)));
+      if (const auto [first, is_new] = scope.insert(input.name, v); !is_new)
+        duplicate(input.name, first, fmt::format("graph input '{}'", printable(input.name)));
     }
   }
 
   ValueId define_initializer(GraphId g, Str name) {
-    const auto [it, is_new] = scopes_[g].try_emplace(name, 0);
-    if (is_new) return it->second = add_value(g, name, kNone);
-    const auto& value = values_.values[it->second];
-    if (value.initializer || value.sparse)
-      duplicate(name, it->second, fmt::format("initializer '{}'", printable(name)));
-    return it->second;  // an input with a default
+    const auto [v, is_new] = scopes_[g].insert(name, static_cast<ValueId>(values_.values.size()));
+    if (is_new) return add_value(g, name, kNone);
+    if (values_.values[v].initializer || values_.values[v].sparse)
+      duplicate(name, v, fmt::format("initializer '{}'", printable(name)));
+    return v;  // an input with a default
   }
 
   void define_outputs(GraphId g, NodeId n) {
@@ -95,8 +93,8 @@ class Resolver {
     for (const Str name : node.outputs) {
       ValueId v = kNone;
       if (!name.empty()) {
-        const auto [it, is_new] = scopes_[g].try_emplace(name, static_cast<ValueId>(values_.values.size()));
-        if (!is_new) duplicate(name, it->second, describe_node(n));
+        const auto [first, is_new] = scopes_[g].insert(name, static_cast<ValueId>(values_.values.size()));
+        if (!is_new) duplicate(name, first, describe_node(n));
         v = add_value(g, name, n);
       }
       values_.outputs.push(v);
@@ -126,8 +124,8 @@ class Resolver {
 
   void declare(GraphId g, const std::vector<ValueInfo>& infos) {
     for (const auto& info : infos)
-      if (const auto it = scopes_[g].find(info.name); it != scopes_[g].end() && !values_.values[it->second].is_input)
-        values_.values[it->second].info = &info;
+      if (const ValueId v = scopes_[g].find(info.name); v != kNone && !values_.values[v].is_input)
+        values_.values[v].info = &info;
   }
 
   // ---- uses ----
@@ -136,10 +134,10 @@ class Resolver {
   ValueId look_up(GraphId g, Str name) {
     GraphId at = g;
     for (; at != kNone; at = outer(at)) {
-      const auto it = scopes_[at].find(name);
-      if (it == scopes_[at].end()) continue;
-      for (GraphId body = g; body != at; body = outer(body)) values_.graphs[body].captured.push_back(it->second);
-      return it->second;
+      const ValueId v = scopes_[at].find(name);
+      if (v == kNone) continue;
+      for (GraphId body = g; body != at; body = outer(body)) values_.graphs[body].captured.push_back(v);
+      return v;
     }
     return kNone;
   }
@@ -164,16 +162,23 @@ class Resolver {
                   fmt::format("output '{}' is defined by nothing", printable(output.name)), "export the model again");
       values_.graphs[g].outputs.push_back(v);
     }
-    warn_of_shadows(g);
   }
 
-  void warn_of_shadows(GraphId g) const {
-    if (g == 0) return;
-    for (const auto& [name, v] : scopes_[g])
-      for (GraphId at = outer(g); at != kNone; at = outer(at))
-        if (scopes_[at].contains(name))
-          return base::warn("{}: value '{}' of its body hides an outer one of the same name",
-                            describe_node(values_.graphs[g].owner), printable(name));
+  void warn_of_shadows() const {
+    size_t shadows = 0;
+    ValueId first = kNone;
+    for (GraphId g = 1; g < scopes_.size(); ++g)
+      scopes_[g].each([&](Str name, ValueId v) {
+        GraphId at = outer(g);
+        while (at != kNone && !scopes_[at].contains(name)) at = outer(at);
+        if (at == kNone) return;
+        ++shadows;
+        first = std::min(first, v);
+      });
+    if (shadows > 0)
+      base::warn("{} values of bodies hide outer ones of the same name, first '{}' in {}", shadows,
+                 printable(values_.values[first].name),
+                 describe_node(values_.graphs[values_.values[first].graph].owner));
   }
 
   static void sort_unique(std::vector<ValueId>& list) {
@@ -265,15 +270,12 @@ class Resolver {
   }
 
   Values values_;
-  std::vector<Scope> scopes_;  // by graph
+  std::vector<NameTable> scopes_;  // by graph
 };
 
 }  // namespace
 
-ValueId Values::find(Str name) const {
-  const auto it = main_scope.find(name);
-  return it == main_scope.end() ? kNone : it->second;
-}
+ValueId Values::find(Str name) const { return main_scope.find(name); }
 
 Values resolve(const Model& model) { return Resolver(model).run(); }
 

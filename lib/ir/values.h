@@ -4,18 +4,18 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/csr.h"
 #include "ir/model.h"
+#include "ir/names.h"
 
 namespace allot::ir {
 
 using ValueId = uint32_t;
 using GraphId = uint32_t;  // 0 is the main graph
 using NodeId = uint32_t;   // numbers all nodes of all graphs
-constexpr uint32_t kNone = ~uint32_t{0};
+constexpr uint32_t kNone = NameTable::kNone;
 
 /// Every value of a model, main graph and bodies of control flow, numbered in order of definition.
 /// A graph's nodes are numbered contiguously; those of a body come after those of the graph around it.
@@ -52,7 +52,7 @@ struct Values {
   /// The main graph's value of that name, or kNone.
   ValueId find(Str name) const;
 
-  std::unordered_map<Str, ValueId> main_scope;
+  NameTable main_scope;
 };
 
 /// Resolves all names. No recursion on the graph's depth, O(nodes + values). A reference into `model`.

@@ -12,8 +12,8 @@
 namespace allot::onnxio {
 
 struct ReadOptions {
-  bool external_data = true;   // false: external tensors keep their description and are never opened
-  int max_nesting = 64;        // graphs within graphs
+  bool external_data = true;  // false: external tensors keep their description and are never opened
+  int max_nesting = 64;       // graphs within graphs
 };
 
 /// Reads any ONNX file by scanning the wire format with 64-bit lengths: memory is O(graph), weights stay mapped.

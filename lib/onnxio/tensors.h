@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "base/error.h"
 #include "ir/model.h"
@@ -10,7 +12,8 @@
 namespace allot::onnxio {
 
 /// Calls visit(tensor, describe) for initializers, sparse parts and attribute values of the main graph, of bodies
-/// and of functions; describe() names the place for messages. Works on const and mutable models alike.
+/// and of functions; describe() names the place for messages. Works on const and mutable models alike. A `visit` that
+/// accepts a SparseTensor gets it whole instead of its parts.
 template <typename Visit>
 class TensorWalk {
  public:
@@ -52,8 +55,12 @@ class TensorWalk {
 
   template <typename S, typename Describe>
   void sparse(S& tensor, Describe place) {
-    visit_(tensor.values, place);
-    visit_(tensor.indices, place);
+    if constexpr (std::is_invocable_v<Visit&, S&, Describe>) {
+      visit_(tensor, place);
+    } else {
+      visit_(tensor.values, place);
+      visit_(tensor.indices, place);
+    }
   }
 
   Visit visit_;

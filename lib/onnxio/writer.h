@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "ir/model.h"
@@ -20,9 +21,11 @@ void write(const ir::Model& model, const std::string& path, base::Replace replac
 /// The bytes that write() would store; for tests and small models.
 std::string serialize(const ir::Model& model);
 
-/// Copies (or clones, where the file system can) the external-data files that `model` refers to into the folder
-/// of `output` under the same relative names. Does nothing when that is the model's own folder.
-/// Errors: cannot_create for a different file in the way without Replace::any; io. Returns the paths written.
+/// Copies the external-data files that `model` refers to into the folder of `output` under the same relative names,
+/// and returns the paths written. A file that holds the same bytes already is left alone. Does nothing when that is
+/// the model's own folder or `output` is "-".
+/// Errors: cannot_create for a different file in the way without Replace::any; io; those of reader.h when a source
+/// file has changed since.
 std::vector<std::string> copy_external_data(const ir::Model& model, const std::string& output, base::Replace replace);
 
 }  // namespace allot::onnxio
