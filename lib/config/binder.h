@@ -78,7 +78,7 @@ void apply_flag(Option& option, const std::vector<std::string>& values);
 /// Commented YAML that, fed back, gives the same options. minimal: only what differs from the defaults.
 std::string dump_yaml(const Binder& binder, bool minimal);
 
-/// A Markdown table of all options: name, type and range, default, help.
+/// A Markdown table of all options: flag, type and range, default, help.
 std::string options_markdown(const Binder& binder);
 
 }  // namespace allot::config

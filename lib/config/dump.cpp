@@ -68,8 +68,8 @@ std::string options_markdown(const Binder& binder) {
   for (const Option& option : binder.options()) {
     std::string type = option.choices.empty() ? option.type : fmt::format("{}", fmt::join(option.choices, ", "));
     if (!option.range.empty()) type += ", " + option.range;
-    text += fmt::format("| `{}` | {} | `{}` | {} |\n", option.cli_only ? option.flag_name() : option.path,
-                        markdown_cell(type), option.default_text, markdown_cell(option.help));
+    text += fmt::format("| `{}` | {} | `{}` | {} |\n", option.flag_name(), markdown_cell(type), option.default_text,
+                        markdown_cell(option.help));
   }
   return text;
 }

@@ -223,7 +223,8 @@ std::string format_quantity(double value, Unit unit) {
     const auto [digits, exponent] = scaled == 0 ? std::pair{std::string("0"), 0} : shortest_digits(scaled);
     const std::string text = decimal_text(digits, scaled == 0 ? 0 : exponent - suffix.exponent10) +
                              std::string(suffix.text) + std::string(name);
-    if (best.empty() || text.size() < best.size()) best = text;
+    const auto rank = [](const std::string& t) { return std::pair(t.find('e') != t.npos, t.size()); };
+    if (best.empty() || rank(text) < rank(best)) best = text;
   };
   const std::string_view name = unit_info.names[0];
   if (unit == Unit::seconds) {

@@ -200,10 +200,11 @@ TEST_CASE("a minimal dump holds only what differs") {
 TEST_CASE("the table for the documentation has a row an option") {
   Bound o;
   const std::string table = options_markdown(o.binder);
-  CHECK(table.find("| `search.evaluations` | integer, between 0 and 1099511627776 | `0` | simulations to spend; 0 = by "
-                   "size |\n") != std::string::npos);
+  CHECK(
+      table.find("| `--search.evaluations` | integer, between 0 and 1099511627776 | `0` | simulations to spend; 0 = by "
+                 "size |\n") != std::string::npos);
   CHECK(table.find("| `--output` | text | `\"\"` | where to write |\n") != std::string::npos);
-  CHECK(table.find("| `search.method` | auto, heft, anneal | `auto` | how to place |\n") != std::string::npos);
+  CHECK(table.find("| `--search.method` | auto, heft, anneal | `auto` | how to place |\n") != std::string::npos);
 }
 
 TEST_CASE("an option bound twice or with a default outside its range is a defect of ours") {

@@ -69,6 +69,7 @@ TEST_CASE("quantities are written in their shortest form") {
   CHECK(format_quantity(9e-6, Unit::seconds) == "9us");
   CHECK(format_quantity(0, Unit::seconds) == "0s");
   CHECK(format_quantity(30, Unit::seconds) == "30s");
+  CHECK(format_quantity(1e6, Unit::seconds) == "1000000s");
   CHECK(format_quantity(19.5e12, Unit::flops) == "19.5TFLOPS");
   CHECK(format_quantity(0.02, Unit::fraction) == "2%");
   CHECK(format_quantity(0.8, Unit::fraction) == "0.8");
