@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk: every node in topological order, its rule applied, the file's own declarations weighed against it.
+#pragma once
+
+#include "shape/state.h"
+
+namespace allot::shape {
+
+/// Infers all values of a graph whose inputs and captured values are known. Control-flow rules call it for bodies:
+/// they set the types of the body's inputs first. Errors: malformed when graphs nest deeper than 64.
+void infer_graph(State& state, ir::GraphId graph);
+
+/// Completes the type of a value with what the file declares, or warns where the two disagree.
+void reconcile(State& state, ir::ValueId value);
+
+}  // namespace allot::shape
