@@ -65,9 +65,8 @@ void check(const ir::Model& model) {
 }
 
 LibraryVersion library_version() {
-  const auto& versions = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().LastReleaseVersionMap();
-  const auto newest = versions.find("");
-  return {onnx::LAST_RELEASE_VERSION, onnx::IR_VERSION, newest == versions.end() ? 0 : newest->second};
+  const auto& domains = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  return {onnx::LAST_RELEASE_VERSION, onnx::IR_VERSION, domains.at(onnx::ONNX_DOMAIN).second};
 }
 
 }  // namespace allot::onnxio
