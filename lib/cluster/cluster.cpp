@@ -81,7 +81,7 @@ Cluster default_cluster() {
   }
   cluster.devices[0].memory_bytes = kHostBytes;
   cluster.io_device = 0;
-  connect(cluster, {}, Link{"default", kPcie4BytesPerS, kCopyLatencyPs, true});
+  connect(cluster, {}, Link{"default", kPcie4BytesPerS, kCopyLatencyPs});
   return cluster;
 }
 

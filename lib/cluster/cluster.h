@@ -14,6 +14,7 @@
 namespace allot::cluster {
 
 using DeviceId = uint32_t;
+constexpr size_t kMaxDevices = 64;
 
 /// Classes of operators that share an efficiency on a device (onnx-and-cost 6.5).
 enum class OpClass : uint8_t {
@@ -81,7 +82,8 @@ struct Link {
   std::string name;
   double bandwidth_bytes_per_s = 0;
   int64_t latency_ps = 0;
-  bool full_duplex = true;  // half duplex: both directions share one queue
+  bool full_duplex = true;  // false: both directions share one queue
+  uint32_t channels = 1;    // queues it has; set with the routes
 };
 
 /// A directed way from one device to another: the queues it passes; empty and unreachable, or empty and free.

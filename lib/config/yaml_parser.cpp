@@ -32,7 +32,10 @@ constexpr int64_t kMaxNodes = 1'000'000, kMaxAnchoredNodes = 100'000;
 /// Builds the tree of one document.
 class YamlConverter : public YAML::EventHandler {
  public:
-  explicit YamlConverter(std::shared_ptr<const std::string> path) : path_(std::move(path)) {}
+  explicit YamlConverter(std::shared_ptr<const std::string> path) : path_(std::move(path)) {
+    root_.path_ = path_;  // an empty document has no event
+    root_.line_ = 1;
+  }
 
   Node take() { return std::move(root_); }
 

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// `allot.cluster/1` in.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "cluster/device_reader.h"
+#include "cluster/topology.h"
+
+namespace allot::cluster {
+namespace {
+
+using base::printable;
+using config::Node;
+using config::Unit;
+
+constexpr size_t kMaxLinks = 4096;
+constexpr double kMaxBytesPerS = 1e18, kMaxLatencySeconds = 1000;
+
+/// The value of `node` if it is one of `supported`; words that the format knows but nothing simulates are told apart
+/// from mistakes.
+const std::string& word(const Node& node, const std::vector<std::string>& supported,
+                        const std::vector<std::string>& known) {
+  const std::string& text = node.text();
+  if (std::find(supported.begin(), supported.end(), text) != supported.end()) return text;
+  const bool is_known = std::find(known.begin(), known.end(), text) != known.end();
+  node.fail(fmt::format("'{}' is {}", printable(text, 60), is_known ? "not available in this version" : "not a choice"),
+            fmt::format("choose {}{}", supported.size() > 1 ? "one of: " : "", fmt::join(supported, ", ")));
+}
+
+class ClusterReader {
+ public:
+  ClusterReader(const Node& document, const std::string& path) : document_(document) { cluster_.path = path; }
+
+  Cluster read() {
+    check_schema();
+    check_keys();
+    read_devices();
+    read_links();
+    read_paths();
+    if (const Node* io = document_.find("io_device")) cluster_.io_device = device(*io);
+    if (const Node* simulation = document_.find("simulation")) read_simulation(*simulation);
+    connect(cluster_, paths_, default_link_);
+    return std::move(cluster_);
+  }
+
+ private:
+  void check_schema() const {
+    const Node* schema = document_.is_map() ? document_.find("schema") : nullptr;
+    if (!schema) document_.fail("is not a cluster file: schema is missing", "begin it with schema: allot.cluster/1");
+    if (schema->text() != "allot.cluster/1")
+      schema->fail(fmt::format("'{}' is not a cluster of this version", printable(schema->text(), 60)),
+                   "write schema: allot.cluster/1");
+  }
+
+  /// All keys of the file before any value, so that every mistyped one is in one message.
+  void check_keys() const {
+    config::UnknownKeys unknown;
+    unknown.check(document_, {"schema", "devices", "links", "paths", "io_device", "simulation"});
+    if (const Node* devices = document_.find("devices"))
+      for (const Node& node : devices->items()) check_device_keys(node, unknown);
+    if (const Node* links = document_.find("links"))
+      for (const auto& [name, node] : links->entries()) unknown.check(node, {"bandwidth", "latency", "duplex"});
+    if (const Node* paths = document_.find("paths"))
+      for (const Node& node : paths->items()) unknown.check(node, {"from", "to", "via", "oneway"});
+    if (const Node* simulation = document_.find("simulation"))
+      unknown.check(*simulation, {"contention", "queue", "preset"});
+    unknown.report();
+  }
+
+  void read_devices() {
+    const auto& items = document_.at("devices").items();
+    if (items.empty()) document_.at("devices").fail("there are no devices", "list at least one");
+    if (items.size() > kMaxDevices)
+      document_.at("devices").fail(fmt::format("{} devices are more than {}", items.size(), kMaxDevices), "list fewer");
+    DeviceReader reader;
+    for (const Node& node : items) {
+      Device device = reader.read(node);
+      if (cluster_.find(device.name))
+        node.at("name").fail(fmt::format("two devices are called '{}'", device.name), "rename one");
+      cluster_.devices.push_back(std::move(device));
+    }
+  }
+
+  void read_links() {
+    const Node* links = document_.find("links");
+    if (!links) return;
+    if (links->entries().size() > kMaxLinks) links->fail(fmt::format("there are more than {} links", kMaxLinks));
+    for (const auto& [name, node] : links->entries()) {
+      Link link;
+      link.name = name;
+      link.bandwidth_bytes_per_s = node.at("bandwidth").quantity(Unit::bytes_per_s, 1, kMaxBytesPerS);
+      if (const Node* latency = node.find("latency"))
+        link.latency_ps = std::llround(latency->quantity(Unit::seconds, 0, kMaxLatencySeconds) * 1e12);
+      if (const Node* duplex = node.find("duplex")) link.full_duplex = word(*duplex, {"full", "half"}, {}) == "full";
+      if (name == "default")
+        default_link_ = link;
+      else
+        cluster_.links.push_back(std::move(link));
+    }
+  }
+
+  void read_paths() {
+    const Node* paths = document_.find("paths");
+    if (!paths) return;
+    for (const Node& node : paths->items()) {
+      Path path;
+      path.where = node.where();
+      path.from = device(node.at("from"));
+      path.to = device(node.at("to"));
+      if (path.from == path.to) node.fail("a path leads from a device to itself", "remove it");
+      for (const Node& item : node.at("via").items()) path.links.push_back(link(item));
+      if (const Node* oneway = node.find("oneway")) path.oneway = oneway->boolean();
+      paths_.push_back(std::move(path));
+    }
+  }
+
+  void read_simulation(const Node& node) {
+    if (const Node* preset = node.find("preset"))
+      preset->fail("simulation presets are not available in this version", "set contention instead");
+    if (const Node* contention = node.find("contention"))
+      cluster_.contention =
+          word(*contention, {"free", "link"}, {"bus", "port", "share"}) == "free" ? Contention::free : Contention::link;
+    if (const Node* queue = node.find("queue")) word(*queue, {"fifo"}, {"priority", "order"});
+  }
+
+  DeviceId device(const Node& node) const {
+    if (const auto id = cluster_.find(node.text())) return *id;
+    std::vector<std::string> names;
+    for (const Device& device : cluster_.devices) names.push_back(device.name);
+    node.fail(fmt::format("there is no device '{}'", printable(node.text(), 60)), base::suggestion(node.text(), names));
+  }
+
+  uint32_t link(const Node& node) const {
+    std::vector<std::string> names;
+    for (const Link& link : cluster_.links) {
+      if (link.name == node.text()) return static_cast<uint32_t>(&link - cluster_.links.data());
+      names.push_back(link.name);
+    }
+    node.fail(fmt::format("there is no link '{}'", printable(node.text(), 60)),
+              names.empty() ? "name it under links" : base::suggestion(node.text(), names));
+  }
+
+  const Node& document_;
+  Cluster cluster_;
+  std::vector<Path> paths_;
+  std::optional<Link> default_link_;
+};
+
+}  // namespace
+
+Cluster parse(const std::string& text, const std::string& path) {
+  return ClusterReader(config::parse_yaml(text, path), path).read();
+}
+
+Cluster load(const std::string& path) { return ClusterReader(config::load_yaml(path), path).read(); }
+
+}  // namespace allot::cluster
