@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SVG primitives: a canvas in user units and the charts that several tools draw.
+// An SVG canvas that is as wide as the page lets it be, with text that keeps its size.
 #pragma once
 
 #include <string>
@@ -9,31 +9,34 @@
 
 namespace allot::report {
 
-/// Draws into a viewBox of width x height; the image scales to the page. Colours are CSS classes c0..c7 of the
-/// page's palette, which is distinguishable in light and dark and without colour vision problems.
+/// x runs over 0..width in user units and is stretched over the space that the page offers; y and the height are CSS
+/// pixels, and so are text and lines: a chart stays legible from 400 to 2,000 px. Colours are CSS classes c0..c7 of
+/// the page's palette, which is distinguishable in light and dark and without colour vision problems.
 class Svg {
  public:
-  Svg(double width, double height);
+  Svg(double width, double height) : width_(width), height_(height) {}
   void rect(double x, double y, double w, double h, std::string_view css_class, std::string_view tooltip = {});
   void line(double x1, double y1, double x2, double y2, std::string_view css_class);
-  void path(const std::vector<std::pair<double, double>>& points, std::string_view css_class);
-  void text(double x, double y, std::string_view content, std::string_view anchor = "start", std::string_view css_class = {});
-  std::string str(std::string_view label) const;   // `label` describes the picture to a screen reader
+  /// A polyline; css_class "area" fills the shape that it encloses instead.
+  void path(const std::vector<std::pair<double, double>>& points, std::string_view css_class,
+            std::string_view tooltip = {});
+  /// Many bars [first, second) of one row in one path: a few bytes each, without tooltips.
+  void spans(const std::vector<std::pair<double, double>>& from_to, double y, double h, std::string_view css_class);
+  void text(double x, double y, std::string_view content, std::string_view anchor = "start",
+            std::string_view css_class = {});
+  void begin_group(std::string_view css_class);
+  void end_group();
+  std::string str(std::string_view label) const;  // `label` describes the picture to a screen reader
 
  private:
+  std::string percent(double x) const;
+  void stretched(std::string_view path_data, std::string_view attributes, std::string_view tooltip);
+
   double width_, height_;
   std::string body_;
 };
 
-struct Series {
-  std::string name;
-  std::vector<std::pair<double, double>> points;
-  bool step = false;
-};
-/// Line chart with axes, tick labels in the given unit text and a legend; thinned to at most 2,000 points a series.
-std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label);
-
-/// About `count` round tick values covering [low, high].
-std::vector<double> ticks(double low, double high, int count);
+/// At most `decimals` digits after the point and no trailing zeros: 12.50 -> "12.5", -0.001 -> "0".
+std::string short_number(double value, int decimals = 2);
 
 }  // namespace allot::report

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/chart.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "report/html.h"
+#include "report/svg.h"
+
+namespace allot::report {
+namespace {
+
+using Points = std::vector<std::pair<double, double>>;
+
+constexpr size_t kMaxPoints = 2000;
+constexpr double kWidth = 1000, kHeight = 264, kTop = 30, kBottom = 222;
+
+/// The largest of 1, 2, 5, 10 times a power of ten near `raw`, as digit and exponent.
+std::pair<int, int> round_step(double raw) {
+  const int exponent = static_cast<int>(std::floor(std::log10(raw)));
+  const double digit = raw / std::pow(10.0, exponent);
+  if (digit < 1.5) return {1, exponent};
+  if (digit < 3.5) return {2, exponent};
+  if (digit < 7.5) return {5, exponent};
+  return {1, exponent + 1};
+}
+
+Points finite(const Points& points) {
+  Points result;
+  for (const auto& point : points)
+    if (std::isfinite(point.first) && std::isfinite(point.second)) result.push_back(point);
+  return result;
+}
+
+Points as_steps(const Points& points) {
+  Points result;
+  for (const auto& [x, y] : points) {
+    if (!result.empty()) result.emplace_back(x, result.back().second);
+    result.emplace_back(x, y);
+  }
+  return result;
+}
+
+/// The smallest and largest value of one coordinate over all series.
+template <typename Coordinate>
+std::pair<double, double> range(const std::vector<Points>& series, Coordinate coordinate) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const Points& points : series)
+    for (const auto& point : points) {
+      low = std::min(low, coordinate(point));
+      high = std::max(high, coordinate(point));
+    }
+  return {low, high};
+}
+
+struct Axis {
+  std::vector<double> values;
+  double at, per_unit;  // pixel = at + (value - values.front()) * per_unit
+  double operator()(double value) const { return at + (value - values.front()) * per_unit; }
+  double step() const { return values[1] - values[0]; }
+};
+
+Axis axis(std::pair<double, double> data, int count, double from, double to) {
+  Axis result{ticks(data.first, data.second, count), from, 0};
+  result.per_unit = (to - from) / (result.values.back() - result.values.front());
+  return result;
+}
+
+void draw_axes(Svg& svg, const Axis& x, const Axis& y, std::string_view x_label, std::string_view y_label) {
+  svg.text(0, 12, y_label, "start", "title");
+  for (const double value : y.values) {
+    svg.line(0, y(value), kWidth, y(value), value == y.values.front() ? "axis" : "grid");
+    svg.text(0, y(value) - 4, tick_label(value, y.step()), "start", "halo");
+  }
+  for (const double value : x.values) {
+    const char* anchor = value == x.values.front() ? "start" : value == x.values.back() ? "end" : "middle";
+    svg.line(x(value), kBottom, x(value), kBottom + 4, "axis");
+    svg.text(x(value), kBottom + 18, tick_label(value, x.step()), anchor);
+  }
+  svg.text(kWidth, kBottom + 36, x_label, "end", "title");
+}
+
+std::string legend(const std::vector<Series>& series) {
+  if (series.size() < 2) return {};
+  std::string result = "<ul class=\"legend\">";
+  for (size_t i = 0; i < series.size(); ++i)
+    result += fmt::format("<li>{}{}</li>", swatch(fmt::format("c{}", i % 8)), escape(series[i].name));
+  return result + "</ul>\n";
+}
+
+}  // namespace
+
+std::vector<double> ticks(double low, double high, int count) {
+  if (!std::isfinite(low) || !std::isfinite(high)) return {0, 1};
+  if (low > high) std::swap(low, high);
+  if (low == high) {
+    const double half = low == 0 ? 0.5 : std::abs(low) / 2;
+    low -= half, high += half;
+  }
+  const double raw = (high - low) / std::max(count, 1);
+  if (!std::isfinite(raw) || raw < std::numeric_limits<double>::min() * 10) return {low, high};
+  const auto [digit, exponent] = round_step(raw);
+  const double scale = std::pow(10.0, std::abs(exponent));
+  const auto value_of = [&](double index) { return exponent < 0 ? index * digit / scale : index * digit * scale; };
+  const double step = value_of(1), first = std::floor(low / step), last = std::ceil(high / step);
+  if (std::max(std::abs(first), std::abs(last)) > 1e15) return {low, high};  // neighbours would be equal
+  std::vector<double> result;
+  for (double index = first; index <= last; ++index) result.push_back(value_of(index));
+  // Rounding of low / step may have cost the last bit.
+  if (result.front() > low) result.insert(result.begin(), value_of(first - 1));
+  if (result.back() < high) result.push_back(value_of(last + 1));
+  return result;
+}
+
+std::string tick_label(double value, double step) {
+  const double size = std::max(std::abs(value), std::abs(step));
+  if (size == 0) return "0";
+  if (size >= 1e15 || size < 1e-4) return fmt::format("{:.4g}", value);
+  constexpr std::pair<double, const char*> kUnits[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e4, "k"}, {0, ""}};
+  for (const auto& [from, suffix] : kUnits) {
+    if (size < from) continue;
+    const double unit = from == 1e4 ? 1e3 : from == 0 ? 1 : from;
+    const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(std::abs(step) / unit) - 1e-9)), 0, 6);
+    return value == 0 ? "0" : short_number(value / unit, decimals) + suffix;
+  }
+  return {};
+}
+
+Points thin(const Points& points, size_t limit) {
+  if (points.size() <= limit || limit < 4) return points;
+  const size_t buckets = limit / 2 - 1;
+  Points result{points.front()};
+  const size_t inner = points.size() - 2;
+  for (size_t bucket = 0; bucket < buckets; ++bucket) {
+    const auto begin = points.begin() + 1 + static_cast<std::ptrdiff_t>(bucket * inner / buckets);
+    const auto end = points.begin() + 1 + static_cast<std::ptrdiff_t>((bucket + 1) * inner / buckets);
+    auto [low, high] = std::minmax_element(begin, end, [](auto& a, auto& b) { return a.second < b.second; });
+    if (low > high) std::swap(low, high);
+    result.push_back(*low);
+    if (high != low) result.push_back(*high);
+  }
+  result.push_back(points.back());
+  return result;
+}
+
+std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label) {
+  std::vector<Points> lines;
+  for (const Series& one : series) lines.push_back(thin(finite(one.points), kMaxPoints));
+  const Axis x = axis(range(lines, [](auto& point) { return point.first; }), 6, 0, kWidth);
+  const Axis y = axis(range(lines, [](auto& point) { return point.second; }), 4, kBottom, kTop);
+  Svg svg(kWidth, kHeight);
+  draw_axes(svg, x, y, x_label, y_label);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    Points pixels = series[i].step ? as_steps(lines[i]) : lines[i];
+    for (auto& [px, py] : pixels) px = x(px), py = y(py);
+    if (!pixels.empty()) svg.path(pixels, fmt::format("curve c{}", i % 8), series[i].name);
+  }
+  return "<figure>" + legend(series) + svg.str(fmt::format("{} over {}", y_label, x_label)) + "</figure>\n";
+}
+
+}  // namespace allot::report

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Line charts and round tick values.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace allot::report {
+
+struct Series {
+  std::string name;
+  std::vector<std::pair<double, double>> points;  // ascending in x; those that are not finite are left out
+  bool step = false;                              // a value holds until the next point
+};
+/// Line chart with axes, tick labels, axis titles and a legend; each series is thinned to at most 2,000 points that
+/// keep its extremes. Series beyond the eighth repeat colours.
+std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label);
+
+/// About `count` round tick values (1, 2 or 5 times a power of ten apart) that cover [low, high]: the first is <= low,
+/// the last >= high. Never more than 4 * count + 2 values, also for equal, swapped, huge or non-finite ends.
+std::vector<double> ticks(double low, double high, int count);
+
+/// A tick as text, exact to its neighbour: 0.30000000000000004 of step 0.1 -> "0.3"; thousands -> "12k".
+std::string tick_label(double value, double step);
+
+/// At most `limit` points of `points` that keep the first, the last and the extremes of every stretch.
+std::vector<std::pair<double, double>> thin(const std::vector<std::pair<double, double>>& points, size_t limit);
+
+}  // namespace allot::report

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/style.h"
+
+namespace allot::report {
+
+// The eight colours were searched for the largest least distance between any two, seen with normal, protan, deutan and
+// tritan vision (Machado 2009 matrices, OKLab), under a contrast of at least 3 : 1 to the background; twice as far
+// apart as those of Okabe and Ito, whose yellow and sky blue vanish on white. A class c<k> only sets --c.
+std::string_view stylesheet() {
+  return R"css(
+:root {
+  color-scheme: light dark;
+  --back: #ffffff; --raised: #f5f6f8; --ink: #1b1f24; --quiet: #59626d; --rule: #dfe3e8; --grid: #eceef1;
+  --accent: #2459b8; --bad: #b3261e; --neutral: #a9b1bb;
+  --p0: #3f6fc4; --p1: #cf7417; --p2: #2f9f90; --p3: #4f294a; --p4: #736215; --p5: #4a3695; --p6: #7a0503; --p7: #11656c;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #14171c; --raised: #1c2027; --ink: #e6e9ed; --quiet: #9ba5b1; --rule: #323843; --grid: #232831;
+    --accent: #7aaef8; --bad: #ff8a80; --neutral: #5f6976;
+    --p0: #7aaef8; --p1: #eb9a3c; --p2: #61f0cf; --p3: #a44a6d; --p4: #e4e364; --p5: #7565c0; --p6: #d66251; --p7: #2699ae;
+  }
+}
+.c0 { --c: var(--p0) } .c1 { --c: var(--p1) } .c2 { --c: var(--p2) } .c3 { --c: var(--p3) }
+.c4 { --c: var(--p4) } .c5 { --c: var(--p5) } .c6 { --c: var(--p6) } .c7 { --c: var(--p7) }
+.accent { --c: var(--accent) } .bad { --c: var(--bad) }
+
+* { box-sizing: border-box }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100% }
+body {
+  margin: 0; background: var(--back); color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto,
+  "Noto Sans", "DejaVu Sans", sans-serif; font-variant-numeric: tabular-nums;
+}
+main { max-width: 68rem; margin: 0 auto; padding: 2.5rem clamp(1rem, 4vw, 2.5rem) 3rem }
+h1 { margin: 0; font-size: clamp(1.4rem, 4vw, 1.9rem); line-height: 1.2; font-weight: 650; letter-spacing: -.01em }
+h1, h2, p, li, dd, td, code { overflow-wrap: anywhere }
+h2 { margin: 0 0 .75rem; font-size: 1.05rem; font-weight: 650 }
+p { margin: .5rem 0; max-width: 46rem }
+section { margin-top: 2.25rem; padding-top: 1.5rem; border-top: 1px solid var(--rule) }
+figure { margin: 0 }
+small, .quiet { color: var(--quiet); font-size: .8125rem }
+.lede { color: var(--quiet); font-size: 1.0625rem }
+.bad-text { color: var(--bad) }
+.chosen-text { color: var(--accent); font-weight: 600 }
+code { font: .875em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1px; margin: 1.75rem 0 0;
+  border: 1px solid var(--rule); border-radius: 8px; background: var(--rule); overflow: hidden }
+.tiles > div { background: var(--back); padding: .85rem 1rem; margin: 0 -1px -1px 0; border-right: 1px solid var(--rule);
+  border-bottom: 1px solid var(--rule) }
+.tiles dt { color: var(--quiet); font-size: .8125rem }
+.tiles dd { margin: .1rem 0 0; font-size: 1.375rem; font-weight: 600; line-height: 1.3; letter-spacing: -.01em }
+.tiles small { display: block; font-weight: 400; letter-spacing: 0; line-height: 1.4 }
+
+.scroll { overflow-x: auto }
+table { border-collapse: collapse; width: 100%; font-size: .875rem }
+th, td { padding: .4rem .75rem .4rem 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--grid) }
+th { color: var(--quiet); font-size: .8125rem; font-weight: 500; white-space: nowrap; border-bottom-color: var(--rule) }
+td { min-width: 4.5rem }
+th.n, td.n { text-align: right; white-space: nowrap; min-width: 0 }
+th:last-child, td:last-child { padding-right: 0 }
+tr:last-child td { border-bottom: 0 }
+
+.bar { position: relative; display: block; min-width: 5rem; height: .75rem }
+.bar i { display: block; height: 100%; min-width: 1px; background: var(--c, var(--neutral)); border-radius: 1px }
+.bar i.cut { -webkit-mask: linear-gradient(90deg, #000 75%, transparent); mask: linear-gradient(90deg, #000 75%, transparent) }
+.bar b { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px solid var(--ink); margin-left: -1px }
+.swatch { display: inline-block; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; background: var(--c);
+  flex: none }
+
+svg.chart { display: block; overflow: visible }
+.chart rect { fill: var(--c) }
+.chart .alt { opacity: .68 }
+.chart text { font-size: 12px; fill: var(--quiet) }
+.chart .title { fill: var(--ink) }
+.chart .halo { paint-order: stroke; stroke: var(--back); stroke-width: 3px; stroke-linejoin: round }
+.chart .grid { stroke: var(--grid) }
+.chart .axis { stroke: var(--rule) }
+.chart .limit { stroke: var(--bad); stroke-dasharray: 5 4 }
+.chart .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round }
+.chart .curve.c1, .chart .curve.c5 { stroke-dasharray: 7 3 }
+.chart .curve.c2, .chart .curve.c6 { stroke-dasharray: 2 3 }
+.chart .curve.c3, .chart .curve.c7 { stroke-dasharray: 8 3 2 3 }
+.chart .area { fill: var(--c); stroke: none }
+.chart .faint { opacity: .35 }
+.chart .spans { fill: none; stroke: var(--c); shape-rendering: crispEdges }
+.chart .s1 { stroke-opacity: .25 } .chart .s2 { stroke-opacity: .5 } .chart .s3 { stroke-opacity: .75 }
+.chart .ribbon { opacity: .45 }
+.chart rect:hover, .chart .ribbon:hover { opacity: .85 }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: 0 0 .5rem; padding: 0;
+  font-size: .8125rem }
+
+.zoom { display: flex; gap: .9rem; align-items: baseline; margin: 0 0 .75rem; padding: 0; border: 0; font-size: .8125rem;
+  color: var(--quiet) }
+.zoom legend { float: left; padding: 0; margin-right: .9rem }
+.zoom input { margin: 0 .3rem 0 0; accent-color: var(--accent); vertical-align: -1px }
+.plot { display: grid; grid-template-columns: minmax(5.5rem, 11rem) 1fr; column-gap: .75rem }
+.lanes { list-style: none; margin: 0; padding: 0; font-size: .8125rem }
+.lanes li { display: flex; align-items: center; height: 24px }
+.lanes span { flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.lanes small { padding-left: .5rem; font-size: .75rem }
+.frame { overflow-x: auto; overflow-y: hidden }
+.frame .chart { overflow: hidden }
+.x4, .x16, .timeline:has(.z4:checked) .x1, .timeline:has(.z16:checked) .x1 { display: none }
+.timeline:has(.z4:checked) .x4, .timeline:has(.z16:checked) .x16 { display: inline }
+.timeline:has(.z4:checked) .chart { width: 400% }
+.timeline:has(.z16:checked) .chart { width: 1600% }
+
+.flow { display: grid; grid-template-columns: minmax(0, 11rem) minmax(6rem, 1fr) minmax(0, 11rem); column-gap: .75rem }
+.flow ul { position: relative; list-style: none; margin: 0; padding: 0; font-size: .8125rem; line-height: 1.3 }
+.flow li { position: absolute; left: 0; right: 0; margin-top: -2px }
+.flow .from { text-align: right }
+.flow span, .flow small { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .75rem }
+.flow span { font-size: .8125rem }
+
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1.75rem 2rem }
+.panels h3 { margin: 0 0 .4rem; font-size: .875rem; font-weight: 600; display: flex; align-items: baseline; flex-wrap: wrap }
+.panels h3 small { margin-left: auto; padding-left: .5rem; font-weight: 400 }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.25rem; margin: 0; font-size: .875rem }
+.facts dt { color: var(--quiet) }
+.facts dd { margin: 0 }
+.notes { margin: 0; padding-left: 1.1rem; font-size: .9375rem }
+footer { margin-top: 2.25rem; padding-top: 1rem; border-top: 1px solid var(--rule); color: var(--quiet); font-size: .8125rem }
+
+@media (max-width: 40rem) {
+  .wide, .lanes small { display: none }
+  .plot { grid-template-columns: 5.5rem 1fr; column-gap: .5rem }
+  .flow { column-gap: .5rem; grid-template-columns: minmax(0, 5.5rem) minmax(4rem, 1fr) minmax(0, 5.5rem) }
+  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)) }
+  .tiles > div { padding: .7rem .8rem }
+  .tiles dd { font-size: 1.2rem }
+}
+@media print { .zoom { display: none } section { break-inside: avoid } }
+)css";
+}
+
+}  // namespace allot::report

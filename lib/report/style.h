@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one style sheet of all pages.
+#pragma once
+
+#include <string_view>
+
+namespace allot::report {
+
+/// CSS for everything that this module draws: light and dark, from 400 px.
+std::string_view stylesheet();
+
+}  // namespace allot::report
