@@ -69,15 +69,17 @@ Axis axis(std::pair<double, double> data, int count, double from, double to) {
   return result;
 }
 
-void draw_axes(Svg& svg, const Axis& x, const Axis& y, std::string_view x_label, std::string_view y_label) {
+void draw_grid(Svg& svg, const Axis& x, const Axis& y) {
+  for (const double value : y.values) svg.line(0, y(value), kWidth, y(value), value == y.values.front() ? "axis" : "grid");
+  for (const double value : x.values) svg.line(x(value), kBottom, x(value), kBottom + 4, "axis");
+}
+
+/// Above the curves, so that they cannot hide a figure.
+void draw_labels(Svg& svg, const Axis& x, const Axis& y, std::string_view x_label, std::string_view y_label) {
   svg.text(0, 12, y_label, "start", "title");
-  for (const double value : y.values) {
-    svg.line(0, y(value), kWidth, y(value), value == y.values.front() ? "axis" : "grid");
-    svg.text(0, y(value) - 4, tick_label(value, y.step()), "start", "halo");
-  }
+  for (const double value : y.values) svg.text(0, y(value) - 4, tick_label(value, y.step()), "start", "halo");
   for (const double value : x.values) {
     const char* anchor = value == x.values.front() ? "start" : value == x.values.back() ? "end" : "middle";
-    svg.line(x(value), kBottom, x(value), kBottom + 4, "axis");
     svg.text(x(value), kBottom + 18, tick_label(value, x.step()), anchor);
   }
   svg.text(kWidth, kBottom + 36, x_label, "end", "title");
@@ -152,12 +154,13 @@ std::string line_chart(const std::vector<Series>& series, std::string_view x_lab
   const Axis x = axis(range(lines, [](auto& point) { return point.first; }), 6, 0, kWidth);
   const Axis y = axis(range(lines, [](auto& point) { return point.second; }), 4, kBottom, kTop);
   Svg svg(kWidth, kHeight);
-  draw_axes(svg, x, y, x_label, y_label);
+  draw_grid(svg, x, y);
   for (size_t i = 0; i < lines.size(); ++i) {
     Points pixels = series[i].step ? as_steps(lines[i]) : lines[i];
     for (auto& [px, py] : pixels) px = x(px), py = y(py);
     if (!pixels.empty()) svg.path(pixels, fmt::format("curve c{}", i % 8), series[i].name);
   }
+  draw_labels(svg, x, y, x_label, y_label);
   return "<figure>" + legend(series) + svg.str(fmt::format("{} over {}", y_label, x_label)) + "</figure>\n";
 }
 

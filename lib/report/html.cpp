@@ -42,18 +42,37 @@ bool harmful(char32_t code) {
   return control || reorders || noncharacter;
 }
 
-/// A number, a dash or nothing, as far as a reader sees: tags do not count.
-bool numeric(std::string_view html) {
-  size_t i = 0;
-  while (i < html.size() && html[i] == '<') {
-    i = html.find('>', i);
-    if (i == html.npos) return true;
-    ++i;
+/// What a reader sees of trusted HTML: the text between its tags.
+std::string visible(std::string_view html) {
+  std::string result;
+  bool in_tag = false;
+  for (const char c : html) {
+    if (c == '<') in_tag = true;
+    if (!in_tag) result += c;
+    if (c == '>') in_tag = false;
   }
-  if (i == html.size()) return html.empty();
-  const std::string_view rest = html.substr(i);
-  return (rest[0] >= '0' && rest[0] <= '9') || rest[0] == '+' || rest[0] == '-' || rest.starts_with("−") ||
-         rest.starts_with("–");
+  return result;
+}
+
+/// A figure, a dash or nothing.
+bool numeric(std::string_view text) {
+  return text.empty() || (text[0] >= '0' && text[0] <= '9') || text[0] == '+' || text[0] == '-' ||
+         text.starts_with("−") || text.starts_with("–") || text.starts_with("&lt;");
+}
+
+/// The class attribute of a column: right-aligned figures, bars that take the space left, names that may break.
+std::string column_class(const Column& column, size_t index, const std::vector<std::vector<std::string>>& rows) {
+  constexpr size_t kLong = 28;
+  bool figures = true, bars = false, broken = false;
+  for (const auto& row : rows) {
+    if (index >= row.size()) continue;
+    const std::string text = visible(row[index]);
+    figures = figures && numeric(text);
+    bars = bars || row[index].find("class=\"bar\"") != std::string::npos;
+    broken = broken || text.size() > kLong;
+  }
+  const char* kind = bars ? "bars" : broken ? "long" : figures ? "n" : "";
+  return fmt::format(" class=\"{}{}\"", kind, column.secondary ? " wide" : "");
 }
 
 }  // namespace
@@ -109,25 +128,26 @@ std::string Page::str() const {
 }
 
 std::string table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<Column> columns;
+  for (const auto& name : header) columns.push_back({name});
   std::vector<std::vector<std::string>> escaped(rows.size());
   for (size_t i = 0; i < rows.size(); ++i)
     for (const auto& cell : rows[i]) escaped[i].push_back(escape(cell));
-  return table_of_html(header, escaped);
+  return table_of_html(columns, escaped);
 }
 
-std::string table_of_html(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<const char*> css(header.size(), " class=\"n\"");
-  for (size_t column = 0; column < header.size(); ++column)
-    for (const auto& row : rows)
-      if (column < row.size() && !numeric(row[column])) css[column] = "";
+std::string table_of_html(const std::vector<Column>& header, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::string> css;
   std::string result = "<div class=\"scroll\"><table>\n<thead><tr>";
-  for (size_t column = 0; column < header.size(); ++column)
-    result += fmt::format("<th scope=\"col\"{}>{}</th>", css[column], escape(header[column]));
+  for (const Column& column : header) {
+    css.push_back(column_class(column, css.size(), rows));
+    result += fmt::format("<th scope=\"col\"{}>{}</th>", css.back(), escape(column.name));
+  }
   result += "</tr></thead>\n<tbody>\n";
   for (const auto& row : rows) {
     result += "<tr>";
-    for (size_t column = 0; column < header.size(); ++column)
-      result += fmt::format("<td{}>{}</td>", css[column], column < row.size() ? row[column] : std::string());
+    for (size_t i = 0; i < header.size(); ++i)
+      result += fmt::format("<td{}>{}</td>", css[i], i < row.size() ? row[i] : std::string());
     result += "</tr>\n";
   }
   return result + "</tbody></table></div>\n";

@@ -28,10 +28,16 @@ class Page {
   std::string title_, body_;
 };
 
-/// <table> with a header row; cells are escaped; numeric columns are right-aligned; wide tables scroll sideways.
+/// <table> with a header row; cells are escaped; numeric columns are right-aligned, long names wrap anywhere; wide
+/// tables scroll sideways.
 std::string table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
+
+struct Column {
+  std::string name;
+  bool secondary = false;  // left out on narrow screens
+};
 /// The same from cells that are trusted HTML.
-std::string table_of_html(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
+std::string table_of_html(const std::vector<Column>& header, const std::vector<std::vector<std::string>>& rows);
 
 struct Tile {
   std::string label, value, note;  // note: one short line below the value, may be empty

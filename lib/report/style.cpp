@@ -33,7 +33,7 @@ body {
 }
 main { max-width: 68rem; margin: 0 auto; padding: 2.5rem clamp(1rem, 4vw, 2.5rem) 3rem }
 h1 { margin: 0; font-size: clamp(1.4rem, 4vw, 1.9rem); line-height: 1.2; font-weight: 650; letter-spacing: -.01em }
-h1, h2, p, li, dd, td, code { overflow-wrap: anywhere }
+h1, h2, p, li, dd { overflow-wrap: anywhere }
 h2 { margin: 0 0 .75rem; font-size: 1.05rem; font-weight: 650 }
 p { margin: .5rem 0; max-width: 46rem }
 section { margin-top: 2.25rem; padding-top: 1.5rem; border-top: 1px solid var(--rule) }
@@ -44,10 +44,9 @@ small, .quiet { color: var(--quiet); font-size: .8125rem }
 .chosen-text { color: var(--accent); font-weight: 600 }
 code { font: .875em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
 
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1px; margin: 1.75rem 0 0;
-  border: 1px solid var(--rule); border-radius: 8px; background: var(--rule); overflow: hidden }
-.tiles > div { background: var(--back); padding: .85rem 1rem; margin: 0 -1px -1px 0; border-right: 1px solid var(--rule);
-  border-bottom: 1px solid var(--rule) }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); margin: 1.75rem 0 0; overflow: hidden;
+  border: 1px solid var(--rule); border-radius: 8px }
+.tiles > div { padding: .85rem 1rem; margin: 0 -1px -1px 0; border: 0 solid var(--rule); border-width: 0 1px 1px 0 }
 .tiles dt { color: var(--quiet); font-size: .8125rem }
 .tiles dd { margin: .1rem 0 0; font-size: 1.375rem; font-weight: 600; line-height: 1.3; letter-spacing: -.01em }
 .tiles small { display: block; font-weight: 400; letter-spacing: 0; line-height: 1.4 }
@@ -56,12 +55,14 @@ code { font: .875em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono"
 table { border-collapse: collapse; width: 100%; font-size: .875rem }
 th, td { padding: .4rem .75rem .4rem 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--grid) }
 th { color: var(--quiet); font-size: .8125rem; font-weight: 500; white-space: nowrap; border-bottom-color: var(--rule) }
-td { min-width: 4.5rem }
-th.n, td.n { text-align: right; white-space: nowrap; min-width: 0 }
+.n { text-align: right; white-space: nowrap }
+.long { overflow-wrap: anywhere; min-width: 8rem }
+.bars { width: 34%; min-width: 6rem }
 th:last-child, td:last-child { padding-right: 0 }
 tr:last-child td { border-bottom: 0 }
 
-.bar { position: relative; display: block; min-width: 5rem; height: .75rem }
+.bar { position: relative; display: block; height: .75rem }
+.bar:not(:only-child) { height: .4rem; margin: .2rem 0 .1rem }
 .bar i { display: block; height: 100%; min-width: 1px; background: var(--c, var(--neutral)); border-radius: 1px }
 .bar i.cut { -webkit-mask: linear-gradient(90deg, #000 75%, transparent); mask: linear-gradient(90deg, #000 75%, transparent) }
 .bar b { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px solid var(--ink); margin-left: -1px }
@@ -124,7 +125,8 @@ footer { margin-top: 2.25rem; padding-top: 1rem; border-top: 1px solid var(--rul
 
 @media (max-width: 40rem) {
   .wide, .lanes small { display: none }
-  .plot { grid-template-columns: 5.5rem 1fr; column-gap: .5rem }
+  .plot { grid-template-columns: 6rem 1fr; column-gap: .5rem }
+  .lanes { font-size: .75rem }
   .flow { column-gap: .5rem; grid-template-columns: minmax(0, 5.5rem) minmax(4rem, 1fr) minmax(0, 5.5rem) }
   .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)) }
   .tiles > div { padding: .7rem .8rem }

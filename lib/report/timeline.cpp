@@ -102,7 +102,7 @@ std::string labels(const std::vector<Lane>& lanes) {
   std::string result = "<ol class=\"lanes\">";
   for (const Lane& lane : lanes) {
     const std::string name = escape(lane.name);
-    result += fmt::format("<li title=\"{0}\">{1}<span>{0}</span>", name, swatch(lane.css_class));
+    result += fmt::format("<li title=\"{0}\"><span>{0}</span>", name);
     if (!lane.note.empty()) result += fmt::format("<small>{}</small>", escape(lane.note));
     result += "</li>";
   }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "emit/page_charts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "config/units.h"
+#include "emit/memory_curve.h"
+#include "emit/tracks.h"
+#include "report/chart.h"
+#include "report/flow.h"
+#include "report/html.h"
+#include "report/svg.h"
+#include "report/timeline.h"
+
+namespace allot::emit {
+namespace {
+
+using cluster::DeviceId;
+using report::escape;
+
+constexpr size_t kMaxWires = 24, kMaxMemoryPoints = 16000;
+
+struct Unit {
+  double size;
+  const char* name;
+};
+
+/// The largest unit that is not larger than `most`.
+Unit unit_for(double most, std::initializer_list<Unit> ascending) {
+  Unit best = *ascending.begin();
+  for (const Unit& unit : ascending)
+    if (unit.size <= most) best = unit;
+  return best;
+}
+Unit time_unit(int64_t ps) {
+  return unit_for(static_cast<double>(ps), {{1, "ps"}, {1e3, "ns"}, {1e6, "us"}, {1e9, "ms"}, {1e12, "s"}});
+}
+Unit byte_unit(double bytes) {
+  return unit_for(bytes, {{1, "B"}, {0x1p10, "KiB"}, {0x1p20, "MiB"}, {0x1p30, "GiB"}, {0x1p40, "TiB"}});
+}
+
+std::string human_ps(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
+std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
+
+std::string percent(double share) {
+  return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100);
+}
+
+report::Lane lane_of(const Track& track, int64_t makespan_ps, double unit_ps) {
+  report::Lane lane;
+  lane.name = shown(track.name);
+  lane.css_class = track.device ? colour(*track.device) : "";
+  lane.thin = !track.is_device;
+  if (makespan_ps > 0)
+    lane.note = percent(std::min(static_cast<double>(track.busy_ps()) / static_cast<double>(makespan_ps), 1.0));
+  for (const Slice& slice : track.slices)
+    lane.spans.push_back({static_cast<double>(slice.start_ps) / unit_ps, static_cast<double>(slice.end_ps) / unit_ps,
+                          slice.id});
+  return lane;
+}
+
+/// Devices that do anything, then the busiest wires in their own order.
+std::vector<Track> drawn_tracks(const PageInput& input, size_t& wires_left_out) {
+  std::vector<Track> all = tracks(input.problem.cluster(), input.placement, input.outcome), drawn;
+  std::vector<int64_t> busy;
+  for (const Track& track : all)
+    if (!track.is_device) busy.push_back(track.busy_ps());
+  wires_left_out = busy.size() > kMaxWires ? busy.size() - kMaxWires : 0;
+  int64_t least = -1;
+  if (wires_left_out > 0) {
+    std::nth_element(busy.begin(), busy.begin() + kMaxWires - 1, busy.end(), std::greater<>());
+    least = busy[kMaxWires - 1];
+  }
+  size_t wires = 0;
+  for (Track& track : all) {
+    if (track.slices.empty()) continue;
+    if (!track.is_device && (track.busy_ps() < least || wires++ >= kMaxWires)) continue;
+    drawn.push_back(std::move(track));
+  }
+  return drawn;
+}
+
+/// Floor, live curve and capacity of one device over [0, 1000] x pixels.
+class MemoryPanel {
+ public:
+  MemoryPanel(const PageInput& input, DeviceId device)
+      : capacity_(static_cast<double>(input.problem.cluster().devices[device].usable_bytes())),
+        peak_(static_cast<double>(input.outcome.peak_bytes[device])),
+        floor_(static_cast<double>(input.outcome.param_bytes[device])),
+        horizon_(static_cast<double>(std::max<int64_t>(input.outcome.makespan_ps, 1))),
+        unit_(byte_unit(std::max(peak_, 1.0))) {
+    // A capacity far above the peak would flatten the curve; the heading names it anyhow.
+    const double most = capacity_ <= 3 * peak_ ? std::max(capacity_, peak_) : peak_;
+    values_ = report::ticks(0, std::max(most, 1.0) / unit_.size, 3);
+  }
+
+  std::string draw(const std::vector<MemoryPoint>& curve, size_t max_points, std::string_view css, std::string_view label) {
+    std::vector<std::pair<double, double>> points;
+    for (const MemoryPoint& point : curve) {
+      const double x = static_cast<double>(point.time_ps) / horizon_ * kWidth;
+      points.emplace_back(x, static_cast<double>(point.bytes));
+    }
+    points = report::thin(points, max_points);
+    axes();
+    area(points, fmt::format("area faint {}", css));
+    svg_.path({{0, y(0)}, {0, y(floor_)}, {kWidth, y(floor_)}, {kWidth, y(0)}}, fmt::format("area {}", css));
+    if (capacity_ <= values_.back() * unit_.size) svg_.line(0, y(capacity_), kWidth, y(capacity_), "limit");
+    return svg_.str(label);
+  }
+
+ private:
+  static constexpr double kWidth = 1000, kTop = 16, kBottom = 116;
+
+  double y(double bytes) const {
+    return kBottom - bytes / unit_.size / values_.back() * (kBottom - kTop);
+  }
+
+  void axes() {
+    for (const double value : values_) {
+      const double at = y(value * unit_.size);
+      svg_.line(0, at, kWidth, at, value == 0 ? "axis" : "grid");
+      if (value == 0) continue;
+      const std::string text = report::tick_label(value, values_[1]);
+      svg_.text(0, at - 3, value == values_.back() ? fmt::format("{} {}", text, unit_.name) : text, "start", "halo");
+    }
+  }
+
+  /// Each value holds until the next point.
+  void area(const std::vector<std::pair<double, double>>& points, const std::string& css) {
+    std::vector<std::pair<double, double>> outline{{0, y(0)}};
+    for (const auto& [x, bytes] : points) {
+      outline.emplace_back(x, outline.back().second);
+      outline.emplace_back(x, y(bytes));
+    }
+    outline.emplace_back(kWidth, outline.back().second);
+    outline.emplace_back(kWidth, y(0));
+    svg_.path(outline, css);
+  }
+
+  double capacity_, peak_, floor_, horizon_;
+  Unit unit_;
+  std::vector<double> values_;
+  report::Svg svg_{kWidth, 120};
+};
+
+std::string memory_heading(const PageInput& input, DeviceId device) {
+  const cluster::Device& about = input.problem.cluster().devices[device];
+  const int64_t peak = input.outcome.peak_bytes[device], usable = about.usable_bytes();
+  std::string figures = fmt::format("peak {} of {}", human_bytes(peak), human_bytes(usable));
+  if (usable > 0 && peak <= usable) figures += ", " + percent(static_cast<double>(peak) / static_cast<double>(usable));
+  if (peak > usable) figures += ", over by " + human_bytes(peak - usable);
+  return fmt::format("<h3>{}{}<small{}>{}</small></h3>", report::swatch(colour(device)), escape(shown(about.name)),
+                     peak > usable ? " class=\"bad-text\"" : "", escape(figures));
+}
+
+}  // namespace
+
+std::string colour(DeviceId device) { return fmt::format("c{}", device % 8); }
+
+std::string shown(const std::string& name) { return base::printable(name, 96); }
+
+std::string schedule_chart(const PageInput& input) {
+  size_t left_out = 0;
+  const Unit unit = time_unit(input.outcome.makespan_ps);
+  std::vector<report::Lane> lanes;
+  for (const Track& track : drawn_tracks(input, left_out))
+    lanes.push_back(lane_of(track, input.outcome.makespan_ps, unit.size));
+  const graph::OpGraph& graph = input.problem.graph();
+  const auto tooltip = [&](const report::Lane& lane, const report::Span& span) {
+    if (!lane.thin)
+      return fmt::format("{} ({}): {}, starts at {}", shown(graph.op_names[span.id]),
+                         shown(graph.type_names[graph.type[span.id]]),
+                         human_ps(input.outcome.end_ps[span.id] - input.outcome.start_ps[span.id]),
+                         human_ps(input.outcome.start_ps[span.id]));
+    const sim::Transfer& transfer = input.outcome.transfers[span.id];
+    return fmt::format("{}: {} in {}, starts at {}", shown(graph.tensor_names[transfer.tensor]),
+                       human_bytes(input.problem.costs().tensor_bytes[transfer.tensor]),
+                       human_ps(transfer.end_ps - transfer.start_ps), human_ps(transfer.start_ps));
+  };
+  std::string html = report::timeline("schedule", lanes, static_cast<double>(input.outcome.makespan_ps) / unit.size,
+                                      unit.name, tooltip);
+  if (left_out > 0) html += fmt::format("<p class=\"quiet\">{} less busy links are not drawn.</p>\n", left_out);
+  return html;
+}
+
+std::string memory_charts(const PageInput& input) {
+  const auto curves = memory_curves(input.problem, input.placement, input.outcome);
+  const size_t points = std::min<size_t>(400, kMaxMemoryPoints / curves.size());
+  std::string html = "<div class=\"panels\">\n";
+  for (DeviceId device = 0; device < curves.size(); ++device) {
+    if (input.outcome.peak_bytes[device] == 0) continue;
+    const std::string label = fmt::format("Memory of {} over time", shown(input.problem.cluster().devices[device].name));
+    html += fmt::format("<figure>{}\n{}</figure>\n", memory_heading(input, device),
+                        MemoryPanel(input, device).draw(curves[device], points, colour(device), label));
+  }
+  return html + "</div>\n";
+}
+
+std::string traffic_chart(const PageInput& input) {
+  std::map<std::pair<DeviceId, DeviceId>, double> bytes;
+  for (const sim::Transfer& transfer : input.outcome.transfers)
+    bytes[{transfer.from, transfer.to}] += static_cast<double>(input.problem.costs().tensor_bytes[transfer.tensor]);
+  std::vector<report::Flow> flows;
+  for (const auto& [ends, amount] : bytes)
+    if (amount > 0) flows.push_back({ends.first, ends.second, amount});
+  if (flows.empty()) return {};
+  std::vector<report::FlowNode> nodes;
+  for (DeviceId device = 0; device < input.problem.devices(); ++device)
+    nodes.push_back({shown(input.problem.cluster().devices[device].name), colour(device)});
+  return report::flow_diagram(nodes, std::move(flows), config::human_bytes);
+}
+
+}  // namespace allot::emit
