@@ -84,7 +84,9 @@ Drawing draw_groups(const place::Problem& problem, const std::vector<DeviceId>& 
   const uint32_t depth = *std::max_element(level.begin(), level.end()) + 1;
   const uint32_t bands = std::min(depth, std::max(kMaxNodes / problem.devices(), 1u));
   std::map<std::pair<uint32_t, DeviceId>, Group> groups;  // by band, device
-  const auto key = [&](uint32_t op) { return std::pair(static_cast<uint32_t>(uint64_t{level[op]} * bands / depth), placement[op]); };
+  const auto key = [&](uint32_t op) {
+    return std::pair(static_cast<uint32_t>(uint64_t{level[op]} * bands / depth), placement[op]);
+  };
   for (uint32_t op = 0; op < level.size(); ++op) {
     Group& group = groups[key(op)];
     ++group.ops;
@@ -96,8 +98,10 @@ Drawing draw_groups(const place::Problem& problem, const std::vector<DeviceId>& 
     const auto first = (uint64_t{band_device.first} * depth + bands - 1) / bands;
     const auto last = ((uint64_t{band_device.first} + 1) * depth + bands - 1) / bands - 1;
     drawing.nodes.push_back(
-        {band_device.second, fmt::format("{}\n{} ops, {}", first == last ? fmt::format("level {}", first) : fmt::format("levels {}-{}", first, last),
-                                         group.ops, config::human_time(static_cast<double>(group.time_ps) * 1e-12))});
+        {band_device.second,
+         fmt::format("{}\n{} ops, {}",
+                     first == last ? fmt::format("level {}", first) : fmt::format("levels {}-{}", first, last),
+                     group.ops, config::human_time(static_cast<double>(group.time_ps) * 1e-12))});
   }
   std::vector<uint32_t> node_of_op;
   for (uint32_t op = 0; op < level.size(); ++op) node_of_op.push_back(groups[key(op)].node);
@@ -105,7 +109,9 @@ Drawing draw_groups(const place::Problem& problem, const std::vector<DeviceId>& 
   return drawing;
 }
 
-double pen_width(int64_t bytes) { return std::clamp(1 + std::log2(std::max<double>(static_cast<double>(bytes), 1) / 1024) / 4, 1.0, 6.0); }
+double pen_width(int64_t bytes) {
+  return std::clamp(1 + std::log2(std::max<double>(static_cast<double>(bytes), 1) / 1024) / 4, 1.0, 6.0);
+}
 
 std::string write(const Drawing& drawing, const cluster::Cluster& cluster) {
   std::string text =
@@ -117,8 +123,9 @@ std::string write(const Drawing& drawing, const cluster::Cluster& cluster) {
   for (uint32_t node = 0; node < drawing.nodes.size(); ++node) members[drawing.nodes[node].device].push_back(node);
   for (DeviceId device = 0; device < cluster.size(); ++device) {
     if (members[device].empty()) continue;
-    text += fmt::format("  subgraph cluster_{} {{\n    label={};\n    style=\"rounded,filled\";\n    fillcolor=\"#f0f2f5\";\n",
-                        device, quote(base::printable(cluster.devices[device].name, 60)));
+    text += fmt::format(
+        "  subgraph cluster_{} {{\n    label={};\n    style=\"rounded,filled\";\n    fillcolor=\"#f0f2f5\";\n", device,
+        quote(base::printable(cluster.devices[device].name, 60)));
     for (const uint32_t node : members[device])
       text += fmt::format("    n{} [label={}];\n", node, quote(drawing.nodes[node].label));
     text += "  }\n";

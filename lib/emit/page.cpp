@@ -25,7 +25,7 @@ std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<
 double ratio(int64_t a, int64_t b) { return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0; }
 std::string code(const std::string& name) { return fmt::format("<code>{}</code>", escape(shown(name))); }
 std::string with_colour(const PageInput& input, DeviceId device) {
-  return report::swatch(colour(device)) + escape(shown(input.problem.cluster().devices[device].name));
+  return report::keyed(colour(device), shown(input.problem.cluster().devices[device].name));
 }
 
 /// Ids of the `count` largest of `size` by `key`, largest first, the smaller id first among equals.
@@ -34,9 +34,8 @@ std::vector<uint32_t> largest(size_t size, size_t count, const Key& key) {
   std::vector<uint32_t> ids(size);
   std::iota(ids.begin(), ids.end(), 0);
   const auto end = ids.begin() + static_cast<std::ptrdiff_t>(std::min(size, count));
-  std::partial_sort(ids.begin(), end, ids.end(), [&](uint32_t a, uint32_t b) {
-    return key(a) != key(b) ? key(a) > key(b) : a < b;
-  });
+  std::partial_sort(ids.begin(), end, ids.end(),
+                    [&](uint32_t a, uint32_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
   ids.erase(end, ids.end());
   return ids;
 }
@@ -60,22 +59,23 @@ std::vector<report::Tile> summary_tiles(const PageInput& input) {
   const sim::Outcome& outcome = input.outcome;
   const sim::Bounds& bounds = input.problem.bounds();
   std::vector<report::Tile> tiles;
-  tiles.push_back({"Makespan", human_ps(outcome.makespan_ps),
-                   outcome.fits() ? "predicted time of one run" : "if memory sufficed"});
+  tiles.push_back(
+      {"Makespan", human_ps(outcome.makespan_ps), outcome.fits() ? "predicted time of one run" : "if memory sufficed"});
   tiles.push_back(speedup_tile(input));
   tiles.push_back({"Above lower bound", fmt::format("{:.1f} %", (ratio(outcome.makespan_ps, bounds.best()) - 1) * 100),
                    "no placement beats " + human_ps(bounds.best())});
   tiles.push_back({"Parallelism", fmt::format("{:.2f}", bounds.parallelism), "work / critical path"});
   tiles.push_back({"Crossings", std::to_string(outcome.crossings), "results sent to other devices"});
-  tiles.push_back({"Moved", human_bytes(outcome.bytes_moved), fmt::format("in {} transfers", outcome.transfers.size())});
+  tiles.push_back(
+      {"Moved", human_bytes(outcome.bytes_moved), fmt::format("in {} transfers", outcome.transfers.size())});
   DeviceId fullest = 0;
   const auto fill = [&](DeviceId device) {
     return ratio(outcome.peak_bytes[device], input.problem.cluster().devices[device].usable_bytes());
   };
   for (DeviceId device = 0; device < input.problem.devices(); ++device)
     if (fill(device) > fill(fullest)) fullest = device;
-  tiles.push_back({"Fullest memory", fmt::format("{:.0f} %", fill(fullest) * 100),
-                   "of " + shown(input.problem.cluster().devices[fullest].name)});
+  tiles.push_back(
+      {"Fullest memory", percent(fill(fullest)), "of " + shown(input.problem.cluster().devices[fullest].name)});
   tiles.push_back({"Operations", std::to_string(input.problem.graph().num_ops()),
                    fmt::format("in {} units", input.problem.graph().num_units())});
   return tiles;
@@ -98,16 +98,22 @@ std::string method_table(const PageInput& input) {
     std::string name = escape(shown(result.method));
     if (chosen) name = fmt::format("<span class=\"chosen-text\">{} ✓ chosen</span>", name);
     if (!fits)
-      name += fmt::format("<br><small class=\"bad-text\">does not fit, {} over</small>", human_bytes(result.score.overflow_bytes));
+      name += fmt::format("<br><small class=\"bad-text\">does not fit, {} over</small>",
+                          human_bytes(result.score.overflow_bytes));
     rows.push_back({name, human_ps(result.score.makespan_ps),
-                    report::bar(ratio(result.score.makespan_ps, scale), chosen ? "accent" : fits ? "" : "bad", bound),
+                    report::bar(ratio(result.score.makespan_ps, scale),
+                                chosen ? "accent"
+                                : fits ? ""
+                                       : "bad",
+                                bound),
                     std::to_string(result.outcome.crossings), std::to_string(result.evaluations)});
   }
   return report::table_of_html({{"Method"}, {"Makespan"}, {""}, {"Crossings", true}, {"Evaluations", true}}, rows) +
-         fmt::format("<p class=\"quiet\">The tick marks the lower bound, {}: the larger of critical path ({}) and work "
-                     "per device ({}).</p>\n",
-                     human_ps(input.problem.bounds().best()), human_ps(input.problem.bounds().critical_path_ps),
-                     human_ps(input.problem.bounds().work_ps));
+         fmt::format(
+             "<p class=\"quiet\">The tick marks the lower bound, {}: the larger of critical path ({}) and work "
+             "per device ({}).</p>\n",
+             human_ps(input.problem.bounds().best()), human_ps(input.problem.bounds().critical_path_ps),
+             human_ps(input.problem.bounds().work_ps));
 }
 
 std::string device_table(const PageInput& input) {
@@ -120,17 +126,20 @@ std::string device_table(const PageInput& input) {
     const double busy = ratio(outcome.busy_ps[device], outcome.makespan_ps);
     const double filled = ratio(outcome.peak_bytes[device], about.usable_bytes());
     const std::string what = about.preset.empty() ? about.kind : about.preset;
-    rows.push_back(
-        {fmt::format("{}<br><small>{}</small>", with_colour(input, device), escape(shown(what))),
-         std::to_string(ops[device]), fmt::format("<span>{:.0f} %</span>", busy * 100) + report::bar(busy, colour(device)),
-         fmt::format("{} <small>of {}</small>", human_bytes(outcome.peak_bytes[device]), human_bytes(about.usable_bytes())) +
-             report::bar(filled, filled > 1 ? "bad" : colour(device)),
-         human_bytes(outcome.param_bytes[device])});
+    rows.push_back({fmt::format("{}<br><small>{}</small>", with_colour(input, device), escape(shown(what))),
+                    std::to_string(ops[device]),
+                    fmt::format("<span>{}</span>", escape(percent(busy))) + report::bar(busy, colour(device)),
+                    fmt::format("{} <small>of {}</small>", human_bytes(outcome.peak_bytes[device]),
+                                human_bytes(about.usable_bytes())) +
+                        report::bar(filled, filled > 1 ? "bad" : colour(device)),
+                    human_bytes(outcome.param_bytes[device])});
   }
   return report::table_of_html({{"Device"}, {"Ops", true}, {"Busy"}, {"Peak memory"}, {"Parameters", true}}, rows);
 }
 
-int64_t duration_ps(const PageInput& input, uint32_t op) { return input.outcome.end_ps[op] - input.outcome.start_ps[op]; }
+int64_t duration_ps(const PageInput& input, uint32_t op) {
+  return input.outcome.end_ps[op] - input.outcome.start_ps[op];
+}
 
 std::string type_table(const PageInput& input) {
   const graph::OpGraph& graph = input.problem.graph();
@@ -182,15 +191,18 @@ std::string notes_list(const PageInput& input) {
 std::string facts(const PageInput& input) {
   const place::Sidecar& sidecar = input.sidecar;
   std::string dims;
-  for (const auto& [name, value] : sidecar.dims) dims += fmt::format("{}{}={}", dims.empty() ? "" : ", ", shown(name), value);
+  for (const auto& [name, value] : sidecar.dims)
+    dims += fmt::format("{}{}={}", dims.empty() ? "" : ", ", shown(name), value);
   const std::string cluster = input.problem.cluster().path;
-  const std::vector<std::pair<const char*, std::string>> items = {
-      {"Model", sidecar.model_path},      {"Model hash", sidecar.model_hash},
-      {"Cluster", cluster.empty() ? "built in" : cluster},
-      {"Costs hash", sidecar.costs_hash}, {"Dimensions", dims},
-      {"Method", sidecar.method},         {"Seed", std::to_string(sidecar.seed)},
-      {"Evaluations", std::to_string(sidecar.evaluations)},
-      {"Version", sidecar.version}};
+  const std::vector<std::pair<const char*, std::string>> items = {{"Model", sidecar.model_path},
+                                                                  {"Model hash", sidecar.model_hash},
+                                                                  {"Cluster", cluster.empty() ? "built in" : cluster},
+                                                                  {"Costs hash", sidecar.costs_hash},
+                                                                  {"Dimensions", dims},
+                                                                  {"Method", sidecar.method},
+                                                                  {"Seed", std::to_string(sidecar.seed)},
+                                                                  {"Evaluations", std::to_string(sidecar.evaluations)},
+                                                                  {"Version", sidecar.version}};
   std::string html = "<dl class=\"facts\">\n";
   for (const auto& [name, value] : items)
     if (!value.empty()) html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, escape(value));

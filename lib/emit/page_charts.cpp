@@ -47,10 +47,6 @@ Unit byte_unit(double bytes) {
 std::string human_ps(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
 std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
 
-std::string percent(double share) {
-  return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100);
-}
-
 report::Lane lane_of(const Track& track, int64_t makespan_ps, double unit_ps) {
   report::Lane lane;
   lane.name = shown(track.name);
@@ -59,8 +55,8 @@ report::Lane lane_of(const Track& track, int64_t makespan_ps, double unit_ps) {
   if (makespan_ps > 0)
     lane.note = percent(std::min(static_cast<double>(track.busy_ps()) / static_cast<double>(makespan_ps), 1.0));
   for (const Slice& slice : track.slices)
-    lane.spans.push_back({static_cast<double>(slice.start_ps) / unit_ps, static_cast<double>(slice.end_ps) / unit_ps,
-                          slice.id});
+    lane.spans.push_back(
+        {static_cast<double>(slice.start_ps) / unit_ps, static_cast<double>(slice.end_ps) / unit_ps, slice.id});
   return lane;
 }
 
@@ -99,16 +95,17 @@ class MemoryPanel {
     values_ = report::ticks(0, std::max(most, 1.0) / unit_.size, 3);
   }
 
-  std::string draw(const std::vector<MemoryPoint>& curve, size_t max_points, std::string_view css, std::string_view label) {
+  std::string draw(const std::vector<MemoryPoint>& curve, size_t max_points, std::string_view css,
+                   std::string_view label) {
     std::vector<std::pair<double, double>> points;
     for (const MemoryPoint& point : curve) {
       const double x = static_cast<double>(point.time_ps) / horizon_ * kWidth;
       points.emplace_back(x, static_cast<double>(point.bytes));
     }
     points = report::thin(points, max_points);
-    axes();
+    grid();
     area(points, fmt::format("area faint {}", css));
-    svg_.path({{0, y(0)}, {0, y(floor_)}, {kWidth, y(floor_)}, {kWidth, y(0)}}, fmt::format("area {}", css));
+    svg_.path({{0, y(0)}, {0, y(floor_)}, {kWidth, y(floor_)}, {kWidth, y(0)}}, fmt::format("area solid {}", css));
     if (capacity_ <= values_.back() * unit_.size) svg_.line(0, y(capacity_), kWidth, y(capacity_), "limit");
     return svg_.str(label);
   }
@@ -116,18 +113,11 @@ class MemoryPanel {
  private:
   static constexpr double kWidth = 1000, kTop = 16, kBottom = 116;
 
-  double y(double bytes) const {
-    return kBottom - bytes / unit_.size / values_.back() * (kBottom - kTop);
-  }
+  double y(double bytes) const { return kBottom - bytes / unit_.size / values_.back() * (kBottom - kTop); }
 
-  void axes() {
-    for (const double value : values_) {
-      const double at = y(value * unit_.size);
-      svg_.line(0, at, kWidth, at, value == 0 ? "axis" : "grid");
-      if (value == 0) continue;
-      const std::string text = report::tick_label(value, values_[1]);
-      svg_.text(0, at - 3, value == values_.back() ? fmt::format("{} {}", text, unit_.name) : text, "start", "halo");
-    }
+  void grid() {
+    for (const double value : values_) svg_.line(0, y(value * unit_.size), kWidth, y(value * unit_.size), "grid");
+    svg_.text(0, kTop - 4, fmt::format("{} {}", report::tick_label(values_.back(), values_[1]), unit_.name));
   }
 
   /// Each value holds until the next point.
@@ -154,7 +144,7 @@ std::string memory_heading(const PageInput& input, DeviceId device) {
   std::string figures = fmt::format("peak {} of {}", human_bytes(peak), human_bytes(usable));
   if (usable > 0 && peak <= usable) figures += ", " + percent(static_cast<double>(peak) / static_cast<double>(usable));
   if (peak > usable) figures += ", over by " + human_bytes(peak - usable);
-  return fmt::format("<h3>{}{}<small{}>{}</small></h3>", report::swatch(colour(device)), escape(shown(about.name)),
+  return fmt::format("<h3>{}<small{}>{}</small></h3>", report::keyed(colour(device), shown(about.name)),
                      peak > usable ? " class=\"bad-text\"" : "", escape(figures));
 }
 
@@ -163,6 +153,8 @@ std::string memory_heading(const PageInput& input, DeviceId device) {
 std::string colour(DeviceId device) { return fmt::format("c{}", device % 8); }
 
 std::string shown(const std::string& name) { return base::printable(name, 96); }
+
+std::string percent(double share) { return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100); }
 
 std::string schedule_chart(const PageInput& input) {
   size_t left_out = 0;
@@ -194,11 +186,14 @@ std::string memory_charts(const PageInput& input) {
   std::string html = "<div class=\"panels\">\n";
   for (DeviceId device = 0; device < curves.size(); ++device) {
     if (input.outcome.peak_bytes[device] == 0) continue;
-    const std::string label = fmt::format("Memory of {} over time", shown(input.problem.cluster().devices[device].name));
+    const std::string label =
+        fmt::format("Memory of {} over time", shown(input.problem.cluster().devices[device].name));
     html += fmt::format("<figure>{}\n{}</figure>\n", memory_heading(input, device),
                         MemoryPanel(input, device).draw(curves[device], points, colour(device), label));
   }
-  return html + "</div>\n";
+  return html +
+         "</div>\n<p class=\"quiet\">Solid: parameters and what else stays. Pale: tensors and workspace. Dashed: "
+         "capacity, where it is not far above.</p>\n";
 }
 
 std::string traffic_chart(const PageInput& input) {

@@ -14,6 +14,9 @@ std::string colour(cluster::DeviceId device);
 /// A foreign name as the page shows it: printable, cut in the middle when long. Not yet escaped.
 std::string shown(const std::string& name);
 
+/// A share in whole percent, "<1 %" where that would hide it.
+std::string percent(double share);
+
 /// Gantt chart of the used devices and the 24 busiest wires.
 std::string schedule_chart(const PageInput& input);
 

@@ -17,9 +17,9 @@ namespace {
 using base::json_quote;
 using cluster::DeviceId;
 
-constexpr int kDevices = 1, kLinks = 2;            // process ids
+constexpr int kDevices = 1, kLinks = 2;  // process ids
 constexpr size_t kMaxEventsWithArguments = 1000000;
-constexpr uint32_t kThreadsPerTrack = 16;          // at least; more where more transfers overlap
+constexpr uint32_t kThreadsPerTrack = 16;  // at least; more where more transfers overlap
 
 /// Whole nanoseconds. Rounding down is monotone, so what does not overlap in picoseconds does not overlap here.
 int64_t ns(int64_t ps) { return ps / 1000; }
@@ -36,8 +36,12 @@ struct Place {
 class Trace {
  public:
   Trace(const place::Problem& problem, const std::vector<DeviceId>& placement, const sim::Outcome& outcome)
-      : problem_(problem), placement_(placement), outcome_(outcome), tracks_(tracks(problem.cluster(), placement, outcome)),
-        transfers_(transfers_of_tensor(problem.graph(), outcome)), curves_(memory_curves(problem, placement, outcome)) {}
+      : problem_(problem),
+        placement_(placement),
+        outcome_(outcome),
+        tracks_(tracks(problem.cluster(), placement, outcome)),
+        transfers_(transfers_of_tensor(problem.graph(), outcome)),
+        curves_(memory_curves(problem, placement, outcome)) {}
 
   std::string str() {
     lay_out();
@@ -167,8 +171,8 @@ class Trace {
     if (consumer) stops.push_back(*consumer);
     for (size_t i = 0; stops.size() >= 2 && i < stops.size(); ++i) {
       const char* phase = i == 0 ? "s" : i + 1 == stops.size() ? "f\",\"bp\":\"e" : "t";
-      event("{{\"ph\":\"{}\",\"id\":{},\"pid\":{},\"tid\":{},\"ts\":{},\"name\":\"data\",\"cat\":\"flow\"}}", phase, id + 1,
-            stops[i].pid, stops[i].tid, us(stops[i].start_ns));
+      event("{{\"ph\":\"{}\",\"id\":{},\"pid\":{},\"tid\":{},\"ts\":{},\"name\":\"data\",\"cat\":\"flow\"}}", phase,
+            id + 1, stops[i].pid, stops[i].tid, us(stops[i].start_ns));
     }
   }
 
@@ -181,10 +185,11 @@ class Trace {
   }
 
   void add_out_of_memory(const sim::OutOfMemory& moment) {
-    const std::string name = fmt::format("out of memory by {}", config::human_bytes(static_cast<double>(moment.over_bytes)));
+    const std::string name =
+        fmt::format("out of memory by {}", config::human_bytes(static_cast<double>(moment.over_bytes)));
     const uint32_t tid = device_tid(moment.device);
-    event("{{\"ph\":\"i\",\"s\":\"t\",\"pid\":{},\"tid\":{},\"ts\":{},\"name\":{}}}", kDevices, tid, us(ns(moment.time_ps)),
-          json_quote(name));
+    event("{{\"ph\":\"i\",\"s\":\"t\",\"pid\":{},\"tid\":{},\"ts\":{},\"name\":{}}}", kDevices, tid,
+          us(ns(moment.time_ps)), json_quote(name));
   }
 
   uint32_t device_tid(DeviceId device) const { return threads_[device].tid; }

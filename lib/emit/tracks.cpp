@@ -44,8 +44,7 @@ std::string pair_name(const Cluster& cluster, Pair pair, const char* arrow) {
 
 Track channel_track(const Cluster& cluster, const std::string& wire_name, const std::vector<Pair>& pairs) {
   Track track;
-  const bool both_ways =
-      pairs.size() == 2 && pairs[0].first == pairs[1].second && pairs[0].second == pairs[1].first;
+  const bool both_ways = pairs.size() == 2 && pairs[0].first == pairs[1].second && pairs[0].second == pairs[1].first;
   track.name = pairs.size() == 1 ? pair_name(cluster, pairs[0], "→")
                : both_ways       ? pair_name(cluster, pairs[0], "↔")
                                  : wire_name;

@@ -17,7 +17,7 @@ struct Slice {
 };
 
 struct Track {
-  std::string name;                         // "gpu0", "cpu0 → gpu0" or, shared by several pairs, the wire's name
+  std::string name;  // "gpu0", "cpu0 → gpu0" or, shared by several pairs, the wire's name
   bool is_device = false;
   std::optional<cluster::DeviceId> device;  // the device itself, or the only sender on this wire
   std::vector<Slice> slices;                // by start, then end

@@ -28,6 +28,13 @@ std::pair<int, int> round_step(double raw) {
   return {1, exponent + 1};
 }
 
+/// Digits after the point that write `step` exactly, at most 8.
+int decimals_of(double step) {
+  int decimals = 0;
+  for (double scaled = step; decimals < 8 && std::abs(scaled - std::round(scaled)) > 1e-6; scaled *= 10) ++decimals;
+  return decimals;
+}
+
 Points finite(const Points& points) {
   Points result;
   for (const auto& point : points)
@@ -70,7 +77,8 @@ Axis axis(std::pair<double, double> data, int count, double from, double to) {
 }
 
 void draw_grid(Svg& svg, const Axis& x, const Axis& y) {
-  for (const double value : y.values) svg.line(0, y(value), kWidth, y(value), value == y.values.front() ? "axis" : "grid");
+  for (const double value : y.values)
+    svg.line(0, y(value), kWidth, y(value), value == y.values.front() ? "axis" : "grid");
   for (const double value : x.values) svg.line(x(value), kBottom, x(value), kBottom + 4, "axis");
 }
 
@@ -89,7 +97,7 @@ std::string legend(const std::vector<Series>& series) {
   if (series.size() < 2) return {};
   std::string result = "<ul class=\"legend\">";
   for (size_t i = 0; i < series.size(); ++i)
-    result += fmt::format("<li>{}{}</li>", swatch(fmt::format("c{}", i % 8)), escape(series[i].name));
+    result += fmt::format("<li>{}</li>", keyed(fmt::format("c{}", i % 8), series[i].name));
   return result + "</ul>\n";
 }
 
@@ -125,8 +133,7 @@ std::string tick_label(double value, double step) {
   for (const auto& [from, suffix] : kUnits) {
     if (size < from) continue;
     const double unit = from == 1e4 ? 1e3 : from == 0 ? 1 : from;
-    const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(std::abs(step) / unit) - 1e-9)), 0, 6);
-    return value == 0 ? "0" : short_number(value / unit, decimals) + suffix;
+    return value == 0 ? "0" : short_number(value / unit, decimals_of(step / unit)) + suffix;
   }
   return {};
 }

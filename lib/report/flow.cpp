@@ -82,7 +82,8 @@ std::string flow_diagram(const std::vector<FlowNode>& nodes, std::vector<Flow> f
     to.taken += thickness;
   }
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (out[i].amount > 0) svg.rect(0, out[i].top, kNodeWidth, std::max(out[i].height, out[i].taken), nodes[i].css_class);
+    if (out[i].amount > 0)
+      svg.rect(0, out[i].top, kNodeWidth, std::max(out[i].height, out[i].taken), nodes[i].css_class);
     if (in[i].amount > 0)
       svg.rect(kWidth - kNodeWidth, in[i].top, kNodeWidth, std::max(in[i].height, in[i].taken), nodes[i].css_class);
   }

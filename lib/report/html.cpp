@@ -62,7 +62,7 @@ bool numeric(std::string_view text) {
 
 /// The class attribute of a column: right-aligned figures, bars that take the space left, names that may break.
 std::string column_class(const Column& column, size_t index, const std::vector<std::vector<std::string>>& rows) {
-  constexpr size_t kLong = 28;
+  constexpr size_t kLong = 18;
   bool figures = true, bars = false, broken = false;
   for (const auto& row : rows) {
     if (index >= row.size()) continue;
@@ -88,14 +88,26 @@ std::string escape(std::string_view text) {
       continue;
     }
     switch (code) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      case '\'': result += "&#39;"; break;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\'':
+        result += "&#39;";
+        break;
       case '\t':
       case '\n':
-      case '\r': result += ' '; break;
+      case '\r':
+        result += ' ';
+        break;
       default:
         if (harmful(code)) {
           result += kReplacement;
@@ -171,6 +183,8 @@ std::string bar(double share, std::string_view css_class, double mark) {
   return result + "</span>";
 }
 
-std::string swatch(std::string_view css_class) { return fmt::format("<i class=\"swatch {}\"></i>", css_class); }
+std::string keyed(std::string_view css_class, std::string_view name) {
+  return fmt::format("<span class=\"keyed\"><i class=\"{}\"></i><span>{}</span></span>", css_class, escape(name));
+}
 
 }  // namespace allot::report

@@ -49,7 +49,7 @@ std::string tiles(const std::vector<Tile>& items);
 /// draws a tick at that share. `css_class` "" is neutral, "accent", "bad" or a palette class c0..c7.
 std::string bar(double share, std::string_view css_class = {}, double mark = -1);
 
-/// A square in a palette colour, put before a name.
-std::string swatch(std::string_view css_class);
+/// `name`, escaped, behind a square in its palette colour.
+std::string keyed(std::string_view css_class, std::string_view name);
 
 }  // namespace allot::report

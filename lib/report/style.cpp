@@ -56,8 +56,9 @@ table { border-collapse: collapse; width: 100%; font-size: .875rem }
 th, td { padding: .4rem .75rem .4rem 0; text-align: left; vertical-align: baseline; border-bottom: 1px solid var(--grid) }
 th { color: var(--quiet); font-size: .8125rem; font-weight: 500; white-space: nowrap; border-bottom-color: var(--rule) }
 .n { text-align: right; white-space: nowrap }
-.long { overflow-wrap: anywhere; min-width: 8rem }
-.bars { width: 34%; min-width: 6rem }
+.long { overflow-wrap: anywhere; min-width: 7rem }
+.bars { width: 34%; min-width: 4.5rem }
+.bars small { white-space: nowrap }
 th:last-child, td:last-child { padding-right: 0 }
 tr:last-child td { border-bottom: 0 }
 
@@ -66,8 +67,8 @@ tr:last-child td { border-bottom: 0 }
 .bar i { display: block; height: 100%; min-width: 1px; background: var(--c, var(--neutral)); border-radius: 1px }
 .bar i.cut { -webkit-mask: linear-gradient(90deg, #000 75%, transparent); mask: linear-gradient(90deg, #000 75%, transparent) }
 .bar b { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px solid var(--ink); margin-left: -1px }
-.swatch { display: inline-block; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; background: var(--c);
-  flex: none }
+.keyed { display: inline-flex; align-items: baseline }
+.keyed i { flex: none; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; background: var(--c) }
 
 svg.chart { display: block; overflow: visible }
 .chart rect { fill: var(--c) }
@@ -77,13 +78,14 @@ svg.chart { display: block; overflow: visible }
 .chart .halo { paint-order: stroke; stroke: var(--back); stroke-width: 3px; stroke-linejoin: round }
 .chart .grid { stroke: var(--grid) }
 .chart .axis { stroke: var(--rule) }
-.chart .limit { stroke: var(--bad); stroke-dasharray: 5 4 }
+.chart .limit { stroke: var(--ink); stroke-dasharray: 5 4 }
 .chart .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round }
 .chart .curve.c1, .chart .curve.c5 { stroke-dasharray: 7 3 }
 .chart .curve.c2, .chart .curve.c6 { stroke-dasharray: 2 3 }
 .chart .curve.c3, .chart .curve.c7 { stroke-dasharray: 8 3 2 3 }
 .chart .area { fill: var(--c); stroke: none }
-.chart .faint { opacity: .35 }
+.chart .faint { opacity: .3 }
+.chart .solid { opacity: .75 }
 .chart .spans { fill: none; stroke: var(--c); shape-rendering: crispEdges }
 .chart .s1 { stroke-opacity: .25 } .chart .s2 { stroke-opacity: .5 } .chart .s3 { stroke-opacity: .75 }
 .chart .ribbon { opacity: .45 }
@@ -102,7 +104,7 @@ svg.chart { display: block; overflow: visible }
 .lanes small { padding-left: .5rem; font-size: .75rem }
 .frame { overflow-x: auto; overflow-y: hidden }
 .frame .chart { overflow: hidden }
-.x4, .x16, .timeline:has(.z4:checked) .x1, .timeline:has(.z16:checked) .x1 { display: none }
+.narrow, .x4, .x16, .timeline:has(.z4:checked) .x1, .timeline:has(.z16:checked) .x1 { display: none }
 .timeline:has(.z4:checked) .x4, .timeline:has(.z16:checked) .x16 { display: inline }
 .timeline:has(.z4:checked) .chart { width: 400% }
 .timeline:has(.z16:checked) .chart { width: 1600% }
@@ -124,7 +126,8 @@ svg.chart { display: block; overflow: visible }
 footer { margin-top: 2.25rem; padding-top: 1rem; border-top: 1px solid var(--rule); color: var(--quiet); font-size: .8125rem }
 
 @media (max-width: 40rem) {
-  .wide, .lanes small { display: none }
+  .wide, .lanes small, .x1 { display: none }
+  .timeline:has(.z1:checked) .narrow { display: inline }
   .plot { grid-template-columns: 6rem 1fr; column-gap: .5rem }
   .lanes { font-size: .75rem }
   .flow { column-gap: .5rem; grid-template-columns: minmax(0, 5.5rem) minmax(4rem, 1fr) minmax(0, 5.5rem) }

@@ -80,9 +80,9 @@ double long_from(const std::vector<Lane>& lanes, size_t count) {
   return *nth;
 }
 
-/// Ticks for each magnification; the style sheet shows those of the one chosen.
+/// Ticks for each magnification and for narrow screens; the style sheet shows one of these groups.
 void draw_axis(Canvas& canvas, double bottom, std::string_view unit) {
-  for (const auto& [name, count] : {std::pair{"x1", 5}, {"x4", 20}, {"x16", 80}}) {
+  for (const auto& [name, count] : {std::pair{"narrow", 3}, {"x1", 6}, {"x4", 20}, {"x16", 80}}) {
     const std::vector<double> values = ticks(0, canvas.horizon, count);
     canvas.svg.begin_group(name);
     for (const double value : values) {
@@ -91,7 +91,9 @@ void draw_axis(Canvas& canvas, double bottom, std::string_view unit) {
       const std::string label = tick_label(value, values[1] - values[0]);
       canvas.svg.line(canvas.x(value), 0, canvas.x(value), bottom + 4, "grid");
       canvas.svg.text(canvas.x(value), bottom + 18, value == 0 ? fmt::format("0 {}", unit) : label,
-                      value == 0 ? "start" : last ? "end" : "middle");
+                      value == 0 ? "start"
+                      : last     ? "end"
+                                 : "middle");
     }
     canvas.svg.end_group();
   }
@@ -156,15 +158,18 @@ std::string timeline(std::string_view name, const std::vector<Lane>& lanes, doub
   Canvas canvas{Svg(width, bottom + kAxis), horizon > 0 ? horizon : 1, width};
   draw_axis(canvas, bottom, unit);
   if (exact) {
-    draw_spans(canvas, lanes, [](const Span&) { return true; }, tooltip);
+    draw_spans(
+        canvas, lanes, [](const Span&) { return true; }, tooltip);
   } else {
     for (size_t i = 0; i < lanes.size(); ++i) draw_shades(canvas, lanes[i], i, bins);
     const double threshold = long_from(lanes, kMaxNamed);
-    draw_spans(canvas, lanes, [&](const Span& span) { return span.end - span.start > threshold; }, tooltip);
+    draw_spans(
+        canvas, lanes, [&](const Span& span) { return span.end - span.start > threshold; }, tooltip);
   }
-  return fmt::format("<div class=\"timeline\">\n{}<div class=\"plot\">\n{}<div class=\"frame\" tabindex=\"0\">\n{}"
-                     "</div></div></div>\n",
-                     magnifier(name), labels(lanes), canvas.svg.str("Busy time of each device and link"));
+  return fmt::format(
+      "<div class=\"timeline\">\n{}<div class=\"plot\">\n{}<div class=\"frame\" tabindex=\"0\">\n{}"
+      "</div></div></div>\n",
+      magnifier(name), labels(lanes), canvas.svg.str("Busy time of each device and link"));
 }
 
 }  // namespace allot::report
