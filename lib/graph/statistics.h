@@ -21,6 +21,7 @@ struct Statistics {
   uint32_t ops = 0, units = 0, edges = 0, tensors = 0, depth = 0, max_width = 0;
   int64_t param_bytes = 0, activation_bytes = 0;
 };
+/// edges: distinct pairs of ops where one reads what the other makes; activation_bytes: all tensors that ops make;
 /// depth: ops on the longest path; max_width: ops on the fullest level.
 Statistics statistics(const OpGraph& graph);
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/generate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "base/error.h"
+#include "base/rng.h"
+
+namespace allot::graph {
+namespace {
+
+constexpr uint32_t kLayeredStream = 0x6C617972;
+
+/// Appends ops in topological order; every op makes one tensor.
+class Builder {
+ public:
+  explicit Builder(std::vector<std::string> type_names) { graph_.type_names = std::move(type_names); }
+
+  TensorId add_input(int64_t bytes) {
+    ALLOT_ASSERT(graph_.num_ops() == 0);
+    return add_tensor(kNone, "input_" + std::to_string(graph_.num_tensors()), bytes);
+  }
+  ParamId add_param(int64_t bytes) {
+    graph_.param_names.push_back("param_" + std::to_string(graph_.num_params()));
+    graph_.param_bytes.push_back(bytes);
+    return graph_.num_params() - 1;
+  }
+  TensorId add_op(uint16_t type, std::vector<TensorId> inputs, int64_t bytes, const std::vector<ParamId>& params = {}) {
+    const OpId op = graph_.num_ops();
+    std::sort(inputs.begin(), inputs.end());
+    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+    graph_.inputs.add_row(inputs);
+    graph_.params.add_row(params);
+    const TensorId tensor = add_tensor(op, "t_" + std::to_string(op), bytes);
+    graph_.outputs.push(tensor);
+    graph_.outputs.end_row();
+    graph_.type.push_back(type);
+    graph_.node.push_back(op);
+    graph_.op_names.push_back("op_" + std::to_string(op));
+    return tensor;
+  }
+  /// What nobody reads is an output of the graph.
+  OpGraph finish() {
+    derive_neighbours(graph_);
+    graph_.is_output.assign(graph_.num_tensors(), 0);
+    for (TensorId tensor = 0; tensor < graph_.num_tensors(); ++tensor)
+      graph_.is_output[tensor] = graph_.producer[tensor] != kNone && graph_.consumers[tensor].empty();
+    std::vector<uint32_t> each_alone(graph_.num_ops());
+    std::iota(each_alone.begin(), each_alone.end(), 0u);
+    set_units(graph_, each_alone);
+    return std::move(graph_);
+  }
+
+ private:
+  TensorId add_tensor(OpId producer, std::string name, int64_t bytes) {
+    graph_.producer.push_back(producer);
+    graph_.tensor_names.push_back(std::move(name));
+    graph_.tensor_bytes.push_back(bytes);
+    return graph_.num_tensors() - 1;
+  }
+  OpGraph graph_;
+};
+
+}  // namespace
+
+OpGraph layered(const LayeredOptions& options) {
+  ALLOT_ASSERT(options.width > 0 && options.min_bytes > 0 && options.max_bytes >= options.min_bytes);
+  base::Rng rng(options.seed, kLayeredStream);
+  const double log_range = std::log(static_cast<double>(options.max_bytes) / static_cast<double>(options.min_bytes));
+  const auto draw_bytes = [&] { return std::llround(options.min_bytes * std::exp(log_range * rng.uniform())); };
+
+  Builder builder({"Add", "MatMul"});
+  const TensorId inputs = 1 + rng.below(2);
+  for (TensorId input = 0; input < inputs; ++input) builder.add_input(draw_bytes());
+  // [layer_begin, next) are the tensors of the layer before the one being filled.
+  TensorId before = 0, layer = inputs, next = inputs;
+  uint32_t left_in_layer = 0;
+  for (OpId op = 0; op < options.ops; ++op, ++next, --left_in_layer) {
+    if (left_in_layer == 0) {
+      if (op > 0) before = layer, layer = next;
+      left_in_layer = options.width / 2 + 1 + rng.below(options.width);
+    }
+    std::vector<TensorId> reads(1 + rng.below(3));
+    for (TensorId& read : reads) read = rng.uniform() < 0.8 ? before + rng.below(layer - before) : rng.below(layer);
+    const bool heavy = rng.uniform() < options.heavy;
+    builder.add_op(heavy, std::move(reads), draw_bytes(),
+                   heavy ? std::vector{builder.add_param(draw_bytes())} : std::vector<ParamId>{});
+  }
+  return builder.finish();
+}
+
+OpGraph branches(uint32_t blocks, uint32_t branches, uint32_t length, int64_t bytes) {
+  Builder builder({"Concat", "Conv", "Split"});
+  TensorId joined = builder.add_input(bytes);
+  for (uint32_t block = 0; block < blocks; ++block) {
+    const TensorId split = builder.add_op(2, {joined}, bytes);
+    std::vector<TensorId> ends(branches, split);
+    for (TensorId& end : ends)
+      for (uint32_t i = 0; i < length; ++i) end = builder.add_op(1, {end}, bytes, {builder.add_param(bytes)});
+    joined = builder.add_op(0, std::move(ends), bytes);
+  }
+  return builder.finish();
+}
+
+OpGraph grid(uint32_t layers, uint32_t steps, int64_t bytes) {
+  Builder builder({"LSTMCell"});
+  std::vector<TensorId> below(steps);
+  for (TensorId& input : below) input = builder.add_input(bytes);
+  for (uint32_t layer = 0; layer < layers; ++layer) {
+    const ParamId weights = builder.add_param(bytes);  // shared by the steps of a layer
+    for (uint32_t step = 0; step < steps; ++step) {
+      std::vector<TensorId> reads{below[step]};
+      if (step > 0) reads.push_back(below[step - 1]);
+      below[step] = builder.add_op(0, std::move(reads), bytes, {weights});
+    }
+  }
+  return builder.finish();
+}
+
+}  // namespace allot::graph
