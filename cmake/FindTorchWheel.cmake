@@ -33,12 +33,12 @@ function(torch_wheel_probe_abi)
   file(WRITE "${CMAKE_BINARY_DIR}/torch_wheel_probe.cpp"
        "#include <c10/util/Exception.h>\nint main(int argc, char** argv) { TORCH_CHECK(argc > 0, argv[0]); }\n")
   foreach(abi 1 0)
-    try_compile(links "${CMAKE_BINARY_DIR}/torch_wheel_probe" "${CMAKE_BINARY_DIR}/torch_wheel_probe.cpp"
+    try_compile(TorchWheel_LINKS "${CMAKE_BINARY_DIR}/torch_wheel_probe" "${CMAKE_BINARY_DIR}/torch_wheel_probe.cpp"
                 COMPILE_DEFINITIONS -D_GLIBCXX_USE_CXX11_ABI=${abi} -DFMT_HEADER_ONLY
                 CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${TorchWheel_INCLUDE}"
                 LINK_LIBRARIES "${TorchWheel_c10}" "${TorchWheel_torch_cpu}"
-                CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON OUTPUT_VARIABLE output)
-    if(links)
+                CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON OUTPUT_VARIABLE output NO_CACHE)
+    if(TorchWheel_LINKS)
       set(TorchWheel_ABI ${abi} CACHE INTERNAL "")
       set(TorchWheel_PROBED "${TORCH_DIR} ${TorchWheel_VERSION}" CACHE INTERNAL "")
       return()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all topics share: a bar is measured, compared and printed as one line."""
+
+import argparse
+import dataclasses
+import re
+import statistics
+import subprocess
+import sys
+import typing
+
+import harness
+
+RELEASE = harness.ROOT / "build/release"
+
+
+class Skipped(Exception):
+    """A part that the bar needs is not there; the text says which."""
+
+
+@dataclasses.dataclass
+class Bar:
+    number: str
+    what: str
+    target: str
+    measure: typing.Callable  # (quick) -> (figure as text, whether it meets the target); raises Skipped
+
+
+def main(bars):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("numbers", nargs="*", help="only these bars")
+    options = parser.parse_intermixed_args()
+    short = 0
+    for bar in bars:
+        if options.numbers and re.match(r"\d+", bar.number)[0] not in options.numbers and bar.number not in options.numbers:
+            continue
+        try:
+            figure, holds = bar.measure(options.quick)
+            verdict = "holds" if holds else "falls short"
+        except Skipped as reason:
+            figure, verdict = "-", f"skipped: {reason}"
+        short += verdict == "falls short"
+        print(f"{bar.number:<4}{bar.what:<58}  {figure:<34}  {bar.target:<26}  {verdict}", flush=True)
+    sys.exit(1 if short else 0)
+
+
+def fastest(tool, *args, runs=5, **options):
+    """The quickest of several runs of a whole process: (seconds, largest peak in bytes). Others disturb, none helps."""
+    outcomes = [harness.run(tool, *args, **options) for _ in range(runs)]
+    for outcome in outcomes:
+        if outcome.code != 0:
+            raise RuntimeError(f"{outcome.command}: exit {outcome.code}\n{outcome.err}")
+    return min(outcome.seconds for outcome in outcomes), max(outcome.peak_bytes for outcome in outcomes)
+
+
+def ctest(pattern):
+    """Runs the tests whose names match: (figure, all passed)."""
+    done = subprocess.run(["ctest", "--test-dir", RELEASE, "-R", pattern, "--no-tests=error", "--output-on-failure"],
+                          capture_output=True, text=True)
+    summary = re.search(r"\d+% tests passed.*", done.stdout)
+    if done.returncode != 0:
+        print(done.stdout[-4000:] + done.stderr[-2000:], file=sys.stderr)
+    return (summary[0] if summary else "no such test"), done.returncode == 0
+
+
+def catch(program, *args):
+    """Runs cases of a Catch2 program: (assertions, all passed)."""
+    path = RELEASE / "bin" / program
+    if not path.exists():
+        raise Skipped(f"{program} is not built")
+    done = subprocess.run([path, *args, "-w", "NoTests"], capture_output=True, text=True)
+    if done.returncode != 0:
+        print(done.stdout[-4000:], file=sys.stderr)
+    passed = re.search(r"All tests passed \((\d+) assertions?", done.stdout)
+    return int(passed[1]) if passed else 0, done.returncode == 0
+
+
+def median(values):
+    return statistics.median(values)
