@@ -71,6 +71,10 @@ OpGraph layered(const LayeredOptions& options) {
   base::Rng rng(options.seed, kLayeredStream);
   const double log_range = std::log(static_cast<double>(options.max_bytes) / static_cast<double>(options.min_bytes));
   const auto draw_bytes = [&] { return std::llround(options.min_bytes * std::exp(log_range * rng.uniform())); };
+  // A skip of any length, short ones more often: log-uniform.
+  const auto draw_skip = [&](TensorId most) {
+    return std::min(most, static_cast<TensorId>(std::exp(std::log(most + 1.0) * rng.uniform())));
+  };
 
   Builder builder({"Add", "MatMul"});
   const TensorId inputs = 1 + rng.below(2);
@@ -84,7 +88,8 @@ OpGraph layered(const LayeredOptions& options) {
       left_in_layer = options.width / 2 + 1 + rng.below(options.width);
     }
     std::vector<TensorId> reads(1 + rng.below(3));
-    for (TensorId& read : reads) read = rng.uniform() < 0.8 ? before + rng.below(layer - before) : rng.below(layer);
+    for (TensorId& read : reads)
+      read = rng.uniform() < 0.8 ? before + rng.below(layer - before) : layer - draw_skip(layer);
     const bool heavy = rng.uniform() < options.heavy;
     builder.add_op(heavy, std::move(reads), draw_bytes(),
                    heavy ? std::vector{builder.add_param(draw_bytes())} : std::vector<ParamId>{});

@@ -9,7 +9,8 @@
 namespace allot::graph {
 
 /// Layered random DAG: `ops` ops in layers of about `width`; each op reads 1-3 tensors of earlier ops (mostly of
-/// the layer before) or a graph input; about `heavy` of the ops hold a parameter. Sizes log-uniform.
+/// the layer before, else back by a log-uniform distance) or a graph input; about `heavy` of the ops hold a parameter.
+/// Sizes log-uniform.
 struct LayeredOptions {
   uint32_t ops = 100, width = 4;
   double heavy = 0.3;

@@ -5,13 +5,13 @@
 #include <array>
 #include <bit>
 #include <tuple>
-#include <utility>
 
 #include "base/error.h"
 #include "sim/ledger.h"
+#include "sim/limits.h"
+#include "sim/network.h"
 #include "sim/ready_queue.h"
 #include "sim/timers.h"
-#include "sim/wires.h"
 
 namespace allot::sim {
 namespace {
@@ -21,24 +21,10 @@ using graph::OpId;
 using graph::ParamId;
 using graph::TensorId;
 
-constexpr uint32_t kMaxDevices = 64;  // a set of devices is one word
 constexpr DeviceId kEverywhere = kMaxDevices;
 
 uint64_t bit(DeviceId device) { return uint64_t{1} << device; }
-
-/// A tensor on a device that did not make it, or on its way there.
-struct Copy {
-  int64_t start_ps, end_ps;
-  TensorId tensor;
-  uint32_t readers = 0;   // consumers there that have not ended, and the end of the run for an output
-  uint32_t next = kNone;  // behind it in its lane
-  DeviceId to;
-};
-
-struct Lane {
-  uint32_t head = kNone, tail = kNone;  // copies on the way, in order of their ends
-  bool started = false;                 // the head has its memory; followed only while memory is tracked
-};
+DeviceId lowest(uint64_t set) { return static_cast<DeviceId>(std::countr_zero(set)); }
 
 struct OpState {
   uint32_t pending;  // tensors that are not present yet
@@ -46,42 +32,10 @@ struct OpState {
 };
 
 struct TensorState {
-  uint64_t sent = 0;        // devices with a copy
-  uint32_t first_copy = 0;  // the copies follow one another, by device
-  uint32_t readers = 0;     // at home: consumers and transfers that have not ended, and the end of the run
   DeviceId home = kEverywhere;
+  uint32_t readers = 0;     // at home: consumers and transfers that have not ended, and the end of the run
+  uint32_t first_copy = 0;  // one a device, following one another
 };
-
-uint32_t most_copies(const graph::OpGraph& graph, TensorId tensor, uint32_t devices) {
-  return std::min<uint32_t>(devices, graph.consumers[tensor].size() + (graph.is_output[tensor] ? 1 : 0));
-}
-
-/// Throws if a run could outgrow the 64-bit clock or the byte counts.
-void require_representable(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster) {
-  double time_ps = 0, bytes = 0, latency_ps = 0, ps_per_byte = 0;
-  for (size_t pair = 0; pair < cluster.routes.size(); ++pair) {
-    const cluster::Route& route = cluster.routes[pair];
-    if (pair % (cluster.size() + 1) == 0) continue;  // from a device to itself
-    latency_ps = std::max(latency_ps, static_cast<double>(route.latency_ps));
-    if (!route.channels.empty()) ps_per_byte = std::max(ps_per_byte, 1e12 / route.bandwidth_bytes_per_s);
-  }
-  for (TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor) {
-    const double copies = most_copies(graph, tensor, cluster.size()),
-                 size = static_cast<double>(costs.tensor_bytes[tensor]);
-    bytes += (copies + 1) * size;
-    time_ps += copies * (latency_ps + size * ps_per_byte);
-  }
-  for (const int64_t time : costs.time_ps)
-    if (time != cost::kCannotRun) time_ps += static_cast<double>(time);
-  for (const int64_t size : graph.param_bytes) bytes += cluster.size() * static_cast<double>(size);
-  for (const int64_t size : costs.workspace_bytes) bytes += static_cast<double>(size);
-  for (const int64_t size : costs.resident_bytes) bytes += static_cast<double>(size);
-  constexpr double kMost = 4.6e18;
-  if (time_ps < kMost && bytes < kMost) return;
-  throw base::Error(base::ErrorKind::malformed, cluster.path,
-                    "the times or sizes of this graph on this cluster are too large to simulate",
-                    "check the model's dimensions and the units of times, latencies and bandwidths");
-}
 
 }  // namespace
 
@@ -101,10 +55,8 @@ struct Simulator::State {
   void finish(OpId op);
   void publish(TensorId tensor, DeviceId home);
   void present_everywhere(TensorId tensor);
-  void send(TensorId tensor, DeviceId from, DeviceId to);
-  void set_lane_timer(uint32_t lane);
-  void lane_event(uint32_t lane);
-  void end_loose_copy();
+  void send(TensorId tensor, DeviceId to, bool read_there);
+  void handle(Network::Event event);
   void arrive(Copy& copy);
   void input_used(OpId op, TensorId tensor);
   void release(TensorId tensor);
@@ -117,6 +69,8 @@ struct Simulator::State {
   const cost::CostTable& costs;
   const cluster::Cluster& cluster;
   const uint32_t devices;
+  uint32_t num_inputs = 0;      // of the graph: the first tensors
+  std::vector<uint32_t> waits;  // op -> tensors that are not simply there from the start
 
   // -- of a run
   Options options;
@@ -125,43 +79,49 @@ struct Simulator::State {
   std::vector<OpState> ops;
   std::vector<TensorState> tensors;
   std::vector<int64_t> duration_ps, start_ps;  // by op
-  std::vector<Copy> copies;
-  uint32_t first_transfer = 0;  // copies before it are graph inputs that are present everywhere
-  std::vector<Lane> lanes;
-  std::vector<std::pair<int64_t, uint32_t>> loose;  // a heap: (end, copy) of those that share no channel
-  std::vector<ReadyQueue> queues;
-  std::vector<OpId> queue_slots;
-  std::vector<OpId> last_op;  // by device: runs, or ran last
-  std::vector<OpId> due;
-  uint64_t idle = 0, waiting = 0;  // devices that run nothing; devices with ready ops
-  std::vector<uint64_t> param_at;  // devices that hold a parameter
-  Timers timers;                   // op ends by device, then lanes, then the loose copies
-  Wires wires;
+  std::vector<uint64_t> param_at;              // parameter -> devices that hold it
+  std::vector<OpId> last_op;                   // by device: runs, or ran last
+  std::vector<ReadyQueue> queues;              // by device
+  std::vector<OpId> queue_slots;               // theirs
+  std::vector<OpId> due;                       // ops that end now
+  uint64_t idle = 0, waiting = 0;              // devices that run nothing; devices with ready ops
+  Timers op_ends;                              // by device
+  Network network;
+  uint32_t first_transfer = 0;  // copies before it are graph inputs, present from the start
   Ledger ledger;
   Outcome outcome;
 };
 
+size_t most_copies(const graph::OpGraph& graph, uint32_t devices) {
+  size_t sum = 0;
+  for (TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor) sum += most_copies(graph, tensor, devices);
+  return sum;
+}
+
 Simulator::State::State(const graph::OpGraph& g, const cost::CostTable& t, const cluster::Cluster& c)
-    : graph(g), costs(t), cluster(c), devices(c.size()), timers(c.size() + c.num_channels + 1), wires(c), ledger(c) {
-  ALLOT_ASSERT(devices > 0 && devices <= kMaxDevices && costs.devices == devices);
-  ALLOT_ASSERT(costs.time_ps.size() == size_t{graph.num_ops()} * devices);
-  ALLOT_ASSERT(costs.tensor_bytes.size() == graph.num_tensors());
-  require_representable(graph, costs, cluster);
+    : graph(g),
+      costs(t),
+      cluster(c),
+      devices(c.size()),
+      op_ends(devices),
+      network(c, most_copies(g, devices)),
+      ledger(c) {
+  require_simulable(graph, costs, cluster);
+  while (num_inputs < graph.num_tensors() && graph.producer[num_inputs] == kNone) ++num_inputs;
+  for (OpId op = 0; op < graph.num_ops(); ++op) {
+    const auto inputs = graph.inputs[op];
+    const TensorId travel_from = cluster.io_device ? 0 : num_inputs;
+    waits.push_back(static_cast<uint32_t>(inputs.end() - std::lower_bound(inputs.begin(), inputs.end(), travel_from)));
+  }
   ops.resize(graph.num_ops());
   tensors.resize(graph.num_tensors());
   duration_ps.resize(graph.num_ops());
   start_ps.resize(graph.num_ops());
-  size_t copies_at_most = 0;
-  for (TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor)
-    copies_at_most += most_copies(graph, tensor, devices);
-  copies.reserve(copies_at_most);
-  loose.reserve(copies_at_most);
-  lanes.resize(wires.lanes());
+  param_at.resize(graph.num_params());
+  last_op.resize(devices);
   queues.resize(devices);
   queue_slots.resize(graph.num_ops());
-  last_op.resize(devices);
   due.reserve(devices);
-  param_at.resize(graph.num_params());
   for (auto* by_device : {&outcome.busy_ps, &outcome.peak_bytes, &outcome.param_bytes}) by_device->resize(devices);
   outcome.out_of_memory.reserve(devices);
 }
@@ -176,7 +136,7 @@ const Outcome& Simulator::State::run(std::span<const DeviceId> placement, const 
   for (;;) {
     end_what_is_due();
     start_idle_devices();
-    const int64_t next = timers.earliest();
+    const int64_t next = std::min(op_ends.earliest(), network.earliest());
     if (next == now) continue;
     if (options.memory) {
       ledger.settle(now, [&](DeviceId device) {
@@ -195,13 +155,9 @@ const Outcome& Simulator::State::run(std::span<const DeviceId> placement, const 
 void Simulator::State::clear() {
   now = 0;
   ended_ops = 0;
-  copies.clear();
-  first_transfer = 0;
-  loose.clear();
-  std::fill(lanes.begin(), lanes.end(), Lane{});
   std::fill(last_op.begin(), last_op.end(), kNone);
-  timers.clear();
-  wires.clear();
+  op_ends.clear();
+  network.clear(options.memory);
   idle = ~uint64_t{0} >> (kMaxDevices - devices);
   waiting = 0;
   for (auto* by_device : {&outcome.busy_ps, &outcome.peak_bytes, &outcome.param_bytes})
@@ -218,7 +174,6 @@ void Simulator::State::clear() {
 void Simulator::State::place(std::span<const DeviceId> placement) {
   ALLOT_ASSERT(placement.size() == graph.num_ops());
   std::array<uint32_t, kMaxDevices> count{};
-  const bool inputs_travel = cluster.io_device.has_value();
   for (OpId op = 0; op < graph.num_ops(); ++op) {
     const DeviceId device = placement[op];
     ALLOT_ASSERT(device < devices);
@@ -226,9 +181,7 @@ void Simulator::State::place(std::span<const DeviceId> placement) {
     ALLOT_ASSERT(duration_ps[op] != cost::kCannotRun);
     outcome.busy_ps[device] += duration_ps[op];
     ++count[device];
-    ops[op] = {.pending = static_cast<uint32_t>(graph.inputs[op].size()), .device = device};
-    if (inputs_travel) continue;
-    for (const TensorId tensor : graph.inputs[op]) ops[op].pending -= graph.producer[tensor] == kNone;
+    ops[op] = {.pending = waits[op], .device = device};
   }
   OpId* slots = queue_slots.data();
   for (DeviceId device = 0; device < devices; ++device) {
@@ -259,42 +212,36 @@ void Simulator::State::push_sources() {
     if (ops[op].pending == 0) make_ready(op, ops[op].device);
 }
 
-/// Graph inputs are numbered first.
 void Simulator::State::offer_inputs() {
-  for (TensorId tensor = 0; tensor < graph.num_tensors() && graph.producer[tensor] == kNone; ++tensor) {
-    if (!cluster.io_device) {
-      if (options.memory) present_everywhere(tensor);
-      continue;
+  for (TensorId tensor = 0; tensor < num_inputs; ++tensor) {
+    if (cluster.io_device) {
+      const DeviceId home = *cluster.io_device;
+      if (options.memory) ledger.take(home, ledger.block(costs.tensor_bytes[tensor], home));
+      publish(tensor, home);
+    } else if (options.memory) {
+      present_everywhere(tensor);
     }
-    if (options.memory) ledger.take(*cluster.io_device, ledger.block(costs.tensor_bytes[tensor], *cluster.io_device));
-    publish(tensor, *cluster.io_device);
   }
-  if (!cluster.io_device) first_transfer = static_cast<uint32_t>(copies.size());
+  first_transfer = cluster.io_device ? 0 : network.size();
 }
 
 void Simulator::State::end_what_is_due() {
-  while (timers.earliest() == now) {
+  for (;;) {
+    while (network.earliest() == now) handle(network.take());
+    if (op_ends.earliest() != now) return;
     due.clear();
-    while (timers.earliest() == now) {
-      const size_t timer = timers.first();
-      if (timer < devices) {
-        due.push_back(last_op[timer]);
-        timers.set(timer, Timers::kNever);
-        idle |= bit(static_cast<DeviceId>(timer));
-      } else if (timer < devices + lanes.size()) {
-        lane_event(static_cast<uint32_t>(timer - devices));
-      } else {
-        end_loose_copy();
-      }
+    while (op_ends.earliest() == now) {
+      const auto device = static_cast<DeviceId>(op_ends.first());
+      op_ends.set(device, Timers::kNever);
+      due.push_back(last_op[device]);
     }
-    if (due.size() > 1) std::sort(due.begin(), due.end());
+    std::sort(due.begin(), due.end());
     for (const OpId op : due) finish(op);
   }
 }
 
 void Simulator::State::start_idle_devices() {
-  for (uint64_t starting = idle & waiting; starting != 0; starting &= starting - 1)
-    start(static_cast<DeviceId>(std::countr_zero(starting)));
+  for (uint64_t starting = idle & waiting; starting != 0; starting &= starting - 1) start(lowest(starting));
 }
 
 void Simulator::State::start(DeviceId device) {
@@ -303,7 +250,7 @@ void Simulator::State::start(DeviceId device) {
   idle &= ~bit(device);
   last_op[device] = op;
   start_ps[op] = now;
-  timers.set(device, now + duration_ps[op]);
+  op_ends.set(device, now + duration_ps[op]);
   if (!options.memory) return;
   int64_t bytes = ledger.block(costs.workspace_bytes[op], device);
   for (const TensorId tensor : graph.outputs[op]) bytes += ledger.block(costs.tensor_bytes[tensor], device);
@@ -312,6 +259,7 @@ void Simulator::State::start(DeviceId device) {
 
 void Simulator::State::finish(OpId op) {
   const DeviceId device = ops[op].device;
+  idle |= bit(device);
   ++ended_ops;
   for (const TensorId tensor : graph.outputs[op]) publish(tensor, device);
   if (!options.memory) return;
@@ -321,34 +269,20 @@ void Simulator::State::finish(OpId op) {
 
 /// `tensor` is there now: tells the consumers at home and sends it to the others.
 void Simulator::State::publish(TensorId tensor, DeviceId home) {
-  uint64_t readers_at = 0;
+  uint64_t read_at = 0;
   uint32_t local = 0;
   for (const OpId consumer : graph.consumers[tensor]) {
     OpState& state = ops[consumer];
     const bool here = state.device == home;
-    readers_at |= bit(state.device);
+    read_at |= bit(state.device);
     local += here;
     state.pending -= here;
     if (here & (state.pending == 0)) make_ready(consumer, home);
   }
-  uint64_t targets = readers_at;
-  if (graph.is_output[tensor] && cluster.io_device) targets |= bit(*cluster.io_device);
-  targets &= ~bit(home);
-
-  const auto transfers = static_cast<uint32_t>(std::popcount(targets));
-  const bool stays = graph.is_output[tensor] && cluster.io_device.value_or(home) == home;
-  tensors[tensor] = {.sent = targets,
-                     .first_copy = static_cast<uint32_t>(copies.size()),
-                     .readers = 1 + local + transfers + stays,
-                     .home = home};
-  if (targets != 0) {
-    const bool input = graph.producer[tensor] == kNone;
-    const uint32_t crossings = input ? 0 : static_cast<uint32_t>(std::popcount(targets & readers_at));
-    outcome.crossings += crossings;
-    outcome.io_transfers += transfers - crossings;
-    outcome.bytes_moved += transfers * costs.tensor_bytes[tensor];
-    for (; targets != 0; targets &= targets - 1) send(tensor, home, static_cast<DeviceId>(std::countr_zero(targets)));
-  }
+  const bool output = graph.is_output[tensor], stays = output && cluster.io_device.value_or(home) == home;
+  tensors[tensor] = {.home = home, .readers = 1 + local + stays, .first_copy = network.size()};
+  uint64_t targets = (output && cluster.io_device ? read_at | bit(*cluster.io_device) : read_at) & ~bit(home);
+  for (; targets != 0; targets &= targets - 1) send(tensor, lowest(targets), (read_at & bit(lowest(targets))) != 0);
   if (options.memory) release(tensor);
 }
 
@@ -357,68 +291,30 @@ void Simulator::State::present_everywhere(TensorId tensor) {
   std::array<uint32_t, kMaxDevices> readers{};
   uint64_t at = 0;
   for (const OpId consumer : graph.consumers[tensor]) {
-    const DeviceId device = ops[consumer].device;
-    ++readers[device];
-    at |= bit(device);
+    ++readers[ops[consumer].device];
+    at |= bit(ops[consumer].device);
   }
-  tensors[tensor] = {.sent = at, .first_copy = static_cast<uint32_t>(copies.size())};
+  tensors[tensor] = {.home = kEverywhere, .first_copy = network.size()};
   for (; at != 0; at &= at - 1) {
-    const auto device = static_cast<DeviceId>(std::countr_zero(at));
-    copies.push_back({.start_ps = 0, .end_ps = 0, .tensor = tensor, .readers = readers[device], .to = device});
-    ledger.take(device, ledger.block(costs.tensor_bytes[tensor], device));
+    network.add({.tensor = tensor, .to = lowest(at), .readers = readers[lowest(at)]});
+    ledger.take(lowest(at), ledger.block(costs.tensor_bytes[tensor], lowest(at)));
   }
 }
 
-void Simulator::State::send(TensorId tensor, DeviceId from, DeviceId to) {
-  const Interval interval = wires.reserve(from, to, costs.tensor_bytes[tensor], now);
-  const auto index = static_cast<uint32_t>(copies.size());
-  copies.push_back({.start_ps = interval.start_ps, .end_ps = interval.end_ps, .tensor = tensor, .to = to});
-  const uint32_t lane_id = wires.lane(from, to);
-  if (lane_id == Wires::kNoLane) {
-    if (options.memory) ledger.take(to, ledger.block(costs.tensor_bytes[tensor], to));
-    loose.emplace_back(interval.end_ps, index);
-    std::push_heap(loose.begin(), loose.end(), std::greater<>());
-    timers.set(devices + lanes.size(), loose.front().first);
-    return;
-  }
-  Lane& lane = lanes[lane_id];
-  (lane.head == kNone ? lane.head : copies[lane.tail].next) = index;
-  lane.tail = index;
-  if (lane.head == index) set_lane_timer(lane_id);
+void Simulator::State::send(TensorId tensor, DeviceId to, bool read_there) {
+  TensorState& state = tensors[tensor];
+  const int64_t bytes = costs.tensor_bytes[tensor];
+  const bool starts = network.send(tensor, state.home, to, bytes, now);
+  ++state.readers;
+  ++(read_there && tensor >= num_inputs ? outcome.crossings : outcome.io_transfers);
+  outcome.bytes_moved += bytes;
+  if (options.memory && starts) ledger.take(to, ledger.block(bytes, to));
 }
 
-/// The next thing to happen in a lane is the end of its head or, where memory is tracked, its start.
-void Simulator::State::set_lane_timer(uint32_t lane_id) {
-  Lane& lane = lanes[lane_id];
-  int64_t next = Timers::kNever;
-  if (lane.head != kNone) {
-    const Copy& copy = copies[lane.head];
-    if (options.memory && !lane.started && copy.start_ps == now) {
-      lane.started = true;
-      ledger.take(copy.to, ledger.block(costs.tensor_bytes[copy.tensor], copy.to));
-    }
-    next = options.memory && !lane.started ? copy.start_ps : copy.end_ps;
-  }
-  timers.set(devices + lane_id, next);
-}
-
-void Simulator::State::lane_event(uint32_t lane_id) {
-  Lane& lane = lanes[lane_id];
-  if (lane.started || !options.memory) {
-    Copy& copy = copies[lane.head];
-    lane.head = copy.next;
-    lane.started = false;
-    arrive(copy);
-  }
-  set_lane_timer(lane_id);
-}
-
-void Simulator::State::end_loose_copy() {
-  const uint32_t copy = loose.front().second;
-  std::pop_heap(loose.begin(), loose.end(), std::greater<>());
-  loose.pop_back();
-  timers.set(devices + lanes.size(), loose.empty() ? Timers::kNever : loose.front().first);
-  arrive(copies[copy]);
+void Simulator::State::handle(Network::Event event) {
+  Copy& copy = network[event.copy];
+  if (event.ends) return arrive(copy);
+  ledger.take(copy.to, ledger.block(costs.tensor_bytes[copy.tensor], copy.to));
 }
 
 void Simulator::State::arrive(Copy& copy) {
@@ -438,7 +334,9 @@ void Simulator::State::input_used(OpId op, TensorId tensor) {
   const TensorState& state = tensors[tensor];
   const DeviceId device = ops[op].device;
   if (state.home == device) return release(tensor);
-  Copy& copy = copies[state.first_copy + static_cast<uint32_t>(std::popcount(state.sent & (bit(device) - 1)))];
+  uint32_t index = state.first_copy;
+  while (network[index].to != device) ++index;
+  Copy& copy = network[index];
   if (--copy.readers == 0)
     ledger.give_back(device, ledger.block(costs.tensor_bytes[tensor], device), copy.start_ps, now);
 }
@@ -447,8 +345,7 @@ void Simulator::State::input_used(OpId op, TensorId tensor) {
 void Simulator::State::release(TensorId tensor) {
   TensorState& state = tensors[tensor];
   if (--state.readers > 0) return;
-  const OpId producer = graph.producer[tensor];
-  const int64_t since = producer == kNone ? 0 : start_ps[producer];
+  const int64_t since = tensor < num_inputs ? 0 : start_ps[graph.producer[tensor]];
   ledger.give_back(state.home, ledger.block(costs.tensor_bytes[tensor], state.home), since, now);
 }
 
@@ -467,8 +364,8 @@ void Simulator::State::report_timeline() {
   outcome.start_ps = start_ps;
   outcome.end_ps.resize(start_ps.size());
   for (OpId op = 0; op < graph.num_ops(); ++op) outcome.end_ps[op] = start_ps[op] + duration_ps[op];
-  for (size_t i = first_transfer; i < copies.size(); ++i) {
-    const Copy& copy = copies[i];
+  for (uint32_t i = first_transfer; i < network.size(); ++i) {
+    const Copy& copy = network[i];
     outcome.transfers.push_back({.tensor = copy.tensor,
                                  .from = tensors[copy.tensor].home,
                                  .to = copy.to,
@@ -484,7 +381,7 @@ void Simulator::State::report_timeline() {
 /// Not for an op: brings a graph input in or only takes a graph output out.
 bool Simulator::State::is_io(const Copy& copy) const {
   const auto consumers = graph.consumers[copy.tensor];
-  return graph.producer[copy.tensor] == kNone ||
+  return copy.tensor < num_inputs ||
          std::none_of(consumers.begin(), consumers.end(), [&](OpId op) { return ops[op].device == copy.to; });
 }
 
