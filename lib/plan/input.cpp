@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/input.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cluster/constraints.h"
+#include "cost/cost_table.h"
+#include "onnxio/reader.h"
+
+namespace allot::plan {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+int64_t parse_dim(std::string_view text, std::string_view flag, std::string_view whole) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    throw Error(ErrorKind::usage, fmt::format("{} {}", flag, base::printable(whole)),
+                fmt::format("'{}' is not a size", base::printable(text)), "write a whole number that is not negative");
+  return value;
+}
+
+std::pair<std::string, std::string> split_assignment(const std::string& text, std::string_view flag,
+                                                     std::string_view example) {
+  const auto equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
+    throw Error(ErrorKind::usage, fmt::format("{} {}", flag, base::printable(text)), "is not of the form name=value",
+                fmt::format("write it like {}", example));
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+cluster::Cluster load_cluster(const InputOptions& options) {
+  if (!options.cluster.empty()) return cluster::load(options.cluster);
+  if (!options.stored_cluster.empty()) return cluster::parse(options.stored_cluster, "stored placement (cluster)");
+  return cluster::default_cluster();
+}
+
+graph::BuildOptions build_options(const InputOptions& options, const cluster::Constraints& constraints) {
+  graph::BuildOptions build;
+  using Colocation = graph::BuildOptions::Colocation;
+  build.colocation = options.colocation == "none"    ? Colocation::none
+                     : options.colocation == "paper" ? Colocation::paper
+                                                     : Colocation::chain;
+  build.groups = constraints.colocate;
+  return build;
+}
+
+void collect_notes(Input& input) {
+  for (const auto& assumption : input.planning.shapes.assumptions)
+    input.notes.push_back(fmt::format("dimension '{}' is not bound; assuming {} (bind it with --dim {}=N)",
+                                      base::printable(assumption.symbol), assumption.value,
+                                      base::printable(assumption.symbol)));
+  for (const auto& warning : input.planning.shapes.warnings) input.notes.push_back(warning);
+  for (const auto& note : input.notes) base::warn("{}", note);
+  base::verbose("{} nodes: {} ops in {} units, {} constant, {} dead", input.planning.model().graph.nodes.size(),
+                input.built.graph.num_ops(), input.built.graph.num_units(), input.built.folded.size(),
+                input.built.dead.size());
+}
+
+// Everything from here on speaks of nodes and tensors: the model's path goes in front of what it throws.
+void build_problem(Input& input, const InputOptions& options) {
+  const shape::Bindings bindings = parse_bindings(options, input.model);
+  cluster::Constraints constraints;
+  if (!options.constraints.empty()) constraints = cluster::load_constraints(options.constraints);
+  cluster::Cluster cluster = load_cluster(options);
+  cost::CostTable costs;
+  try {
+    if (options.inline_functions && ir::calls_functions(input.model))
+      input.model = std::move(ir::inline_functions(input.model).model);
+    input.planning = graph::prepare(input.model, bindings);
+    input.built = graph::build(input.planning, build_options(options, constraints));
+    if (input.built.graph.num_ops() == 0)
+      throw Error(ErrorKind::malformed, "", "has no operation to place: every node is constant or dead");
+    costs = cost::make_table(input.built.graph, cost::op_costs(input.planning, input.built.graph), cluster);
+  } catch (const Error& error) {
+    throw error.within(base::printable(input.path));
+  }
+  if (!options.costs.empty()) {
+    const size_t matched = cost::apply_overrides(costs, input.built.graph, cluster, options.costs);
+    base::info("{}: costs of {} of {} ops", base::printable(options.costs), matched, input.built.graph.num_ops());
+  }
+  input.graph_hash = graph::structure_hash(input.planning, input.built.graph);
+  input.fingerprints = graph::fingerprints(input.planning, input.built.graph);
+  input.costs_hash = cost::hash(costs);
+  input.cluster_hash = cluster::hash(cluster);
+  input.dims = bindings.dims;
+  for (const auto& assumption : input.planning.shapes.assumptions) input.dims[assumption.symbol] = assumption.value;
+  try {
+    cost::require_runnable(costs, input.built.graph, cluster);
+    input.problem =
+        std::make_unique<place::Problem>(input.built.graph, std::move(cluster), std::move(costs), constraints);
+  } catch (const Error& error) {
+    throw error.within(base::printable(input.path));
+  }
+}
+
+}  // namespace
+
+void InputOptions::bind(config::Binder& binder) {
+  binder.list("dim", dim, "bind a symbolic dimension, e.g. batch=8; x:0 names dimension 0 of input x");
+  binder.list("input_shape", input_shape, "bind a whole input, e.g. x=8x3x224x224");
+  binder.integer("default_dim", default_dim, "value of dimensions that nothing binds", 0, int64_t{1} << 40);
+  binder.text("cluster", cluster, "cluster file (allot.cluster/1); default: one CPU host and one A100");
+  binder.text("costs", costs, "measured costs (allot.costs/1) that override the model");
+  binder.text("constraints", constraints, "pin, deny and colocate rules (allot.constraints/1)");
+  binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper"});
+  binder.flag("inline_functions", inline_functions, "expand model-local functions in the written file, too");
+}
+
+void InputOptions::adopt(const place::Sidecar& sidecar) {
+  stored_dims = sidecar.dims;
+  stored_cluster = sidecar.cluster_text;
+}
+
+shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model) {
+  shape::Bindings bindings;
+  bindings.default_dim = options.default_dim;
+  for (const auto& text : options.dim) {
+    const auto [name, value] = split_assignment(text, "--dim", "--dim batch=8");
+    bindings.dims[name] = parse_dim(value, "--dim", text);
+  }
+  for (const auto& text : options.input_shape) {
+    const auto [name, value] = split_assignment(text, "--input-shape", "--input-shape x=8x3x224x224");
+    auto& dims = bindings.inputs[name];
+    for (size_t begin = 0; begin <= value.size();) {
+      const size_t end = std::min(value.find('x', begin), value.size());
+      dims.push_back(parse_dim(std::string_view(value).substr(begin, end - begin), "--input-shape", text));
+      begin = end + 1;
+    }
+  }
+  // insert() keeps what the user bound.
+  for (const auto& input : model.graph.inputs)
+    for (size_t i = 0; i < input.type.dims.size(); ++i) {
+      const auto& dim = input.type.dims[i];
+      if (dim.value >= 0) continue;
+      const auto symbol = dim.symbol.empty() ? fmt::format("{}:{}", input.name, i) : std::string(dim.symbol);
+      if (const auto stored = options.stored_dims.find(symbol); stored != options.stored_dims.end())
+        bindings.dims.insert(*stored);
+    }
+  return bindings;
+}
+
+std::vector<cluster::DeviceId> Input::device_of_node(const std::vector<cluster::DeviceId>& device_of_op) const {
+  std::vector<cluster::DeviceId> devices(model.graph.nodes.size(), graph::kNone);
+  // A function call is one unit: all of its planning nodes agree, so the first that follows an op decides.
+  for (uint32_t node = 0; node < built.op_of_node.size(); ++node) {
+    auto& device = devices[planning.original_node(node)];
+    const graph::OpId op = built.op_of_node[node];
+    if (device == graph::kNone && op != graph::kNone) device = device_of_op[op];
+  }
+  for (auto& device : devices)
+    if (device == graph::kNone) device = 0;
+  return devices;
+}
+
+std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options) {
+  auto input = std::make_unique<Input>();
+  input->path = model_path;
+  input->model = onnxio::read(model_path);
+  input->files.push_back(model_path);
+  for (const auto& file : input->model.external) input->files.push_back(file->path());
+  for (const auto& file : {options.cluster, options.costs, options.constraints})
+    if (!file.empty()) input->files.push_back(file);
+  build_problem(*input, options);
+  collect_notes(*input);
+  return input;
+}
+
+}  // namespace allot::plan

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// From files to a placement problem: the options and the path that every placement tool shares.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/binder.h"
+#include "graph/build.h"
+#include "place/problem.h"
+#include "place/sidecar.h"
+
+namespace allot::plan {
+
+/// What describes the model's sizes and the machine it runs on.
+struct InputOptions {
+  std::vector<std::string> dim, input_shape;
+  int64_t default_dim = 1;
+  std::string cluster, costs, constraints, colocation = "chain";
+  bool inline_functions = false;
+
+  void bind(config::Binder& binder);
+  /// What a stored placement says of the things that the user leaves open.
+  void adopt(const place::Sidecar& sidecar);
+
+  std::map<std::string, int64_t> stored_dims;   // bound where the model has such a dimension and `dim` does not
+  std::string stored_cluster;                   // text, used when `cluster` is empty
+};
+
+/// One model on one cluster, ready to place. Parts refer to one another, so it lives on the heap.
+struct Input {
+  std::string path;
+  ir::Model model;                 // as read; inlined when asked to
+  graph::PlanningModel planning;
+  graph::Built built;
+  std::unique_ptr<place::Problem> problem;
+  std::vector<std::string> fingerprints;
+  std::string graph_hash, costs_hash, cluster_hash;
+  std::map<std::string, int64_t> dims;   // every symbol and the value it was given
+  std::vector<std::string> notes;        // assumed dimensions, inference warnings: for stderr and the report
+  std::vector<std::string> files;        // everything read: for a depfile
+
+  const graph::OpGraph& graph() const { return problem->graph(); }
+  /// Device by node of `model`'s main graph, from devices by op: folded and dead nodes follow their op, a node that
+  /// follows none goes to device 0.
+  std::vector<cluster::DeviceId> device_of_node(const std::vector<cluster::DeviceId>& device_of_op) const;
+};
+
+/// Reads, infers, costs. Errors carry the model's path in front. A model path of "-" reads standard input.
+std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options);
+
+/// Parses "batch=8" and "x=1x3x224x224" forms and adds the stored dimensions that `model` has. Errors: usage.
+shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model);
+
+}  // namespace allot::plan

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A problem solved: every method's result, the chosen placement, and its stored form.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/binder.h"
+#include "place/placer.h"
+#include "place/sidecar.h"
+#include "plan/input.h"
+
+namespace allot::plan {
+
+struct SearchOptions {
+  std::string method = "auto";
+  int64_t evaluations = 0;
+  double seconds = -1;
+
+  void bind(config::Binder& binder);
+  place::Budget budget(uint64_t seed, unsigned threads) const;
+};
+
+struct Placed {
+  place::Comparison comparison;
+  std::vector<cluster::DeviceId> placement;   // by op
+  sim::Outcome outcome;                       // with timeline
+  place::Sidecar sidecar;
+};
+
+/// Places anew. Progress is shown when the search takes long. Errors: out_of_memory when no method found a placement
+/// that fits, naming the device and by how much.
+Placed place_model(const Input& input, const SearchOptions& search, const place::Budget& budget);
+
+/// Takes a stored placement as it is, scored on today's model and costs beside the constructive methods.
+/// Errors: malformed naming the first ops that it does not cover or may not place so.
+Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path);
+
+}  // namespace allot::plan

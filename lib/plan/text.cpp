@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/text.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/table.h"
+#include "config/units.h"
+#include "graph/statistics.h"
+
+namespace allot::plan {
+namespace {
+
+std::string time_text(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
+std::string bytes_text(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
+
+int64_t fastest_ps(const Input& input, graph::OpId op) {
+  int64_t best = cost::kCannotRun;
+  for (cluster::DeviceId device = 0; device < input.problem->devices(); ++device)
+    best = std::min(best, input.problem->costs().time(op, device));
+  return best;
+}
+
+double total_mac_flops(const Input& input) {
+  double sum = 0;
+  for (const auto& op : input.problem->costs().ops) sum += op.mac_flops;
+  return sum;
+}
+
+// A remark that keeps users from searching for gains that cannot exist.
+std::string headroom_text(const Input& input, const Placed& placed) {
+  const auto& bounds = input.problem->bounds();
+  const auto best = placed.comparison.methods[placed.comparison.best].score.makespan_ps;
+  if (static_cast<double>(best) <= 1.005 * static_cast<double>(bounds.best()))
+    return "This placement is optimal to within 0.5 %: it meets the lower bound.\n";
+  if (input.problem->devices() > 1 && bounds.parallelism < 1.05)
+    return "The graph has next to no parallelism: several equal devices cannot make one run of it faster.\n";
+  return "";
+}
+
+}  // namespace
+
+std::string methods_text(const Input& input, const Placed& placed) {
+  const auto& cluster = input.problem->cluster();
+  const auto& bounds = input.problem->bounds();
+  std::vector<std::string> header = {"", "method", "makespan", "/ bound"};
+  for (const auto& device : cluster.devices) header.push_back("peak " + device.name);
+  header.insert(header.end(), {"crossings", "moved", "evaluations"});
+  cli::Table table(header);
+  for (size_t i = 0; i < placed.comparison.methods.size(); ++i) {
+    const auto& method = placed.comparison.methods[i];
+    std::vector<std::string> row = {i == placed.comparison.best ? "*" : "", method.method,
+                                    time_text(method.score.makespan_ps),
+                                    fmt::format("{:.3f}", static_cast<double>(method.score.makespan_ps) /
+                                                              static_cast<double>(std::max<int64_t>(1, bounds.best())))};
+    for (cluster::DeviceId device = 0; device < cluster.size(); ++device) {
+      const bool over = std::any_of(method.outcome.out_of_memory.begin(), method.outcome.out_of_memory.end(),
+                                    [&](const auto& excess) { return excess.device == device; });
+      row.push_back(bytes_text(method.outcome.peak_bytes[device]) + (over ? " OVER" : ""));
+    }
+    row.insert(row.end(), {fmt::format("{}", method.outcome.crossings), bytes_text(method.outcome.bytes_moved),
+                           fmt::format("{}", method.evaluations)});
+    table.row(row);
+  }
+  return table.str() +
+         fmt::format("\nlower bound {} (critical path {}, work {}), parallelism {:.2f}\n", time_text(bounds.best()),
+                     time_text(bounds.critical_path_ps), time_text(bounds.work_ps), bounds.parallelism) +
+         headroom_text(input, placed);
+}
+
+std::string totals_text(const Input& input) {
+  const auto& graph = input.graph();
+  const auto statistics = graph::statistics(graph);
+  const auto& bounds = input.problem->bounds();
+  int64_t activations = 0;
+  for (const int64_t bytes : input.problem->costs().tensor_bytes) activations += bytes;
+  cli::Table table({"", base::printable(input.path, 60)});
+  table.row({"operations", fmt::format("{} in {} units ({} constant, {} dead nodes left out)", statistics.ops,
+                                       statistics.units, input.built.folded.size(), input.built.dead.size())});
+  table.row({"edges", fmt::format("{} (depth {}, width {})", statistics.edges, statistics.depth, statistics.max_width)});
+  table.row({"multiply-adds", config::human_count(total_mac_flops(input) / 2) + "MAC"});
+  table.row({"parameters", bytes_text(statistics.param_bytes)});
+  table.row({"activations", bytes_text(activations)});
+  table.row({"critical path", time_text(bounds.critical_path_ps)});
+  table.row({"total work", time_text(static_cast<int64_t>(bounds.parallelism * static_cast<double>(bounds.critical_path_ps)))});
+  table.row({"parallelism", fmt::format("{:.2f}", bounds.parallelism)});
+  return table.str();
+}
+
+std::string top_operators_text(const Input& input, size_t count) {
+  struct Sum {
+    uint32_t ops = 0;
+    double mac_flops = 0;
+    int64_t time_ps = 0, bytes = 0;
+  };
+  std::vector<Sum> sums(input.graph().type_names.size());
+  int64_t total = 0;
+  for (graph::OpId op = 0; op < input.graph().num_ops(); ++op) {
+    auto& sum = sums[input.graph().type[op]];
+    const auto& cost = input.problem->costs().ops[op];
+    ++sum.ops;
+    sum.mac_flops += cost.mac_flops;
+    sum.bytes += cost.bytes_read + cost.bytes_written;
+    sum.time_ps += fastest_ps(input, op);
+    total += fastest_ps(input, op);
+  }
+  std::vector<size_t> order(sums.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return sums[a].time_ps > sums[b].time_ps; });
+  cli::Table table({"operator", "ops", "time", "share", "MAC", "traffic"});
+  for (size_t i = 0; i < std::min(count, order.size()); ++i) {
+    const Sum& sum = sums[order[i]];
+    table.row({input.graph().type_names[order[i]], fmt::format("{}", sum.ops), time_text(sum.time_ps),
+               fmt::format("{:.1f} %", 100.0 * static_cast<double>(sum.time_ps) / static_cast<double>(std::max<int64_t>(1, total))),
+               config::human_count(sum.mac_flops / 2), bytes_text(sum.bytes)});
+  }
+  return table.str();
+}
+
+}  // namespace allot::plan

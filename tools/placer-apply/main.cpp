@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// placer-apply: decides where the operations of an ONNX model run and writes the answer into it.
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/app.h"
+#include "place/check.h"
+#include "plan/outputs.h"
+#include "plan/text.h"
+
+namespace {
+
+using namespace allot;
+
+struct Options {
+  plan::InputOptions input;
+  plan::SearchOptions search;
+  plan::OutputOptions output;
+  std::string placement, check, explain;
+  double max_regression = 0.02;
+  bool strip = false, diff = false;
+
+  void bind(config::Binder& binder) {
+    input.bind(binder);
+    search.bind(binder);
+    output.bind(binder);
+    binder.text("placement", placement, "use this stored placement instead of placing anew").cli_only = true;
+    binder.text("check", check, "compare with this stored placement; exit 1 on a regression").cli_only = true;
+    binder.number("max_regression", max_regression, "how much worse --check lets makespan, peak memory or crossings be",
+                  0, 1e9, config::Unit::fraction);
+    binder.text("explain", explain, "say why the node of this name (or output) is where it is").cli_only = true;
+    binder.flag("strip", strip, "undo: write MODEL without annotations to --output").cli_only = true;
+    binder.flag("diff", diff, "compare two placement files instead: placer-apply --diff a.json b.json").cli_only = true;
+  }
+};
+
+place::Budget budget(const cli::App& app, const Options& options) {
+  return options.search.budget(static_cast<uint64_t>(app.common().seed), static_cast<unsigned>(app.common().threads));
+}
+
+int strip(const cli::App& app, const Options& options, const std::string& model) {
+  if (options.output.output.empty())
+    throw base::Error(base::ErrorKind::usage, "--strip", "needs a file to write", "add -o plain.onnx");
+  base::check_output(options.output.output, app.common().replace(), {model});
+  const size_t nodes = plan::strip_file(model, options.output.output, app.common().replace());
+  base::info("{}: took the annotations of {} nodes away", base::printable(options.output.output), nodes);
+  return 0;
+}
+
+int check(const cli::App& app, Options& options, const std::string& model) {
+  const auto baseline = place::read_sidecar(options.check);
+  options.input.adopt(baseline);
+  const auto input = plan::load(model, options.input);
+  const auto fresh = plan::place_model(*input, options.search, budget(app, options));
+  const double limit = options.max_regression;
+  const auto report = place::check(*input->problem, input->fingerprints, baseline, fresh.sidecar, {limit, limit, limit});
+  fmt::print("{}", app.common().json ? place::to_json(report) : place::to_text(report));
+  return report.passed() ? 0 : base::exit_code(base::ErrorKind::check_failed);
+}
+
+int apply(const cli::App& app, Options& options, const std::string& model) {
+  const auto& common = app.common();
+  options.output.check(common.replace(), {model, options.placement});
+  place::Sidecar stored;
+  if (!options.placement.empty()) {
+    stored = place::read_sidecar(options.placement);
+    options.input.adopt(stored);
+  }
+  const auto input = plan::load(model, options.input);
+  const auto placed = options.placement.empty() ? plan::place_model(*input, options.search, budget(app, options))
+                                                : plan::use_placement(*input, stored, options.placement);
+  const std::string text = !options.explain.empty() ? plan::explain_text(*input, placed, options.explain)
+                           : common.json            ? plan::methods_json(*input, placed)
+                                                    : plan::methods_text(*input, placed);
+  // When the model itself goes to standard output, the table must not.
+  fmt::print(options.output.output == "-" ? stderr : stdout, "{}", text);
+  if (cli::stop_requested()) base::warn("stopped early; writing the best placement found so far");
+  if (!common.dry_run)
+    for (const auto& path : plan::write_outputs(*input, placed, options.output, common.replace()))
+      base::info("wrote {}", base::printable(path));
+  return cli::stop_exit_code();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  cli::App app("placer-apply", "Places the operations of an ONNX model on devices and writes the placement into it.");
+  Options options;
+  std::vector<std::string> files;
+  app.positionals("MODEL", files, "ONNX model; - is standard input (with --diff: two placement files)", 1, 2);
+  app.bind([&](config::Binder& binder) { options.bind(binder); });
+  app.short_flag("o", "output");
+  app.example("placer-apply model.onnx -o placed.onnx", "one CPU host and one A100, all methods, the best is written");
+  app.example("placer-apply model.onnx --cluster configs/clusters/two-gpu.yaml --report placed.html",
+              "look at a placement on your machine without writing a model");
+  app.example("placer-apply model.onnx --check placed.placement.json --max-regression 2%",
+              "in CI: fail when today's model places worse than the stored one");
+  app.example("placer-apply placed.onnx --strip -o plain.onnx", "take the annotations out again");
+
+  return app.run(argc, argv, [&] {
+    if (options.diff != (files.size() == 2))
+      throw base::Error(base::ErrorKind::usage, options.diff ? "--diff" : "MODEL",
+                        options.diff ? "needs two placement files" : "only one model can be placed at a time",
+                        "see placer-apply --help");
+    if (options.diff) {
+      fmt::print("{}", place::diff_text(place::read_sidecar(files[0]), place::read_sidecar(files[1])));
+      return 0;
+    }
+    if (options.strip) return strip(app, options, files[0]);
+    if (!options.check.empty()) return check(app, options, files[0]);
+    return apply(app, options, files[0]);
+  });
+}
