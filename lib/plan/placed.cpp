@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/app.h"
 #include "cli/progress.h"
+#include "cli/version.h"
 #include "config/units.h"
 
 namespace allot::plan {
@@ -48,7 +49,7 @@ place::Sidecar make_sidecar(const Input& input, const Placed& placed, const plac
     sidecar.baselines.push_back(
         {method.method, static_cast<double>(method.score.makespan_ps) * 1e-6, method.score.overflow_bytes == 0});
   sidecar.method = chosen.method;
-  sidecar.version = cli::version();
+  sidecar.version = std::string(cli::version());
   sidecar.seed = budget.seed;
   sidecar.evaluations = chosen.evaluations;
   return sidecar;
