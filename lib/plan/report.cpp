@@ -38,23 +38,13 @@ OpRow op_row(const Input& input, graph::OpId op) {
   return row;
 }
 
-void write_metrics(base::JsonWriter& json, const place::Metrics& metrics) {
-  json.begin_object();
-  json.field("makespan_us", metrics.makespan_us).field("critical_path_us", metrics.critical_path_us);
-  json.field("work_bound_us", metrics.work_bound_us).field("parallelism", metrics.parallelism);
-  json.field("crossings", metrics.crossings).field("bytes_moved", metrics.bytes_moved);
-  json.key("peak_bytes").begin_object(true);
-  for (const auto& [device, bytes] : metrics.peak_bytes) json.field(device, bytes);
-  json.end_object().end_object();
-}
-
 }  // namespace
 
 std::string methods_json(const Input& input, const Placed& placed) {
   base::JsonWriter json;
   json.begin_object().field("schema", "allot.apply/1").field("model", input.path);
   json.field("method", placed.sidecar.method).key("metrics");
-  write_metrics(json, placed.sidecar.metrics);
+  place::write_metrics(json, placed.sidecar.metrics);
   json.key("methods").begin_array();
   for (const auto& method : placed.comparison.methods) {
     json.begin_object(true).field("method", method.method).field("makespan_us", us(method.score.makespan_ps));
