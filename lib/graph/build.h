@@ -2,6 +2,8 @@
 // ir::Model -> OpGraph.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,16 +16,25 @@
 namespace allot::graph {
 
 /// A model made ready for planning: functions expanded, names resolved, shapes inferred. The parts refer to one
-/// another; `original` must outlive it.
+/// another; `original` must outlive it. May be moved.
 struct PlanningModel {
   const ir::Model* original = nullptr;
-  ir::Inlined inlined;           // used when the model calls functions
+  std::shared_ptr<const ir::Inlined> inlined;  // null when the model calls no functions
   ir::Values values;
   shape::Result shapes;
-  const ir::Model& model() const { return inlined.call_of.empty() ? *original : inlined.model; }
+  const ir::Model& model() const { return inlined ? inlined->model : *original; }
   /// Main-graph node of the original that this planning node belongs to.
-  uint32_t original_node(uint32_t node) const { return inlined.call_of.empty() ? node : inlined.call_of[node]; }
+  uint32_t original_node(uint32_t node) const { return inlined ? inlined->call_of[node] : node; }
+  /// The value is fixed before the first run: an initializer, or computed from nothing but such.
+  bool constant(ir::ValueId value) const;
+  /// Every output is constant: a runtime computes it once, at load.
+  bool constant_node(ir::NodeId node) const;
 };
+
+/// "Conv"; "com.microsoft.FusedConv" for domains other than ai.onnx.
+std::string operator_type(const ir::Node& node);
+
+/// Errors: those of ir::inline_functions, ir::resolve and shape::infer.
 PlanningModel prepare(const ir::Model& model, const shape::Bindings& bindings);
 
 struct BuildOptions {
@@ -33,16 +44,22 @@ struct BuildOptions {
   /// the producer of their input; sequence, map and optional values with their producer and consumers;
   /// DequantizeLinear / QuantizeLinear with the op they wrap; the user's groups.
   Colocation colocation = Colocation::chain;
-  std::vector<std::vector<std::string>> groups;   // regular expressions on node names, one list a group
+  std::vector<std::vector<std::string>> groups;  // name patterns (name_pattern.h), one list a group
+  /// Which devices can run a main-graph node, one bit each; unset: all run all. chain and paper never merge nodes
+  /// that run on different devices, so that one op without a GPU kernel does not hold its whole chain on the CPU.
+  std::function<uint64_t(ir::NodeId)> runs_on;
 };
 
 /// One op for each live node of the main graph. A node whose whole cone is constant becomes a parameter of its
-/// consumers; a dead node is left out; both are listed. Control flow is one op, whose captured values are inputs
-/// and whose bodies' initializers are its parameters. O(nodes + edges).
+/// consumers, unless its value is a graph output; a dead node is left out; both are listed. Control flow is one op,
+/// whose captured values are inputs and whose bodies' constants (initializers and what is computed from them) are
+/// its parameters. An initializer that is also a graph input counts as a parameter. O(nodes + edges).
+/// Errors: malformed when all tensors together exceed 2 EiB, or for more than 65535 operator types; config for an
+/// invalid group pattern, and for one that matches no op.
 struct Built {
   OpGraph graph;
-  std::vector<uint32_t> folded;   // planning nodes that are constant: not ops
-  std::vector<uint32_t> dead;     // planning nodes that reach no output
+  std::vector<uint32_t> folded;  // planning nodes that are constant: not ops
+  std::vector<uint32_t> dead;    // planning nodes that reach no output
   /// Planning node -> the op whose device it follows (itself for a live node; a consumer for a folded one; the
   /// nearest live producer for a dead one; kNone if there is none).
   std::vector<OpId> op_of_node;

@@ -29,6 +29,7 @@ struct AttributeSpec {
   int64_t i = 0;
   float f = 0;
   std::vector<int64_t> ints;
+  std::vector<float> floats;
   std::vector<std::string> texts;    // kinds string (one) and strings
   std::shared_ptr<ir::Graph> graph;  // moved into the first node that takes it
 };
@@ -56,10 +57,16 @@ class GraphBuilder {
     graph_->value_infos.push_back(value_info(name, dims, dtype));
     return *this;
   }
+  /// An output whose type is left to inference, or is stated.
   GraphBuilder& output(const std::string& name) {
     ir::ValueInfo info;
     info.name = model_->intern(name);
     graph_->outputs.push_back(std::move(info));
+    return *this;
+  }
+  GraphBuilder& output(const std::string& name, const std::vector<int64_t>& dims,
+                       ir::DataType dtype = ir::DataType::float32) {
+    graph_->outputs.push_back(value_info(name, dims, dtype));
     return *this;
   }
   /// An initializer of that shape without content: costs and structure do not look at weights.
@@ -138,6 +145,7 @@ class GraphBuilder {
     attribute.i = spec.i;
     attribute.f = spec.f;
     attribute.ints = std::move(spec.ints);
+    attribute.floats = std::move(spec.floats);
     for (auto& text : spec.texts) attribute.strings.push_back(model_->intern(std::move(text)));
     if (spec.kind == ir::Attribute::Kind::string) attribute.s = std::exchange(attribute.strings, {}).front();
     if (spec.graph) attribute.graphs.push_back(std::make_unique<ir::Graph>(std::move(*spec.graph)));
@@ -207,6 +215,11 @@ inline AttributeSpec attr(std::string name, const char* text) {
 inline AttributeSpec attr(std::string name, GraphBuilder body) {
   AttributeSpec spec = make_attr(std::move(name), ir::Attribute::Kind::graph);
   spec.graph = body.take();
+  return spec;
+}
+inline AttributeSpec attr_floats(std::string name, std::vector<float> values) {
+  AttributeSpec spec = make_attr(std::move(name), ir::Attribute::Kind::floats);
+  spec.floats = std::move(values);
   return spec;
 }
 inline AttributeSpec attr_strings(std::string name, std::vector<std::string> texts) {
