@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/op_cost.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "cost/ops/formulas.h"
+
+namespace allot::cost {
+namespace {
+
+using cluster::OpClass;
+
+bool on_host(const shape::ValueType& type) {
+  using Kind = ir::Type::Kind;
+  return type.elem == ir::DataType::string || type.kind == Kind::sequence || type.kind == Kind::map ||
+         type.kind == Kind::optional || type.kind == Kind::opaque;
+}
+
+// Every distinct input read once, every output written once.
+OpCost compulsory(const graph::PlanningModel& planning, ir::NodeId node) {
+  OpCost cost;
+  const auto inputs = planning.values.inputs[node];
+  double read = 0, written = 0;
+  std::vector<ir::ValueId> distinct(inputs.begin(), inputs.end());
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (const ir::ValueId value : distinct) {
+    if (value == ir::kNone) continue;
+    read += static_cast<double>(planning.shapes.types[value].bytes());
+    cost.host_only |= on_host(planning.shapes.types[value]);
+  }
+  for (const ir::ValueId value : planning.values.outputs[node]) {
+    if (value == ir::kNone) continue;
+    written += static_cast<double>(planning.shapes.types[value].bytes());
+    cost.host_only |= on_host(planning.shapes.types[value]);
+  }
+  cost.bytes_read = to_bytes(read);
+  cost.bytes_written = to_bytes(written);
+  const auto first = std::find_if(inputs.begin(), inputs.end(), [](ir::ValueId v) { return v != ir::kNone; });
+  if (first != inputs.end()) cost.precision = precision_of(planning.shapes.types[*first].elem);
+  return cost;
+}
+
+}  // namespace
+
+OpCost op_cost(const graph::PlanningModel& planning, ir::NodeId node) {
+  OpCost cost = compulsory(planning, node);
+  const Row* row = find_row(graph::operator_type(*planning.values.nodes[node].node));
+  const Context context(planning, node, row ? row->weight : 1);
+  if (!row) {
+    cost.known = false;
+    ops::elementwise(context, cost);
+    return cost;
+  }
+  const bool host_only = cost.host_only || context.node().domain == "ai.onnx.ml";
+  cost.op_class = row->op_class;
+  row->formula(context, cost);
+  cost.host_only |= host_only;
+  return cost;
+}
+
+std::vector<OpCost> op_costs(const graph::PlanningModel& planning, const graph::OpGraph& graph) {
+  std::vector<OpCost> costs;
+  costs.reserve(graph.num_ops());
+  size_t unknown_trips = 0;
+  for (const uint32_t node : graph.node) {
+    costs.push_back(op_cost(planning, node));
+    const ir::Node& ir_node = *planning.values.nodes[node].node;
+    if (ir_node.is("Loop") || ir_node.is("Scan")) unknown_trips += !ops::trip_count(Context(planning, node, 0));
+  }
+  if (unknown_trips > 0)
+    base::warn("{} loop(s) run a number of times that the model does not fix; counted as one", unknown_trips);
+  return costs;
+}
+
+}  // namespace allot::cost
