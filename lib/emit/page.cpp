@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "config/units.h"
 #include "emit/page_charts.h"
 #include "report/html.h"
 
@@ -20,8 +19,6 @@ using report::escape;
 
 constexpr size_t kTopRows = 15;
 
-std::string human_ps(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
-std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
 double ratio(int64_t a, int64_t b) { return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0; }
 std::string code(const std::string& name) { return fmt::format("<code>{}</code>", escape(shown(name))); }
 std::string with_colour(const PageInput& input, DeviceId device) {

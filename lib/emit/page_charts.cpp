@@ -44,9 +44,6 @@ Unit byte_unit(double bytes) {
   return unit_for(bytes, {{1, "B"}, {0x1p10, "KiB"}, {0x1p20, "MiB"}, {0x1p30, "GiB"}, {0x1p40, "TiB"}});
 }
 
-std::string human_ps(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
-std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
-
 report::Lane lane_of(const Track& track, int64_t makespan_ps, double unit_ps) {
   report::Lane lane;
   lane.name = shown(track.name);
@@ -153,6 +150,10 @@ std::string memory_heading(const PageInput& input, DeviceId device) {
 std::string colour(DeviceId device) { return fmt::format("c{}", device % 8); }
 
 std::string shown(const std::string& name) { return base::printable(name, 96); }
+
+std::string human_ps(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
+
+std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
 
 std::string percent(double share) { return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100); }
 

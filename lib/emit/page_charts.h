@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The drawings of a placement's page; each returns HTML.
+// The drawings of a placement's page, each returning HTML, and the words that they share with its tables.
 #pragma once
 
 #include <string>
@@ -13,6 +13,9 @@ std::string colour(cluster::DeviceId device);
 
 /// A foreign name as the page shows it: printable, cut in the middle when long. Not yet escaped.
 std::string shown(const std::string& name);
+
+std::string human_ps(int64_t ps);
+std::string human_bytes(int64_t bytes);
 
 /// A share in whole percent, "<1 %" where that would hide it.
 std::string percent(double share);

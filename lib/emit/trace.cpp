@@ -17,8 +17,7 @@ namespace {
 using base::json_quote;
 using cluster::DeviceId;
 
-constexpr int kDevices = 1, kLinks = 2;  // process ids
-constexpr size_t kMaxEventsWithArguments = 1000000;
+constexpr int kDevices = 1, kLinks = 2;    // process ids
 constexpr uint32_t kThreadsPerTrack = 16;  // at least; more where more transfers overlap
 
 /// Whole nanoseconds. Rounding down is monotone, so what does not overlap in picoseconds does not overlap here.
@@ -43,8 +42,9 @@ class Trace {
         transfers_(transfers_of_tensor(problem.graph(), outcome)),
         curves_(memory_curves(problem, placement, outcome)) {}
 
-  std::string str() {
+  std::string str(size_t max_events_with_details) {
     lay_out();
+    with_details_ = count_events() <= max_events_with_details;
     text_ = "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"producer\":\"allot.trace\"},\"traceEvents\":[\n";
     name_processes();
     for (uint32_t op = 0; op < placement_.size(); ++op) add_op(op);
@@ -69,19 +69,23 @@ class Trace {
     transfer_places_.resize(outcome_.transfers.size());
     uint32_t stride = kThreadsPerTrack;
     std::vector<std::vector<uint32_t>> rows_of_track;
-    size_t events = 0;
     for (const Track& track : tracks_) {
       rows_of_track.push_back(rows(track.slices));
       for (const uint32_t row : rows_of_track.back()) stride = std::max(stride, row + 1);
-      events += track.slices.size() * (track.is_device ? 1 : 2);
     }
-    for (const auto& curve : curves_) events += curve.size();
-    with_arguments_ = events + 2 * outcome_.transfers.size() <= kMaxEventsWithArguments;
     uint32_t wires = 0;
     for (size_t i = 0; i < tracks_.size(); ++i) {
       const uint32_t first = (tracks_[i].is_device ? *tracks_[i].device : wires++) * stride;
       place_slices(tracks_[i], rows_of_track[i], first);
     }
+  }
+
+  /// An op is a slice; a transfer a slice and a stop of its arrow on each wire, and two more stops.
+  size_t count_events() const {
+    size_t events = placement_.size() + 2 * outcome_.transfers.size();
+    for (const auto& places : transfer_places_) events += 2 * places.size();
+    for (const auto& curve : curves_) events += curve.size();
+    return events;
   }
 
   void place_slices(const Track& track, const std::vector<uint32_t>& rows_of_slices, uint32_t first_tid) {
@@ -115,7 +119,7 @@ class Trace {
   void slice(const Place& place, const std::string& name, const std::string& category, const std::string& arguments) {
     event("{{\"ph\":\"X\",\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"name\":{},\"cat\":{}{}}}", place.pid, place.tid,
           us(place.start_ns), us(place.end_ns - place.start_ns), json_quote(name), json_quote(category),
-          with_arguments_ ? ",\"args\":{" + arguments + "}" : "");
+          with_details_ ? ",\"args\":{" + arguments + "}" : "");
   }
 
   void add_op(uint32_t op) {
@@ -209,15 +213,15 @@ class Trace {
   std::vector<Place> op_places_;
   std::vector<std::vector<Place>> transfer_places_;
   std::vector<Thread> threads_;  // those of the devices first
-  bool with_arguments_ = true;
+  bool with_details_ = true;
   std::string text_;
 };
 
 }  // namespace
 
 std::string perfetto_trace(const place::Problem& problem, const std::vector<DeviceId>& placement,
-                           const sim::Outcome& outcome) {
-  return Trace(problem, placement, outcome).str();
+                           const sim::Outcome& outcome, size_t max_events_with_details) {
+  return Trace(problem, placement, outcome).str(max_events_with_details);
 }
 
 }  // namespace allot::emit

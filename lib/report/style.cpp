@@ -71,7 +71,7 @@ tr:last-child td { border-bottom: 0 }
 .keyed i { flex: none; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; background: var(--c) }
 
 svg.chart { display: block; overflow: visible }
-.chart rect { fill: var(--c) }
+.chart rect { fill: var(--c, var(--neutral)) }
 .chart .alt { opacity: .68 }
 .chart text { font-size: 12px; fill: var(--quiet) }
 .chart .title { fill: var(--ink) }
@@ -86,7 +86,7 @@ svg.chart { display: block; overflow: visible }
 .chart .area { fill: var(--c); stroke: none }
 .chart .faint { opacity: .3 }
 .chart .solid { opacity: .75 }
-.chart .spans { fill: none; stroke: var(--c); shape-rendering: crispEdges }
+.chart .spans { fill: none; stroke: var(--c, var(--neutral)); shape-rendering: crispEdges }
 .chart .s1 { stroke-opacity: .25 } .chart .s2 { stroke-opacity: .5 } .chart .s3 { stroke-opacity: .75 }
 .chart .ribbon { opacity: .45 }
 .chart rect:hover, .chart .ribbon:hover { opacity: .85 }
@@ -109,7 +109,7 @@ svg.chart { display: block; overflow: visible }
 .timeline:has(.z4:checked) .chart { width: 400% }
 .timeline:has(.z16:checked) .chart { width: 1600% }
 
-.flow { display: grid; grid-template-columns: minmax(0, 11rem) minmax(6rem, 1fr) minmax(0, 11rem); column-gap: .75rem }
+.flow { display: grid; grid-template-columns: minmax(0, 8rem) minmax(6rem, 1fr) minmax(0, 8rem); column-gap: .75rem }
 .flow ul { position: relative; list-style: none; margin: 0; padding: 0; font-size: .8125rem; line-height: 1.3 }
 .flow li { position: absolute; left: 0; right: 0; margin-top: -2px }
 .flow .from { text-align: right }
