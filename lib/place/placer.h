@@ -15,19 +15,19 @@ namespace allot::place {
 /// Search stops at `evaluations` simulations, at `seconds`, or when `stop` is set, whichever comes first. A budget
 /// of evaluations alone gives the same answer on any machine and at any number of threads.
 struct Budget {
-  uint64_t evaluations = 0;    // 0: default_evaluations(problem) unless seconds are given
-  double seconds = -1;         // < 0: not limited by time; 0: constructive methods only
+  uint64_t evaluations = 0;  // 0: default_evaluations(problem) unless seconds are given
+  double seconds = -1;       // < 0: not limited by time; 0: constructive methods only
   uint64_t seed = 0;
   unsigned threads = 0;
   const std::atomic<bool>* stop = nullptr;
-  std::function<void(uint64_t evaluations, const Score& best)> progress;   // may be empty; called now and then
+  std::function<void(uint64_t evaluations, const Score& best)> progress = {};  // may be empty; called now and then
 };
 /// About 20 million op visits, at least 100 and at most 20,000 evaluations.
 uint64_t default_evaluations(const Problem& problem);
 
 struct Placer {
   std::string name, summary;
-  bool searches = false;   // uses the budget; the others are constructive
+  bool searches = false;  // uses the budget; the others are constructive
   std::function<UnitPlacement(const Problem&, const Budget&)> place;
 };
 
@@ -44,14 +44,14 @@ struct MethodResult {
   std::string method;
   UnitPlacement placement;
   Score score;
-  sim::Outcome outcome;     // without timeline
+  sim::Outcome outcome;  // without timeline
   uint64_t evaluations = 0;
   double seconds = 0;
 };
 
 struct Comparison {
-  std::vector<MethodResult> methods;   // in registry order
-  size_t best = 0;                     // the chosen one; the earliest among equals
+  std::vector<MethodResult> methods;  // in registry order
+  size_t best = 0;                    // the chosen one; the earliest among equals
 };
 /// method "auto": every placer with the whole budget each, best kept, hence never worse than any of them alone.
 /// Otherwise that method, beside the constructive ones for comparison; the named method is chosen.

@@ -26,8 +26,9 @@ using UnitPlacement = std::vector<DeviceId>;
 
 class Problem {
  public:
-  /// Errors: unavailable when a unit has no device left (its ops and what forbids each device are named); config
-  /// when a constraint names an unknown device or matches no op.
+  /// The pin and deny rules apply to ops by name (of which the first 1000 bytes are searched); co-location is part of
+  /// the graph. Errors: unavailable when a unit has no device left (its ops and what forbids each device are named);
+  /// config when a constraint names an unknown device or matches no op.
   Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable costs,
           const cluster::Constraints& constraints = {});
 
@@ -37,14 +38,19 @@ class Problem {
   const sim::Bounds& bounds() const { return bounds_; }
   uint32_t devices() const { return cluster_.size(); }
 
-  bool allowed(UnitId unit, DeviceId device) const { return unit_time_ps_[unit * size_t{devices()} + device] != cost::kCannotRun; }
+  bool allowed(UnitId unit, DeviceId device) const {
+    return unit_time_ps_[unit * size_t{devices()} + device] != cost::kCannotRun;
+  }
   /// Sum of its ops' times, or kCannotRun.
   int64_t unit_time_ps(UnitId unit, DeviceId device) const { return unit_time_ps_[unit * size_t{devices()} + device]; }
   /// Devices that `unit` may use, ascending; never empty.
   std::span<const DeviceId> choices(UnitId unit) const { return choices_[unit]; }
 
-  std::vector<DeviceId> expand(const UnitPlacement& units) const;      // per op
-  UnitPlacement contract(std::span<const DeviceId> ops) const;         // of each unit's first op
+  /// The one of them on which it takes least time; the first of equals.
+  DeviceId fastest(UnitId unit) const;
+
+  std::vector<DeviceId> expand(const UnitPlacement& units) const;  // per op
+  UnitPlacement contract(std::span<const DeviceId> ops) const;     // of each unit's first op
 
  private:
   graph::OpGraph graph_;
@@ -73,9 +79,12 @@ class Evaluator {
   uint64_t evaluations() const { return evaluations_; }
 
  private:
+  const sim::Outcome& run(const UnitPlacement& placement, const sim::Options& options);
+
   const Problem* problem_;
   sim::Simulator simulator_;
   std::vector<DeviceId> ops_;
+  bool memory_matters_;
   uint64_t evaluations_ = 0;
 };
 

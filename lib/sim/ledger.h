@@ -12,6 +12,7 @@ namespace allot::sim {
 
 /// `bytes` as a device hands them out: rounded up to its alignment.
 inline int64_t block_bytes(int64_t bytes, int64_t align) {
+  if (align <= 1) return bytes;
   const bool power_of_two = (align & (align - 1)) == 0;  // spares the division in the usual case
   return power_of_two ? (bytes + align - 1) & -align : (bytes + align - 1) / align * align;
 }

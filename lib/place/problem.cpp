@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "place/problem.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "base/error.h"
+#include "sim/limits.h"
+
+namespace allot::place {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::printable;
+
+constexpr size_t kMatchedBytes = 1000;  // of a name: the standard library's matcher recurses with the length
+
+/// A rule of the constraints, ready to use.
+struct Rule {
+  std::string text;  // "pin 'x.*' to gpu0"
+  std::regex expression;
+  uint64_t forbidden = 0;  // devices
+  bool matched = false;
+
+  bool matches(const std::string& name) const {
+    const auto end = name.begin() + static_cast<std::ptrdiff_t>(std::min(name.size(), kMatchedBytes));
+    return std::regex_search(name.begin(), end, expression);
+  }
+};
+
+uint64_t devices_of(const cluster::Constraints::Rule& rule, const cluster::Cluster& cluster, const std::string& where) {
+  uint64_t set = 0;
+  for (const std::string& name : rule.devices) {
+    const auto device = cluster.find(name);
+    if (!device) {
+      std::vector<std::string> known;
+      for (const auto& candidate : cluster.devices) known.push_back(candidate.name);
+      throw Error(ErrorKind::config, where, fmt::format("unknown device '{}'", printable(name)),
+                  base::suggestion(name, known));
+    }
+    set |= uint64_t{1} << *device;
+  }
+  return set;
+}
+
+Rule compile(const cluster::Constraints::Rule& rule, bool pin, const cluster::Cluster& cluster) {
+  const std::string where = fmt::format("constraint {} '{}'", pin ? "pin" : "deny", printable(rule.pattern));
+  const uint64_t named = devices_of(rule, cluster, where);
+  const uint64_t all = ~uint64_t{0} >> (64 - cluster.size());
+  try {
+    return {where, std::regex(rule.pattern, std::regex::ECMAScript), pin ? all & ~named : named};
+  } catch (const std::regex_error& error) {
+    throw Error(ErrorKind::config, where, fmt::format("invalid regular expression ({})", error.what()));
+  }
+}
+
+std::vector<Rule> compile(const cluster::Constraints& constraints, const cluster::Cluster& cluster) {
+  std::vector<Rule> rules;
+  for (const auto& rule : constraints.pin) rules.push_back(compile(rule, true, cluster));
+  for (const auto& rule : constraints.deny) rules.push_back(compile(rule, false, cluster));
+  return rules;
+}
+
+/// Devices that the rules forbid, by op. Errors: config for a rule that matches nothing.
+std::vector<uint64_t> forbidden_by(std::vector<Rule>& rules, const graph::OpGraph& graph) {
+  std::vector<uint64_t> forbidden(graph.num_ops(), 0);
+  for (Rule& rule : rules) {
+    for (OpId op = 0; op < graph.num_ops(); ++op) {
+      if (!rule.matches(graph.op_names[op])) continue;
+      forbidden[op] |= rule.forbidden;
+      rule.matched = true;
+    }
+    if (!rule.matched)
+      throw Error(ErrorKind::config, rule.text, "matches no operation", "correct the pattern or remove the constraint");
+  }
+  return forbidden;
+}
+
+std::string op_text(const graph::OpGraph& graph, OpId op) {
+  return fmt::format("'{}' ({})", printable(graph.op_names[op], 60), printable(graph.type_names[graph.type[op]], 60));
+}
+
+/// The first thing that keeps the unit off the device.
+std::string obstacle(const graph::OpGraph& graph, const cost::CostTable& costs, const std::vector<Rule>& rules,
+                     UnitId unit, DeviceId device) {
+  for (const OpId op : graph.members[unit]) {
+    if (costs.time(op, device) == cost::kCannotRun) return "cannot run " + op_text(graph, op);
+    for (const Rule& rule : rules)
+      if ((rule.forbidden >> device & 1) && rule.matches(graph.op_names[op]))
+        return fmt::format("{} applies to {}", rule.text, op_text(graph, op));
+  }
+  return "is not allowed";
+}
+
+[[noreturn]] void no_device(const graph::OpGraph& graph, const cluster::Cluster& cluster, const cost::CostTable& costs,
+                            const std::vector<Rule>& rules, UnitId unit) {
+  constexpr size_t kShown = 3;
+  std::string ops, obstacles;
+  const auto members = graph.members[unit];
+  for (size_t i = 0; i < std::min(members.size(), kShown); ++i) ops += (i ? ", " : "") + op_text(graph, members[i]);
+  if (members.size() > kShown) ops += fmt::format(" and {} more that must share a device", members.size() - kShown);
+  for (DeviceId device = 0; device < cluster.size(); ++device)
+    obstacles += fmt::format("{}{}: {}", device ? "; " : "", printable(cluster.devices[device].name, 40),
+                             obstacle(graph, costs, rules, unit, device));
+  throw Error(ErrorKind::unavailable, ops, "no device is left: " + obstacles,
+              "relax a constraint or a device's deny list, or add a device that can run it");
+}
+
+}  // namespace
+
+Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable costs,
+                 const cluster::Constraints& constraints)
+    : graph_(std::move(graph)), cluster_(std::move(cluster)), costs_(std::move(costs)) {
+  sim::require_simulable(graph_, costs_, cluster_);
+  std::vector<Rule> rules = compile(constraints, cluster_);
+  const std::vector<uint64_t> forbidden = forbidden_by(rules, graph_);
+  unit_time_ps_.assign(size_t{graph_.num_units()} * devices(), 0);
+  for (OpId op = 0; op < graph_.num_ops(); ++op) {
+    int64_t* const sums = unit_time_ps_.data() + graph_.unit_of[op] * size_t{devices()};
+    for (DeviceId device = 0; device < devices(); ++device) {
+      const int64_t time = costs_.time(op, device);
+      const bool barred = time == cost::kCannotRun || (forbidden[op] >> device & 1) || sums[device] == cost::kCannotRun;
+      sums[device] = barred ? cost::kCannotRun : sums[device] + time;
+    }
+  }
+  for (UnitId unit = 0; unit < graph_.num_units(); ++unit) {
+    for (DeviceId device = 0; device < devices(); ++device)
+      if (allowed(unit, device)) choices_.push(device);
+    choices_.end_row();
+    if (choices_[unit].empty()) no_device(graph_, cluster_, costs_, rules, unit);
+  }
+  bounds_ = sim::bounds(graph_, costs_);
+}
+
+DeviceId Problem::fastest(UnitId unit) const {
+  const auto devices = choices(unit);
+  return *std::min_element(devices.begin(), devices.end(),
+                           [&](DeviceId a, DeviceId b) { return unit_time_ps(unit, a) < unit_time_ps(unit, b); });
+}
+
+std::vector<DeviceId> Problem::expand(const UnitPlacement& units) const {
+  std::vector<DeviceId> ops(graph_.num_ops());
+  for (OpId op = 0; op < graph_.num_ops(); ++op) ops[op] = units[graph_.unit_of[op]];
+  return ops;
+}
+
+UnitPlacement Problem::contract(std::span<const DeviceId> ops) const {
+  UnitPlacement units(graph_.num_units());
+  for (UnitId unit = 0; unit < graph_.num_units(); ++unit) units[unit] = ops[graph_.members[unit].front()];
+  return units;
+}
+
+}  // namespace allot::place

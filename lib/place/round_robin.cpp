@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "place/methods.h"
+
+namespace allot::place {
+
+UnitPlacement place_round_robin(const Problem& problem, const Budget&) {
+  UnitPlacement placement(problem.graph().num_units());
+  for (UnitId unit = 0; unit < placement.size(); ++unit) {
+    const auto choices = problem.choices(unit);
+    placement[unit] = choices[unit % choices.size()];
+  }
+  return placement;
+}
+
+}  // namespace allot::place
