@@ -9,8 +9,8 @@
 namespace allot::ir {
 
 struct Inlined {
-  Model model;                       // without functions that are called; shares storage with the original
-  std::vector<uint32_t> call_of;     // main-graph node -> index of the original main-graph node it came from
+  Model model;                    // without functions that are called; shares storage with the original
+  std::vector<uint32_t> call_of;  // main-graph node -> index of the original main-graph node it came from
 };
 
 /// Expands calls recursively in the main graph and in bodies of control flow: attribute references substituted

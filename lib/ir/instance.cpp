@@ -2,6 +2,8 @@
 #include "ir/instance.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 
@@ -13,6 +15,9 @@ class Instance {
   Instance(const Function& function, const Node& call, UniqueNames& names)
       : function_(function), call_(call), names_(names), prefix_(prefix_of(call)) {
     scopes_.emplace_back();
+    for (const auto& given : call.attributes) actual_.emplace(given.name, &given);
+    for (const auto& otherwise : function.attribute_defaults) actual_.emplace(otherwise.name, &otherwise);
+    for (const auto& entry : call.metadata) metadata_keys_.insert(entry.key);
     if (call.inputs.size() > function.inputs.size()) refuse("inputs", call.inputs.size(), function.inputs.size());
     if (call.outputs.size() > function.outputs.size()) refuse("outputs", call.outputs.size(), function.outputs.size());
   }
@@ -99,20 +104,13 @@ class Instance {
       if (attribute.ref_name.empty()) {
         for (auto& body : attribute.graphs) substitute(*body);
         attributes.push_back(std::move(attribute));
-      } else if (const auto* actual = actual_attribute(attribute.ref_name)) {
-        attributes.push_back(clone(*actual));
+      } else if (const auto actual = actual_.find(attribute.ref_name); actual != actual_.end()) {
+        attributes.push_back(clone(*actual->second));
         attributes.back().edited |= attributes.back().name != attribute.name;
         attributes.back().name = attribute.name;
       }
     }
     node.attributes = std::move(attributes);
-  }
-
-  const Attribute* actual_attribute(Str name) const {
-    if (const auto* given = call_.find(name)) return given;
-    for (const auto& attribute : function_.attribute_defaults)
-      if (attribute.name == name) return &attribute;
-    return nullptr;
   }
 
   void substitute(Graph& body) {
@@ -137,17 +135,17 @@ class Instance {
 
   /// The call's entries take the place of the node's own with the same key.
   void add_metadata(Node& node) const {
-    for (const auto& entry : call_.metadata) {
-      std::erase_if(node.metadata, [&](const Entry& own) { return own.key == entry.key; });
-      node.metadata.push_back(entry);
-    }
+    std::erase_if(node.metadata, [&](const Entry& own) { return metadata_keys_.contains(own.key); });
+    node.metadata.insert(node.metadata.end(), call_.metadata.begin(), call_.metadata.end());
   }
 
   const Function& function_;
   const Node& call_;
   UniqueNames& names_;
   Str prefix_;
-  std::vector<Scope> scopes_;  // the function, then the bodies that are being substituted
+  std::unordered_map<Str, const Attribute*> actual_;  // the call's attributes, else the defaults
+  std::unordered_set<Str> metadata_keys_;             // of the call
+  std::vector<Scope> scopes_;                         // the function, then the bodies that are being substituted
   std::vector<Node> identities_;
 };
 

@@ -67,14 +67,14 @@ struct ValueInfo {
 struct Payload {
   enum class Where : uint8_t { none, raw, typed, external, owned };
   struct Chunk {
-    uint32_t field = 0;      // typed: field number in TensorProto (4 float, 5 int32, 6 string, 7 int64, 10, 11)
-    bool packed = true;      // typed: the elements alone; otherwise successive fields, each with its tag
+    uint32_t field = 0;  // typed: field number in TensorProto (4 float, 5 int32, 6 string, 7 int64, 10, 11)
+    bool packed = true;  // typed: the elements alone; otherwise successive fields, each with its tag
     Span span;
   };
   Where where = Where::none;
   std::vector<Chunk> chunks;
-  uint32_t file = 0;                             // external: index into Model::external
-  std::shared_ptr<const std::string> owned;      // elements made here, as raw_data would hold them
+  uint32_t file = 0;                         // external: index into Model::external
+  std::shared_ptr<const std::string> owned;  // elements made here, as raw_data would hold them
 };
 
 struct Tensor {
@@ -100,8 +100,21 @@ struct Graph;
 /// 8 strings, 9 tensors, 10 graphs, 11 sparse, 12 sparse list, 13 type, 14 types).
 struct Attribute {
   enum class Kind : uint8_t {
-    undefined, float_, int_, string, tensor, graph, floats, ints, strings, tensors, graphs, sparse_tensor,
-    sparse_tensors, type, types
+    undefined,
+    float_,
+    int_,
+    string,
+    tensor,
+    graph,
+    floats,
+    ints,
+    strings,
+    tensors,
+    graphs,
+    sparse_tensor,
+    sparse_tensors,
+    type,
+    types
   };
   Str name;
   Str ref_name;  // inside a function body: the function attribute whose value this takes
@@ -112,9 +125,9 @@ struct Attribute {
   std::vector<float> floats;
   std::vector<int64_t> ints;
   std::vector<Str> strings;
-  std::vector<Tensor> tensors;                  // tensor: exactly one; tensors: any number
-  std::vector<SparseTensor> sparse_tensors;     // likewise
-  std::vector<std::unique_ptr<Graph>> graphs;   // graph: exactly one; graphs: any number
+  std::vector<Tensor> tensors;                 // tensor: exactly one; tensors: any number
+  std::vector<SparseTensor> sparse_tensors;    // likewise
+  std::vector<std::unique_ptr<Graph>> graphs;  // graph: exactly one; graphs: any number
   std::vector<Type> types;
   Span origin;
   bool edited = false;
@@ -186,7 +199,7 @@ struct OpsetImport {
 /// FunctionProto: a model-local function.
 struct Function {
   Str name, domain, overload;
-  std::vector<Str> inputs, outputs, attributes;   // attributes without default
+  std::vector<Str> inputs, outputs, attributes;  // attributes without default
   std::vector<Attribute> attribute_defaults;
   std::vector<Node> nodes;
   std::vector<OpsetImport> opset_imports;

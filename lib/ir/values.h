@@ -23,31 +23,31 @@ struct Values {
   struct Value {
     Str name;
     GraphId graph = 0;
-    NodeId producer = kNone;            // kNone: a graph input or an initializer
+    NodeId producer = kNone;  // kNone: a graph input or an initializer
     const Tensor* initializer = nullptr;
     const SparseTensor* sparse = nullptr;
-    const ValueInfo* info = nullptr;    // declared type, if any
-    bool is_input = false;              // named among the graph's inputs (an initializer may be, too)
+    const ValueInfo* info = nullptr;  // declared type, if any
+    bool is_input = false;            // named among the graph's inputs (an initializer may be, too)
   };
   struct NodeRef {
     const Node* node = nullptr;
     GraphId graph = 0;
-    uint32_t index = 0;                 // within its graph
+    uint32_t index = 0;  // within its graph
   };
   struct GraphRef {
     const Graph* graph = nullptr;
-    NodeId owner = kNone;               // the control-flow node it belongs to
+    NodeId owner = kNone;  // the control-flow node it belongs to
     NodeId first_node = 0;
     std::vector<ValueId> inputs, outputs;
-    std::vector<NodeId> order;          // its nodes, topologically (Kahn, first in file first)
-    std::vector<ValueId> captured;      // outer values used here or deeper, ascending, for bodies only
+    std::vector<NodeId> order;      // its nodes, topologically: of those ready the first in the file
+    std::vector<ValueId> captured;  // outer values used here or deeper, ascending, for bodies only
   };
   std::vector<Value> values;
   std::vector<NodeRef> nodes;
   std::vector<GraphRef> graphs;
-  base::Csr<ValueId> inputs, outputs;   // by node; kNone for ""
-  base::Csr<GraphId> bodies;            // by node, in order of attributes
-  uint32_t reordered_graphs = 0;        // graphs whose file order was not topological
+  base::Csr<ValueId> inputs, outputs;  // by node; kNone for ""
+  base::Csr<GraphId> bodies;           // by node, in order of attributes
+  uint32_t reordered_graphs = 0;       // graphs whose file order was not topological
 
   /// The main graph's value of that name, or kNone.
   ValueId find(Str name) const;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ir/wire.h"
+#include "onnxio/parse_type.h"
 #include "onnxio/schema.h"
 
 namespace allot::onnxio {
@@ -17,97 +18,6 @@ using ir::wire::Field;
 using ir::wire::Fields;
 using ir::wire::malformed;
 using Wire = ir::wire::Type;
-
-constexpr int kMaxTypeNesting = 64;  // sequences of optionals of maps ...
-
-void expect(const Field& field, Wire type, std::string_view message) {
-  if (field.type == type) return;
-  malformed(field.begin, fmt::format("field {} of {} has wire type {} instead of {}", field.number, message,
-                                     static_cast<int>(field.type), static_cast<int>(type)));
-}
-
-DataType data_type(const Field& field, std::string_view message) {
-  expect(field, Wire::varint, message);
-  if (field.value > ir::kMaxDataType)
-    malformed(field.begin, fmt::format("element type {} is unknown; the last one known is {} ({})",
-                                       static_cast<int64_t>(field.value), ir::kMaxDataType,
-                                       name(static_cast<DataType>(ir::kMaxDataType))));
-  return static_cast<DataType>(field.value);
-}
-
-/// TypeProto and what is in it.
-class TypeParser {
- public:
-  explicit TypeParser(std::string_view file) : file_(file) {}
-
-  ir::Type type(Span body, int depth = 0) const {
-    if (depth > kMaxTypeNesting) malformed(body.offset, fmt::format("types nest deeper than {}", kMaxTypeNesting));
-    using Kind = ir::Type::Kind;
-    static constexpr Kind kKinds[] = {Kind::none, Kind::tensor, Kind::none,   Kind::none,          Kind::sequence,
-                                      Kind::map,  Kind::none,   Kind::opaque, Kind::sparse_tensor, Kind::optional};
-    ir::Type result;
-    Fields fields(file_, body);
-    for (Field field; fields.next(field);) {
-      const Kind kind = field.number < std::size(kKinds) ? kKinds[field.number] : Kind::none;
-      if (kind == Kind::none) continue;
-      expect(field, Wire::bytes, "TypeProto");
-      if (result.kind != Kind::none) malformed(field.begin, "a TypeProto holds two types");
-      result.kind = kind;
-      content(field.body, result, depth);
-    }
-    return result;
-  }
-
- private:
-  /// The message of any kind: 1 is an element type, a key type or a nested type, 2 a shape or a value type.
-  void content(Span body, ir::Type& result, int depth) const {
-    using Kind = ir::Type::Kind;
-    if (result.kind == Kind::opaque) return;
-    const bool tensor = result.kind == Kind::tensor || result.kind == Kind::sparse_tensor;
-    const bool map = result.kind == Kind::map;
-    Fields fields(file_, body);
-    for (Field field; fields.next(field);) {
-      if (field.number == 1 && (tensor || map)) {
-        result.elem = data_type(field, "TypeProto");
-      } else if (field.number == 2 && tensor) {
-        expect(field, Wire::bytes, "TypeProto.Tensor");
-        result.has_shape = true;
-        shape(field.body, result.dims);
-      } else if (field.number == (map ? 2u : 1u)) {
-        expect(field, Wire::bytes, "TypeProto");
-        result.element = std::make_shared<const ir::Type>(type(field.body, depth + 1));
-      }
-    }
-  }
-
-  void shape(Span body, std::vector<ir::Dim>& dims) const {
-    Fields fields(file_, body);
-    for (Field field; fields.next(field);) {
-      if (field.number != 1) continue;
-      expect(field, Wire::bytes, "TensorShapeProto");
-      dims.push_back(dim(field.body));
-    }
-  }
-
-  ir::Dim dim(Span body) const {
-    ir::Dim result;
-    Fields fields(file_, body);
-    for (Field field; fields.next(field);) {
-      if (field.number == 1) {
-        expect(field, Wire::varint, "Dimension");
-        const auto value = static_cast<int64_t>(field.value);
-        if (value < -1) malformed(field.begin, fmt::format("a dimension is {}", value));
-        result = {value, {}};  // some exporters write -1 for an unknown dimension
-      } else if (field.number == 2) {
-        expect(field, Wire::bytes, "Dimension");
-        result = {-1, ir::wire::view(file_, field.body)};
-      }
-    }
-    return result;
-  }
-
-  std::string_view file_;
-};
 
 class Parser {
  public:
@@ -210,7 +120,7 @@ class Assign {
     need(Wire::fixed32);
     member = std::bit_cast<float>(static_cast<uint32_t>(field_.value));
   }
-  void store(DataType& member) { member = data_type(field_, Schema<Message>::kName); }
+  void store(DataType& member) { member = parse_data_type(field_, Schema<Message>::kName); }
   void store(Attribute::Kind& member) {
     need(Wire::varint);
     const bool is_known = field_.value <= static_cast<uint64_t>(Attribute::Kind::types);
@@ -220,7 +130,7 @@ class Assign {
     need(Wire::bytes);
     if (member.kind != ir::Type::Kind::none)
       malformed(field_.begin, fmt::format("field {} of {} occurs twice", field_.number, Schema<Message>::kName));
-    member = TypeParser(parser_.file_).type(field_.body);
+    member = parse_type(parser_.file_, field_.body);
   }
 
   void store(std::vector<Str>& list) { store(list.emplace_back()); }
@@ -334,6 +244,9 @@ void Parser::message(Span body, M& m) {
   if constexpr (std::is_same_v<M, Attribute>) {
     deduce_kind(m, seen);
     if (max_nesting_ != kPlain) check_attribute(m, seen);
+  }
+  if constexpr (std::is_same_v<M, ir::Node>) {
+    if (m.op_type.empty()) malformed(body.offset, "a node names no operator");
   }
   if constexpr (kIsGraph) --nesting_;
 }

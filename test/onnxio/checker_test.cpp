@@ -4,8 +4,6 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "onnxio/corpus.h"
 #include "onnxio/proto.h"
 #include "onnxio/reader.h"
 
@@ -68,14 +66,4 @@ TEST_CASE("large weights, sparse ones and deep nesting pass the checker") {
   }
   deep.message(11, value_info("x", {1})).message(11, value_info("c", {}, 9));
   CHECK_NOTHROW(check_bytes(model(deep)));
-}
-
-TEST_CASE("the corpus passes the checker") {
-  const auto level = base::log_level();
-  base::configure_log({"", base::LogLevel::quiet, false, ""});
-  for (const auto& path : corpus()) {
-    INFO(path);
-    CHECK_NOTHROW(onnxio::check(onnxio::read(path)));
-  }
-  base::configure_log({"", level, false, ""});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ONNX files in the folders that ALLOT_TEST_MODELS names (separated by colons).
+// The ONNX files in the folders that ALLOT_TEST_MODELS names (separated by colons), read without a word.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,19 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
+
 namespace allot::test {
+
+/// No warnings while it lives.
+class Quiet {
+ public:
+  Quiet() : level_(base::log_level()) { base::configure_log({"", base::LogLevel::quiet, false, ""}); }
+  ~Quiet() { base::configure_log({"", level_, false, ""}); }
+
+ private:
+  base::LogLevel level_;
+};
 
 inline std::vector<std::string> corpus() {
   std::vector<std::string> files;

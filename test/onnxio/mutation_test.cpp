@@ -5,7 +5,6 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/rng.h"
 #include "ir/inline.h"
 #include "ir/payload.h"
@@ -79,15 +78,6 @@ bool survives(std::string bytes) {
     return false;
   }
 }
-
-class Quiet {
- public:
-  Quiet() : level_(base::log_level()) { base::configure_log({"", base::LogLevel::quiet, false, ""}); }
-  ~Quiet() { base::configure_log({"", level_, false, ""}); }
-
- private:
-  base::LogLevel level_;
-};
 
 std::vector<std::string> victims() {
   std::vector<std::string> result{rich_model()};
