@@ -9,6 +9,7 @@
 #include "ir/inline.h"
 #include "ir/payload.h"
 #include "ir/values.h"
+#include "onnxio/checker.h"
 #include "onnxio/corpus.h"
 #include "onnxio/proto.h"
 #include "onnxio/reader.h"
@@ -59,7 +60,7 @@ std::string rich_model() {
       .bytes;
 }
 
-/// All that a program does with a file; false if the file was refused.
+/// All that a program does with a file; false if the file was refused, by ONNX's checker at the latest.
 bool survives(std::string bytes) {
   const auto original = bytes;
   try {
@@ -71,6 +72,7 @@ bool survives(std::string bytes) {
     onnxio::serialize(m);
     const auto inlined = ir::inline_functions(m);
     ir::resolve(inlined.model);
+    onnxio::check(m);
     return true;
   } catch (const base::Error& error) {
     CHECK(error.kind() == base::ErrorKind::malformed);
