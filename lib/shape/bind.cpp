@@ -23,6 +23,9 @@ const ir::Type& innermost(const ir::Type& type) {
   return *inner;
 }
 
+/// Some exporters write "?" for what has no name.
+ir::Str symbol_of(const ir::Dim& dim) { return dim.value >= 0 || dim.symbol == "?" ? ir::Str() : dim.symbol; }
+
 std::string dim_name(ir::Str input, size_t index) { return fmt::format("{}:{}", input, index); }
 
 class Binder {
@@ -55,7 +58,7 @@ class Binder {
     if (symbols_.empty())
       for (const ir::ValueId v : inputs_)
         for (const ir::Dim& dim : declared(v).dims)
-          if (dim.value < 0 && !dim.symbol.empty()) symbols_.insert(dim.symbol);
+          if (!symbol_of(dim).empty()) symbols_.insert(dim.symbol);
     return symbols_.count(name) > 0;
   }
 
@@ -63,7 +66,7 @@ class Binder {
   bool is_inner_symbol(ir::Str name) const {
     const auto uses = [&](const ir::ValueInfo& info) {
       const auto& dims = innermost(info.type).dims;
-      return std::any_of(dims.begin(), dims.end(), [&](const ir::Dim& d) { return d.value < 0 && d.symbol == name; });
+      return std::any_of(dims.begin(), dims.end(), [&](const ir::Dim& d) { return !name.empty() && symbol_of(d) == name; });
     };
     const ir::Graph& graph = state_.model.graph;
     return std::any_of(graph.outputs.begin(), graph.outputs.end(), uses) ||
@@ -73,7 +76,7 @@ class Binder {
   void bind_name(const std::string& name, int64_t value) {
     if (value < 0) config_error("dimension '" + printable(name) + "'", fmt::format("{} is negative", value), "give 0 or more");
     if (has_symbol(name) || is_inner_symbol(name)) {
-      state_.symbols[name] = value;
+      state_.symbols[name].value = value;
       return;
     }
     const size_t colon = name.rfind(':');
@@ -94,7 +97,7 @@ class Binder {
       const auto& dims = declared(v).dims;
       for (size_t i = 0; i < dims.size(); ++i) {
         if (dims[i].value >= 0) continue;
-        const auto text = dims[i].symbol.empty() ? dim_name(state_.values.values[v].name, i) : std::string(dims[i].symbol);
+        const auto text = symbol_of(dims[i]).empty() ? dim_name(state_.values.values[v].name, i) : std::string(dims[i].symbol);
         if (std::find(names.begin(), names.end(), text) == names.end()) names.push_back(printable(text));
         if (names.size() > 50) return base::suggestion(name, names);
       }
@@ -142,6 +145,11 @@ class Binder {
     config_error("dimension '" + printable(name) + "'", fmt::format("it cannot be both {} and {}", a, b), "bind it to one value");
   }
 
+  /// Elements of a sequence may differ in the dimensions that the file leaves open.
+  Trust trust_in(ir::ValueId v) const {
+    return state_.values.values[v].info->type.kind == ir::Type::Kind::sequence ? Trust::bound : Trust::inferred;
+  }
+
   void bind_given_dims(ir::ValueId v) {
     const auto& dims = declared(v).dims;
     for (size_t i = 0; i < dims.size(); ++i) {
@@ -150,9 +158,9 @@ class Binder {
       if (dims[i].value >= 0 && dims[i].value != value)
         config_error("dimension '" + printable(dim_name(state_.values.values[v].name, i)) + "'",
                      fmt::format("{} was given, but the file says {}", value, dims[i].value), "leave it, or export the model with that size");
-      if (dims[i].value >= 0 || dims[i].symbol.empty()) continue;
-      const auto [bound, fresh] = state_.symbols.emplace(dims[i].symbol, value);
-      if (!fresh && bound->second != value) conflict(std::string(dims[i].symbol), bound->second, value);
+      if (symbol_of(dims[i]).empty()) continue;
+      const auto [bound, fresh] = state_.symbols.emplace(dims[i].symbol, Symbol{value, trust_in(v)});
+      if (!fresh && bound->second.value != value) conflict(std::string(dims[i].symbol), bound->second.value, value);
     }
   }
 
@@ -166,7 +174,8 @@ class Binder {
     const auto whole = bindings_.inputs.find(std::string(value.name));
     type.has_rank = tensor.has_shape || whole != bindings_.inputs.end();
     if (!type.has_rank) return;
-    type.trust = Trust::inferred;
+    const bool open = std::any_of(tensor.dims.begin(), tensor.dims.end(), [](const ir::Dim& d) { return d.value < 0; });
+    type.trust = open || !tensor.has_shape ? trust_in(v) : Trust::inferred;
     if (!tensor.has_shape) type.dims = whole->second;
     else
       for (size_t i = 0; i < tensor.dims.size(); ++i) type.dims.push_back(dim_of(v, tensor.dims[i], i));
@@ -177,11 +186,11 @@ class Binder {
     if (dim.value != -1) return dim.value;
     if (const int64_t value = given(v, i); value >= 0) return value;
     const ir::Str input = state_.values.values[v].name;
-    if (dim.symbol.empty()) {
+    if (symbol_of(dim).empty()) {
       state_.result.assumptions.push_back({dim_name(input, i), {std::string(input)}, bindings_.default_dim});
       return bindings_.default_dim;
     }
-    const auto [bound, fresh] = state_.symbols.emplace(dim.symbol, bindings_.default_dim);
+    const auto [bound, fresh] = state_.symbols.emplace(dim.symbol, Symbol{bindings_.default_dim, trust_in(v)});
     if (fresh) {
       assumed_.emplace(dim.symbol, state_.result.assumptions.size());
       state_.result.assumptions.push_back({std::string(dim.symbol), {}, bindings_.default_dim});
@@ -190,7 +199,7 @@ class Binder {
       auto& inputs = state_.result.assumptions[assumed->second].inputs;
       if (inputs.empty() || inputs.back() != input) inputs.emplace_back(input);
     }
-    return bound->second;
+    return bound->second.value;
   }
 
   State& state_;
@@ -211,8 +220,11 @@ Declared declared_type(const State& state, const ir::Type& type) {
   declared.type.dims.reserve(tensor.dims.size());
   for (const ir::Dim& dim : tensor.dims) {
     int64_t value = dim.value;
-    if (value < 0 && !dim.symbol.empty())
-      if (const auto bound = state.symbols.find(dim.symbol); bound != state.symbols.end()) value = bound->second;
+    if (!symbol_of(dim).empty())
+      if (const auto bound = state.symbols.find(dim.symbol); bound != state.symbols.end()) {
+        value = bound->second.value;
+        declared.type.trust = std::max(declared.type.trust, bound->second.trust);
+      }
     declared.complete &= value >= 0;
     declared.type.dims.push_back(std::max<int64_t>(value, -1));
   }
@@ -224,8 +236,8 @@ void assume_open_dims(State& state, Declared& declared, const ir::ValueInfo& inf
   for (size_t i = 0; i < declared.type.dims.size(); ++i) {
     if (declared.type.dims[i] >= 0) continue;
     declared.type.dims[i] = value;
-    const ir::Str symbol = tensor.dims[i].symbol;
-    if (!symbol.empty() && !state.symbols.emplace(symbol, value).second) continue;
+    const ir::Str symbol = symbol_of(tensor.dims[i]);
+    if (!symbol.empty() && !state.symbols.emplace(symbol, Symbol{value, Trust::assumed}).second) continue;
     state.result.assumptions.push_back({symbol.empty() ? dim_name(info.name, i) : std::string(symbol), {}, value});
   }
   declared.type.trust = Trust::assumed;

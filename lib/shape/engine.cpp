@@ -12,6 +12,14 @@ namespace {
 
 constexpr int kMaxNesting = 64;
 
+/// The bodies of an operator that is not known to have any: nothing is certain about them.
+void infer_unknown_bodies(State& state, ir::NodeId id) {
+  for (const ir::GraphId body : state.values.bodies[id]) {
+    for (const ir::ValueId input : state.values.graphs[body].inputs) reconcile(state, input);
+    infer_body(state, body, Entry::possible);
+  }
+}
+
 /// An operator without rule: declared types where the file has them, else those of the first input.
 void assume_like_first_input(Context& c) {
   const auto& node = c.node();
@@ -44,8 +52,12 @@ void infer_node(State& state, ir::NodeId id) {
   Context context(state, id);
   const uint64_t random_before = state.random_nodes;
   const Rule rule = find_rule(node.domain, node.op_type);
-  if (rule) rule(context);
-  else assume_like_first_input(context);
+  if (rule) {
+    rule(context);
+  } else {
+    assume_like_first_input(context);
+    infer_unknown_bodies(state, id);
+  }
   // An operator nobody knows may keep state or draw numbers, so its outputs never count as constants.
   const bool constant = rule && state.random_nodes == random_before && is_constant_node(state, id);
   for (const ir::ValueId v : state.values.outputs[id]) {
@@ -87,10 +99,28 @@ void reconcile(State& state, ir::ValueId v) {
     if (type.has_rank) return;
     assume_open_dims(state, declared, *value.info, state.default_dim);
   }
-  if (!countable(declared.type.dims)) return;
+  if (!countable(declared.type.dims) || (type.has_rank && type.trust <= declared.type.trust)) return;
   type.has_rank = true;
   type.dims = std::move(declared.type.dims);
   type.trust = declared.type.trust;
+}
+
+void infer_body(State& state, ir::GraphId body, Entry entry) {
+  const bool certain = state.certain, silent = state.silent;
+  const uint64_t random_nodes = state.random_nodes;
+  state.certain = certain && entry == Entry::certain;
+  state.silent = silent || entry == Entry::never;
+  infer_graph(state, body);
+  state.certain = certain;
+  state.silent = silent;
+  if (entry == Entry::never) state.random_nodes = random_nodes;
+}
+
+void set_body_input(State& state, ir::GraphId body, size_t i, ValueType type) {
+  const auto& inputs = state.values.graphs[body].inputs;
+  if (i >= inputs.size()) return;
+  state.type(inputs[i]) = std::move(type);
+  reconcile(state, inputs[i]);
 }
 
 void infer_graph(State& state, ir::GraphId graph) {

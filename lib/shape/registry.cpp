@@ -31,17 +31,31 @@ const Table& microsoft_domain() {
   return kTable;
 }
 
+const Table& ml_domain() {
+  static const Table kTable = assemble({ml_operators()});
+  return kTable;
+}
+
+const Table& training_domain() {
+  static const Table kTable = assemble({training_operators()});
+  return kTable;
+}
+
+Rule look_up(const Table& table, std::string_view type) {
+  const auto found = table.find(type);
+  return found == table.end() ? nullptr : found->second;
+}
+
 }  // namespace
 
 Rule find_rule(std::string_view domain, std::string_view type) {
-  if (!domain.empty() && domain != "com.microsoft") return nullptr;
-  if (!domain.empty()) {
-    const auto found = microsoft_domain().find(type);
-    if (found != microsoft_domain().end()) return found->second;
-    // That domain also has twins of ONNX operators under their own names: QuantizeLinear, Pad, Trilu ...
-  }
-  const auto found = default_domain().find(type);
-  return found == default_domain().end() ? nullptr : found->second;
+  if (domain.empty() || domain == "ai.onnx.preview") return look_up(default_domain(), type);
+  if (domain == "ai.onnx.ml") return look_up(ml_domain(), type);
+  if (domain == "ai.onnx.preview.training") return look_up(training_domain(), type);
+  if (domain != "com.microsoft") return nullptr;
+  // That domain also has twins of ONNX operators under their own names: QuantizeLinear, Pad, Trilu ...
+  const Rule rule = look_up(microsoft_domain(), type);
+  return rule ? rule : look_up(default_domain(), type);
 }
 
 }  // namespace allot::shape

@@ -40,11 +40,13 @@ std::span<const Operator> sequence_operators();
 std::span<const Operator> signal_operators();
 std::span<const Operator> slicing_operators();
 std::span<const Operator> text_operators();
-/// com.microsoft
+// Other domains: ai.onnx.ml, ai.onnx.preview.training, com.microsoft.
+std::span<const Operator> ml_operators();
+std::span<const Operator> training_operators();
 std::span<const Operator> contrib_attention_operators();
 std::span<const Operator> contrib_operators();
 
-/// The rule of an operator of the default domain or of com.microsoft, or nullptr. O(1).
+/// The rule of an operator, or nullptr. O(1).
 Rule find_rule(std::string_view domain, std::string_view type);
 
 }  // namespace allot::shape

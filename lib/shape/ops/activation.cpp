@@ -37,8 +37,17 @@ double exponential(double x) { return std::exp(x); }
 double logarithm(double x) { return std::log(x); }
 double relu(double x) { return x > 0 ? x : 0; }
 double negation(double x) { return x == 0 ? 1 : 0; }
+double is_positive_infinite(double x) { return x == INFINITY ? 1 : 0; }
+double is_negative_infinite(double x) { return x == -INFINITY ? 1 : 0; }
 double is_infinite(double x) { return std::isinf(x) ? 1 : 0; }
+double never(double) { return 0; }
 double is_nan(double x) { return std::isnan(x) ? 1 : 0; }
+
+void is_inf(Context& c) {
+  const bool positive = c.node().int_or("detect_positive", 1) != 0, negative = c.node().int_or("detect_negative", 1) != 0;
+  if (positive) return negative ? predicate<is_infinite>(c) : predicate<is_positive_infinite>(c);
+  return negative ? predicate<is_negative_infinite>(c) : predicate<never>(c);
+}
 
 void clip(Context& c) {
   c.copy(0, 0);
@@ -108,7 +117,7 @@ constexpr Operator kOperators[] = {
     {"HardSwish", same_as_input},
     {"Hardmax", same_as_input},
     {"Identity", identity},
-    {"IsInf", predicate<is_infinite>},
+    {"IsInf", is_inf},
     {"IsNaN", predicate<is_nan>},
     {"LeakyRelu", same_as_input},
     {"Log", unary<logarithm>},

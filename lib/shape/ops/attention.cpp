@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention of opsets 23 and later.
+// Attention of opsets 23 and later, and FlexAttention of ai.onnx.preview.
+#include "shape/engine.h"
 #include "shape/registry.h"
 
 namespace allot::shape {
@@ -43,6 +44,22 @@ void attention(Context& c) {
   c.set(3, c.elem(0), {q->batch, q->heads, q->length, total});
 }
 
+/// Bodies `score_mod` and `prob_mod` map the scores (batch, query heads, query length, key length) to such scores.
+void flex_attention(Context& c) {
+  attention(c);
+  const Dims *query = c.dims(0), *key = c.dims(1);
+  const auto precision = c.elem(0) == ir::DataType::float64 ? ir::DataType::float64 : ir::DataType::float32;
+  for (const char* name : {"score_mod", "prob_mod"}) {
+    const ir::GraphId body = c.body(name);
+    if (body == ir::kNone) continue;
+    ValueType scores{ir::Type::Kind::tensor, c.elem_attribute("softmax_precision", precision), Trust::unknown, false, {}};
+    if (query && key && query->size() == 4 && key->size() == 4)
+      scores = {scores.kind, scores.elem, Trust::inferred, true, {(*query)[0], (*query)[1], (*query)[2], (*key)[2]}};
+    set_body_input(c.state(), body, 0, std::move(scores));
+    infer_body(c.state(), body, Entry::certain);
+  }
+}
+
 /// query (batch, steps, heads * d_k), value (batch, steps, kv heads * d_v) -> output, state (batch, kv heads, d_k, d_v)
 void linear_attention(Context& c) {
   c.set_elem(0, c.elem(0));
@@ -59,6 +76,7 @@ void same_as_input(Context& c) { c.copy(0, 0); }
 
 constexpr Operator kOperators[] = {
     {"Attention", attention},
+    {"FlexAttention", flex_attention},
     {"LinearAttention", linear_attention},
     {"RotaryEmbedding", same_as_input},
 };

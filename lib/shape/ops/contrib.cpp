@@ -20,15 +20,21 @@ void fused_conv(Context& c) { set_convolution(c, c.elem(0), 0, 1); }
 void fused_gemm(Context& c) { set_gemm(c, c.elem(0), 0, 1); }
 void q_gemm(Context& c) { set_gemm(c, c.has(8) ? c.elem(8) : DataType::float32, 0, 3); }
 
-/// transA and transB swap the last two dimensions of matrices.
+/// An operand as it is multiplied: `batch` moves the first dimension before the last, `flip` swaps the last two.
+Dims transposed(Dims dims, bool batch, bool flip) {
+  if (batch && dims.size() > 2) std::rotate(dims.begin(), dims.begin() + 1, dims.end() - 1);
+  if (flip && dims.size() > 1) std::swap(dims[dims.size() - 1], dims[dims.size() - 2]);
+  return dims;
+}
+
 void fused_matmul(Context& c) {
   c.set_elem(0, c.elem(0));
   const Dims *left = c.dims(0), *right = c.dims(1);
-  if (!left || !right || c.node().int_or("transBatchA", 0) != 0 || c.node().int_or("transBatchB", 0) != 0) return;
-  Dims a = *left, b = *right;
-  if (c.node().int_or("transA", 0) != 0 && a.size() > 1) std::swap(a[a.size() - 1], a[a.size() - 2]);
-  if (c.node().int_or("transB", 0) != 0 && b.size() > 1) std::swap(b[b.size() - 1], b[b.size() - 2]);
-  if (auto dims = matmul_dims(c, std::move(a), std::move(b))) c.set(0, c.elem(0), std::move(*dims));
+  if (!left || !right) return;
+  const auto flag = [&](ir::Str name) { return c.node().int_or(name, 0) != 0; };
+  auto dims = matmul_dims(c, transposed(*left, flag("transBatchA"), flag("transA")),
+                          transposed(*right, flag("transBatchB"), flag("transB")));
+  if (dims) c.set(0, c.elem(0), std::move(*dims));
 }
 
 void matmul(Context& c) { set_matmul(c, c.elem(0), 0, 1); }

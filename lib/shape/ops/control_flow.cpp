@@ -12,29 +12,7 @@ namespace {
 using ir::GraphId;
 using ir::ValueId;
 
-/// How a body is entered: whether it surely runs decides if its contradictions are errors.
-enum class Entry { certain, possible, never };
-
-void infer_body(Context& c, GraphId body, Entry entry) {
-  State& state = c.state();
-  const bool certain = state.certain, silent = state.silent;
-  const uint64_t random_nodes = state.random_nodes;
-  state.certain = certain && entry == Entry::certain;
-  state.silent = silent || entry == Entry::never;
-  infer_graph(state, body);
-  state.certain = certain;
-  state.silent = silent;
-  if (entry == Entry::never) state.random_nodes = random_nodes;
-}
-
 std::span<const ValueId> body_outputs(Context& c, GraphId body) { return c.state().values.graphs[body].outputs; }
-
-void set_body_input(Context& c, GraphId body, size_t i, ValueType type) {
-  const auto& inputs = c.state().values.graphs[body].inputs;
-  if (i >= inputs.size()) return;
-  c.state().type(inputs[i]) = std::move(type);
-  reconcile(c.state(), inputs[i]);
-}
 
 ValueType scalar(ir::DataType elem) { return {ir::Type::Kind::tensor, elem, Trust::inferred, true, {}}; }
 
@@ -53,14 +31,14 @@ void if_then_else(Context& c) {
   const auto condition = c.number(0);
   if (condition) {
     const GraphId taken = *condition != 0 ? then_body : else_body;
-    infer_body(c, taken, Entry::certain);
-    infer_body(c, taken == then_body ? else_body : then_body, Entry::never);
+    infer_body(c.state(), taken, Entry::certain);
+    infer_body(c.state(), taken == then_body ? else_body : then_body, Entry::never);
     const auto outputs = body_outputs(c, taken);
     for (size_t o = 0; o < std::min(outputs.size(), c.outputs()); ++o) forward(c, o, outputs[o]);
     return;
   }
-  infer_body(c, then_body, Entry::possible);
-  infer_body(c, else_body, Entry::possible);
+  infer_body(c.state(), then_body, Entry::possible);
+  infer_body(c.state(), else_body, Entry::possible);
   const auto a = body_outputs(c, then_body), b = body_outputs(c, else_body);
   for (size_t o = 0; o < std::min({a.size(), b.size(), c.outputs()}); ++o) {
     const ValueType &left = c.state().type(a[o]), &right = c.state().type(b[o]);
@@ -117,13 +95,13 @@ void loop(Context& c) {
   if (body == ir::kNone) return c.contradict("the body is missing");
   State& state = c.state();
   const size_t carried = c.inputs() > 2 ? c.inputs() - 2 : 0;
-  set_body_input(c, body, 0, scalar(ir::DataType::int64));
-  set_body_input(c, body, 1, scalar(ir::DataType::boolean));
-  for (size_t i = 0; i < carried; ++i) set_body_input(c, body, i + 2, c.type(i + 2));
+  set_body_input(c.state(), body, 0, scalar(ir::DataType::int64));
+  set_body_input(c.state(), body, 1, scalar(ir::DataType::boolean));
+  for (size_t i = 0; i < carried; ++i) set_body_input(c.state(), body, i + 2, c.type(i + 2));
   const auto& inputs = state.values.graphs[body].inputs;
   if (inputs.size() > 1) state.set_content(inputs[1], {1}, Trust::inferred);  // or the body would not run
   Trips trips = trips_before_body(c);
-  infer_body(c, body, trips.trust == Trust::inferred && trips.count > 0 ? Entry::certain : Entry::possible);
+  infer_body(c.state(), body, trips.trust == Trust::inferred && trips.count > 0 ? Entry::certain : Entry::possible);
   const auto outputs = body_outputs(c, body);
   if (outputs.size() < carried + 1) return c.contradict("the body has {} outputs for {} carried values", outputs.size(), carried);
   const auto* again = state.content(outputs[0]);
@@ -171,7 +149,7 @@ std::optional<int64_t> enter_scan(Context& c, GraphId body, const ScanForm& form
       length = std::max(length.value_or(0), type.dims[*axis]);
       type.dims.erase(type.dims.begin() + static_cast<ptrdiff_t>(*axis));
     }
-    set_body_input(c, body, i, std::move(type));
+    set_body_input(c.state(), body, i, std::move(type));
   }
   return length;
 }
@@ -187,7 +165,7 @@ void scan(Context& c) {
   form.scanned = static_cast<size_t>(scanned);
   form.states = c.inputs() - form.first - form.scanned;
   const auto length = enter_scan(c, body, form);
-  infer_body(c, body, Entry::possible);
+  infer_body(c.state(), body, Entry::possible);
   const auto outputs = body_outputs(c, body);
   const Dims* batch_of = form.batched ? c.dims(form.first) : nullptr;
   for (size_t o = 0; o < std::min(outputs.size(), c.outputs()); ++o) {
@@ -215,9 +193,9 @@ void sequence_map(Context& c) {
   for (size_t i = 0; i < c.inputs(); ++i) {
     ValueType type = c.type(i);
     if (type.kind == ir::Type::Kind::sequence) type.kind = ir::Type::Kind::tensor;
-    set_body_input(c, body, i, std::move(type));
+    set_body_input(c.state(), body, i, std::move(type));
   }
-  infer_body(c, body, Entry::possible);
+  infer_body(c.state(), body, Entry::possible);
   const auto outputs = body_outputs(c, body);
   for (size_t o = 0; o < std::min(outputs.size(), c.outputs()); ++o) {
     ValueType type = c.state().type(outputs[o]);

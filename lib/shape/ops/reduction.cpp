@@ -61,7 +61,9 @@ void reduce(Context& c) {
   if (axes.given && !axes.known) {
     if (!keep) return;
     c.distrust(Trust::bound);
-    return c.set(0, c.elem(0), *input);
+    Dims dims = *input;
+    for (int64_t& dim : dims) dim = std::max<int64_t>(dim, 1);  // an empty dimension that is reduced becomes 1
+    return c.set(0, c.elem(0), std::move(dims));
   }
   const auto reduced = reduced_axes(c, axes, input->size());
   if (!reduced) return;

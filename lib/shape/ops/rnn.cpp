@@ -25,6 +25,7 @@ void recurrent(Context& c) {
 }
 
 constexpr Operator kOperators[] = {
+    {"DynamicQuantizeLSTM", recurrent},  // com.microsoft
     {"GRU", recurrent},
     {"LSTM", recurrent},
     {"RNN", recurrent},

@@ -21,8 +21,15 @@ void string_concat(Context& c) {
 
 /// With stop words fewer strings may remain: of none at all, one empty string.
 void string_normalizer(Context& c) {
-  if (const auto* words = c.node().find("stopwords"); words && !words->strings.empty()) c.distrust(Trust::bound);
-  c.copy(0, 0);
+  const auto* words = c.node().find("stopwords");
+  if (!words || words->strings.empty()) return c.copy(0, 0);
+  c.set_elem(0, DataType::string);
+  const Dims* input = c.dims(0);
+  if (!input) return;
+  Dims dims = *input;
+  if (!dims.empty()) dims.back() = std::max<int64_t>(dims.back(), 1);
+  c.distrust(Trust::bound);
+  c.set(0, DataType::string, std::move(dims));
 }
 
 /// How many pieces the longest string has is up to the data: only the counts have a known shape.

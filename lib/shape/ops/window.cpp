@@ -26,8 +26,8 @@ int64_t positions(Context& c, const Window& w, size_t i, int64_t input, int64_t 
   const Wide covered = Wide(w.dilations[i]) * (w.kernel[i] - 1) + 1;
   const Wide room = Wide(input) + begin + end - covered;
   if (room < 0) {
-    c.contradict("a window of {} does not fit into dimension {} of {} padded by {} and {}", w.kernel[i], i, input,
-                 begin, end);
+    c.contradict("a window of {} does not fit into {} padded by {} and {} along spatial dimension {}", w.kernel[i],
+                 input, begin, end, i);
     return 1;
   }
   Wide count = room / w.strides[i] + 1;
