@@ -66,7 +66,8 @@ class Binder {
   bool is_inner_symbol(ir::Str name) const {
     const auto uses = [&](const ir::ValueInfo& info) {
       const auto& dims = innermost(info.type).dims;
-      return std::any_of(dims.begin(), dims.end(), [&](const ir::Dim& d) { return !name.empty() && symbol_of(d) == name; });
+      return std::any_of(dims.begin(), dims.end(),
+                         [&](const ir::Dim& d) { return !name.empty() && symbol_of(d) == name; });
     };
     const ir::Graph& graph = state_.model.graph;
     return std::any_of(graph.outputs.begin(), graph.outputs.end(), uses) ||
@@ -74,7 +75,8 @@ class Binder {
   }
 
   void bind_name(const std::string& name, int64_t value) {
-    if (value < 0) config_error("dimension '" + printable(name) + "'", fmt::format("{} is negative", value), "give 0 or more");
+    if (value < 0)
+      config_error("dimension '" + printable(name) + "'", fmt::format("{} is negative", value), "give 0 or more");
     if (has_symbol(name) || is_inner_symbol(name)) {
       state_.symbols[name].value = value;
       return;
@@ -88,7 +90,8 @@ class Binder {
       if (error == std::errc() && last == end && input != by_name_.end() && index < declared(input->second).dims.size())
         return;  // read by bind_given_dims
     }
-    config_error("dimension '" + printable(name) + "'", "no graph input has a dimension of that name", known_names(name));
+    config_error("dimension '" + printable(name) + "'", "no graph input has a dimension of that name",
+                 known_names(name));
   }
 
   std::string known_names(const std::string& name) {
@@ -97,7 +100,8 @@ class Binder {
       const auto& dims = declared(v).dims;
       for (size_t i = 0; i < dims.size(); ++i) {
         if (dims[i].value >= 0) continue;
-        const auto text = symbol_of(dims[i]).empty() ? dim_name(state_.values.values[v].name, i) : std::string(dims[i].symbol);
+        const auto text =
+            symbol_of(dims[i]).empty() ? dim_name(state_.values.values[v].name, i) : std::string(dims[i].symbol);
         if (std::find(names.begin(), names.end(), text) == names.end()) names.push_back(printable(text));
         if (names.size() > 50) return base::suggestion(name, names);
       }
@@ -116,14 +120,19 @@ class Binder {
     }
     const auto& value = state_.values.values[found->second];
     if (value.initializer && shape != value.initializer->dims)
-      config_error(where, fmt::format("{} was given, but its initializer is {}", to_string(shape), to_string(value.initializer->dims)),
-                   "leave the shapes of parameters as they are");
+      config_error(
+          where,
+          fmt::format("{} was given, but its initializer is {}", to_string(shape), to_string(value.initializer->dims)),
+          "leave the shapes of parameters as they are");
     const auto& type = declared(found->second);
     if (type.has_shape && shape.size() != type.dims.size())
-      config_error(where, fmt::format("{} has {} dimensions, the file declares {}", to_string(shape), shape.size(), type.dims.size()),
-                   fmt::format("give {} numbers", type.dims.size()));
+      config_error(
+          where,
+          fmt::format("{} has {} dimensions, the file declares {}", to_string(shape), shape.size(), type.dims.size()),
+          fmt::format("give {} numbers", type.dims.size()));
     for (const int64_t dim : shape)
-      if (dim < -1) config_error(where, fmt::format("{} is negative", dim), "give 0 or more, or -1 to leave one as it is");
+      if (dim < -1)
+        config_error(where, fmt::format("{} is negative", dim), "give 0 or more, or -1 to leave one as it is");
     if (!type.has_shape && std::find(shape.begin(), shape.end(), -1) != shape.end())
       config_error(where, "the file declares no shape that -1 could leave as it is", "give every dimension");
   }
@@ -133,7 +142,8 @@ class Binder {
     const ir::Str name = state_.values.values[v].name;
     int64_t value = -1;
     if (!bindings_.inputs.empty())
-      if (const auto whole = bindings_.inputs.find(std::string(name)); whole != bindings_.inputs.end()) value = whole->second[i];
+      if (const auto whole = bindings_.inputs.find(std::string(name)); whole != bindings_.inputs.end())
+        value = whole->second[i];
     if (bindings_.dims.empty()) return value;
     const auto single = bindings_.dims.find(dim_name(name, i));
     if (single == bindings_.dims.end()) return value;
@@ -142,7 +152,8 @@ class Binder {
   }
 
   [[noreturn]] static void conflict(const std::string& name, int64_t a, int64_t b) {
-    config_error("dimension '" + printable(name) + "'", fmt::format("it cannot be both {} and {}", a, b), "bind it to one value");
+    config_error("dimension '" + printable(name) + "'", fmt::format("it cannot be both {} and {}", a, b),
+                 "bind it to one value");
   }
 
   /// Elements of a sequence may differ in the dimensions that the file leaves open.
@@ -157,7 +168,8 @@ class Binder {
       if (value < 0) continue;
       if (dims[i].value >= 0 && dims[i].value != value)
         config_error("dimension '" + printable(dim_name(state_.values.values[v].name, i)) + "'",
-                     fmt::format("{} was given, but the file says {}", value, dims[i].value), "leave it, or export the model with that size");
+                     fmt::format("{} was given, but the file says {}", value, dims[i].value),
+                     "leave it, or export the model with that size");
       if (symbol_of(dims[i]).empty()) continue;
       const auto [bound, fresh] = state_.symbols.emplace(dims[i].symbol, Symbol{value, trust_in(v)});
       if (!fresh && bound->second.value != value) conflict(std::string(dims[i].symbol), bound->second.value, value);
@@ -176,7 +188,8 @@ class Binder {
     if (!type.has_rank) return;
     const bool open = std::any_of(tensor.dims.begin(), tensor.dims.end(), [](const ir::Dim& d) { return d.value < 0; });
     type.trust = open || !tensor.has_shape ? trust_in(v) : Trust::inferred;
-    if (!tensor.has_shape) type.dims = whole->second;
+    if (!tensor.has_shape)
+      type.dims = whole->second;
     else
       for (size_t i = 0; i < tensor.dims.size(); ++i) type.dims.push_back(dim_of(v, tensor.dims[i], i));
     check_size(type, "input '" + printable(value.name) + "'");
@@ -206,8 +219,8 @@ class Binder {
   const Bindings& bindings_;
   std::vector<ir::ValueId> inputs_;
   std::unordered_map<ir::Str, ir::ValueId> by_name_;
-  std::unordered_set<ir::Str> symbols_;           // of inputs_, filled when first needed
-  std::unordered_map<ir::Str, size_t> assumed_;   // symbol -> index in assumptions
+  std::unordered_set<ir::Str> symbols_;          // of inputs_, filled when first needed
+  std::unordered_map<ir::Str, size_t> assumed_;  // symbol -> index in assumptions
 };
 
 }  // namespace

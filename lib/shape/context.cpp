@@ -6,7 +6,10 @@
 namespace allot::shape {
 
 Context::Context(State& state, ir::NodeId id)
-    : state_(state), id_(id), ref_(state.values.nodes[id]), inputs_(state.values.inputs[id]),
+    : state_(state),
+      id_(id),
+      ref_(state.values.nodes[id]),
+      inputs_(state.values.inputs[id]),
       outputs_(state.values.outputs[id]) {}
 
 ir::DataType Context::elem_attribute(ir::Str name, ir::DataType otherwise) const {

@@ -24,9 +24,9 @@ void infer_unknown_bodies(State& state, ir::NodeId id) {
 void assume_like_first_input(Context& c) {
   const auto& node = c.node();
   const std::string op = fmt::format("{}{}{}", node.domain, node.domain.empty() ? "" : ".", node.op_type);
-  c.state().warn_once("no rule " + op, c.where(),
-                      fmt::format("{} has no shape rule: declared shapes are used, else that of its first input",
-                                  base::printable(op)));
+  c.state().warn_once(
+      "no rule " + op, c.where(),
+      fmt::format("{} has no shape rule: declared shapes are used, else that of its first input", base::printable(op)));
   for (size_t o = 0; o < c.outputs(); ++o) {
     if (!c.wants(o) || !c.has(0)) continue;
     const auto* info = c.state().values.values[c.output_id(o)].info;
@@ -78,9 +78,10 @@ void warn_of_difference(State& state, const ir::Values::Value& value, const Valu
       same_dims = declared.dims[i].value < 0 || declared.dims[i].value == type.dims[i];
   }
   if (same_elem && same_dims) return;
-  state.warn("value '" + base::printable(value.name) + "'",
-             fmt::format("the file declares {}{}, inference gives {}{}", ir::name(declared.elem),
-                         to_string(declared_type(state, declared).type.dims), ir::name(type.elem), to_string(type.dims)));
+  state.warn(
+      "value '" + base::printable(value.name) + "'",
+      fmt::format("the file declares {}{}, inference gives {}{}", ir::name(declared.elem),
+                  to_string(declared_type(state, declared).type.dims), ir::name(type.elem), to_string(type.dims)));
 }
 
 }  // namespace
@@ -125,8 +126,8 @@ void set_body_input(State& state, ir::GraphId body, size_t i, ValueType type) {
 
 void infer_graph(State& state, ir::GraphId graph) {
   if (++state.depth > kMaxNesting)
-    throw base::Error(base::ErrorKind::malformed, "graph", fmt::format("control flow nests deeper than {}", kMaxNesting),
-                      "flatten the model");
+    throw base::Error(base::ErrorKind::malformed, "graph",
+                      fmt::format("control flow nests deeper than {}", kMaxNesting), "flatten the model");
   for (const ir::NodeId id : state.values.graphs[graph].order) infer_node(state, id);
   --state.depth;
 }

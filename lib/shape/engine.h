@@ -10,7 +10,8 @@ namespace allot::shape {
 /// they set the types of the body's inputs first. Errors: malformed when graphs nest deeper than 64.
 void infer_graph(State& state, ir::GraphId graph);
 
-/// How a body is entered: its contradictions are errors only when it surely runs, and of no interest when it never does.
+/// How a body is entered: its contradictions are errors only when it surely runs, and of no interest when it never
+/// does.
 enum class Entry { certain, possible, never };
 
 /// Infers the body of a node whose rule has set the types of the body's inputs.

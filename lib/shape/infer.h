@@ -14,17 +14,17 @@ namespace allot::shape {
 
 /// What the user fixed. A symbol has one value everywhere; an input's shape may be given whole.
 struct Bindings {
-  std::map<std::string, int64_t> dims;                  // "batch" -> 8, or "x:0" for a nameless dimension
-  std::map<std::string, std::vector<int64_t>> inputs;   // "x" -> {8, 3, 224, 224}; -1 leaves one as it is
-  int64_t default_dim = 1;                              // for what nobody bound
+  std::map<std::string, int64_t> dims;                 // "batch" -> 8, or "x:0" for a nameless dimension
+  std::map<std::string, std::vector<int64_t>> inputs;  // "x" -> {8, 3, 224, 224}; -1 leaves one as it is
+  int64_t default_dim = 1;                             // for what nobody bound
 };
 
 /// How a shape came to be known, best first.
 enum class Trust : uint8_t {
-  inferred,   // from the operator's rule, exactly
-  declared,   // from the file's own value_info
-  bound,      // an upper bound of a data-dependent size
-  assumed,    // the operator is unknown: taken from its first input
+  inferred,  // from the operator's rule, exactly
+  declared,  // from the file's own value_info
+  bound,     // an upper bound of a data-dependent size
+  assumed,   // the operator is unknown: taken from its first input
   unknown
 };
 
@@ -50,7 +50,7 @@ struct Assumption {
 };
 
 struct Result {
-  std::vector<ValueType> types;            // by ir::ValueId
+  std::vector<ValueType> types;  // by ir::ValueId
   /// Constant content of small tensors of integers, booleans and floats (<= 4096 elements), as doubles that are
   /// exact for |x| < 2^53; by ir::ValueId, empty vector and known = false where not known.
   struct Known {
@@ -58,9 +58,9 @@ struct Result {
     std::vector<double> data;
   };
   std::vector<Known> content;
-  std::vector<char> constant;              // by ir::ValueId: no graph input or random op in its whole cone
+  std::vector<char> constant;  // by ir::ValueId: no graph input or random op in its whole cone
   std::vector<Assumption> assumptions;
-  std::vector<std::string> warnings;       // one line each, at most 100 and then a count
+  std::vector<std::string> warnings;  // one line each, at most 100 and then a count
 };
 
 /// Infers in concrete mode: file-order independent (uses values.order), bodies of If/Loop/Scan included, every

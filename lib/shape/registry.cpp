@@ -17,11 +17,12 @@ Table assemble(std::initializer_list<std::span<const Operator>> families) {
 
 const Table& default_domain() {
   static const Table kTable = assemble({
-      activation_operators(), arithmetic_operators(), attention_operators(), control_flow_operators(),
-      convolution_operators(), generator_operators(), image_operators(), indexing_operators(), loss_operators(),
-      matmul_operators(), normalization_operators(), object_detection_operators(), optional_operators(),
-      pooling_operators(), quantization_operators(), reduction_operators(), reshape_operators(), rnn_operators(),
-      selection_operators(), sequence_operators(), signal_operators(), slicing_operators(), text_operators(),
+      activation_operators(),  arithmetic_operators(), attention_operators(),     control_flow_operators(),
+      convolution_operators(), generator_operators(),  image_operators(),         indexing_operators(),
+      loss_operators(),        matmul_operators(),     normalization_operators(), object_detection_operators(),
+      optional_operators(),    pooling_operators(),    quantization_operators(),  reduction_operators(),
+      reshape_operators(),     rnn_operators(),        selection_operators(),     sequence_operators(),
+      signal_operators(),      slicing_operators(),    text_operators(),
   });
   return kTable;
 }

@@ -18,9 +18,7 @@ int64_t opset_of(const ir::Model& model) {
   return version <= 0 || version > kNewestOpset ? kNewestOpset : version;
 }
 
-std::string place_of(const ir::Values::Value& value) {
-  return "value '" + base::printable(value.name) + "'";
-}
+std::string place_of(const ir::Values::Value& value) { return "value '" + base::printable(value.name) + "'"; }
 
 }  // namespace
 
@@ -33,8 +31,8 @@ State::State(const ir::Model& of, const ir::Values& resolved) : model(of), value
   source_.assign(count, nullptr);
   seed_initializers();
   if (model.opset("") > kNewestOpset)
-    warn("model", fmt::format("opset {} is newer than {}: the newest known rules are used", model.opset(""),
-                              kNewestOpset));
+    warn("model",
+         fmt::format("opset {} is newer than {}: the newest known rules are used", model.opset(""), kNewestOpset));
 }
 
 void State::seed_initializers() {
@@ -69,8 +67,8 @@ void State::set_content(ir::ValueId v, std::vector<double> data, Trust trust) {
 
 void State::set_source(ir::ValueId v, const ir::Tensor& tensor) {
   const auto count = product(tensor.dims);
-  if (count && *count <= kMaxContent && (ir::is_integer(tensor.dtype) || ir::is_float(tensor.dtype) ||
-                                         tensor.dtype == ir::DataType::boolean))
+  if (count && *count <= kMaxContent &&
+      (ir::is_integer(tensor.dtype) || ir::is_float(tensor.dtype) || tensor.dtype == ir::DataType::boolean))
     source_[v] = &tensor;
 }
 
@@ -110,8 +108,7 @@ void check_size(const ValueType& type, std::string_view where) {
   if (type.dims.size() > kMaxRank) fail(fmt::format("rank {} is over {}", type.dims.size(), kMaxRank));
   if (std::any_of(type.dims.begin(), type.dims.end(), [](int64_t d) { return d < 0; }))
     fail(fmt::format("negative dimension in {}", to_string(type.dims)));
-  if (!countable(type.dims))
-    fail(fmt::format("{} has more bytes than 63 bits can count", to_string(type.dims)));
+  if (!countable(type.dims)) fail(fmt::format("{} has more bytes than 63 bits can count", to_string(type.dims)));
 }
 
 }  // namespace allot::shape

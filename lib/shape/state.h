@@ -25,8 +25,8 @@ struct Element {
 };
 using Sequence = std::vector<std::shared_ptr<const Element>>;
 
-/// A named dimension: `inferred` from a graph input, `bound` as the largest among a sequence's elements, `assumed` where
-/// only inner declarations use it.
+/// A named dimension: `inferred` from a graph input, `bound` as the largest among a sequence's elements, `assumed`
+/// where only inner declarations use it.
 struct Symbol {
   int64_t value = 0;
   Trust trust = Trust::inferred;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every ONNX backend case in the folders of ALLOT_TEST_MODELS: inferred types and contents against the expected tensors.
+// Every ONNX backend case in the folders of ALLOT_TEST_MODELS: inferred types and contents against the expected
+// tensors.
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -98,12 +99,17 @@ std::string text(const std::vector<int64_t>& dims) {
 void compare(Tally& tally, const std::string& where, const shape::ValueType& type, const ir::Tensor& expected) {
   ++tally.outputs;
   if (type.elem != expected.dtype && type.trust != shape::Trust::assumed)
-    tally.mismatches.push_back(fmt::format("{}: type {} instead of {}", where, ir::name(type.elem), ir::name(expected.dtype)));
-  if (!type.has_rank) ++tally.unknown;
+    tally.mismatches.push_back(
+        fmt::format("{}: type {} instead of {}", where, ir::name(type.elem), ir::name(expected.dtype)));
+  if (!type.has_rank)
+    ++tally.unknown;
   else if (!covers(type, expected))
-    tally.mismatches.push_back(fmt::format("{}: {} (trust {}) instead of {}", where, text(type.dims), int(type.trust), text(expected.dims)));
-  else if (type.trust < shape::Trust::bound) ++tally.exact;
-  else ++tally.bound;
+    tally.mismatches.push_back(
+        fmt::format("{}: {} (trust {}) instead of {}", where, text(type.dims), int(type.trust), text(expected.dims)));
+  else if (type.trust < shape::Trust::bound)
+    ++tally.exact;
+  else
+    ++tally.bound;
 }
 
 void compare_content(Tally& tally, const std::string& where, const ir::Model& model, const shape::Result::Known& known,
@@ -113,7 +119,8 @@ void compare_content(Tally& tally, const std::string& where, const ir::Model& mo
   ++tally.contents;
   bool same = data->size() == known.data.size();
   for (size_t i = 0; same && i < data->size(); ++i)
-    same = (*data)[i] == known.data[i] || std::fabs((*data)[i] - known.data[i]) <= 1e-6 * std::max(1.0, std::fabs((*data)[i]));
+    same = (*data)[i] == known.data[i] ||
+           std::fabs((*data)[i] - known.data[i]) <= 1e-6 * std::max(1.0, std::fabs((*data)[i]));
   if (!same) tally.mismatches.push_back(where + ": another content");
 }
 
@@ -146,16 +153,17 @@ void run_case(Tally& tally, const fs::path& folder, bool values) {
     const auto& input = model.graph.inputs[i];
     auto tensors = decode(data / fmt::format("input_{}.pb", i), kind_of(input));
     if (!tensors || tensors->empty()) continue;
-    if (kind_of(input) == Kind::sequence)
-      bindings.inputs[std::string(input.name)] = largest(*tensors);
+    if (kind_of(input) == Kind::sequence) bindings.inputs[std::string(input.name)] = largest(*tensors);
     if (kind_of(input) != Kind::tensor) continue;
     ir::Tensor& tensor = tensors->front();
     const bool is_initializer = std::any_of(model.graph.initializers.begin(), model.graph.initializers.end(),
                                             [&](const ir::Tensor& t) { return t.name == input.name; });
     if (is_initializer) continue;
     tensor.name = input.name;
-    if (values && tensor.payload.where == ir::Payload::Where::owned) model.graph.initializers.push_back(std::move(tensor));
-    else bindings.inputs[std::string(input.name)] = tensor.dims;
+    if (values && tensor.payload.where == ir::Payload::Where::owned)
+      model.graph.initializers.push_back(std::move(tensor));
+    else
+      bindings.inputs[std::string(input.name)] = tensor.dims;
   }
   forget_declarations(model.graph);
   try {
@@ -165,7 +173,8 @@ void run_case(Tally& tally, const fs::path& folder, bool values) {
       const auto expected = decode(data / fmt::format("output_{}.pb", o), output_kinds[o]);
       const ir::ValueId v = resolved.graphs[0].outputs[o];
       if (!expected) continue;
-      for (const auto& tensor : *expected) compare(tally, fmt::format("{} output {}", name, o), result.types[v], tensor);
+      for (const auto& tensor : *expected)
+        compare(tally, fmt::format("{} output {}", name, o), result.types[v], tensor);
       if (output_kinds[o] == Kind::tensor)
         compare_content(tally, fmt::format("{} output {}", name, o), model, result.content[v], expected->front());
     }
@@ -175,8 +184,8 @@ void run_case(Tally& tally, const fs::path& folder, bool values) {
 }
 
 void report(const char* title, const Tally& tally) {
-  std::cout << fmt::format("{}: {} outputs, {} exact, {} bounds, {} unknown; {} contents compared\n", title, tally.outputs,
-                           tally.exact, tally.bound, tally.unknown, tally.contents);
+  std::cout << fmt::format("{}: {} outputs, {} exact, {} bounds, {} unknown; {} contents compared\n", title,
+                           tally.outputs, tally.exact, tally.bound, tally.unknown, tally.contents);
   for (const auto& mismatch : tally.mismatches) std::cout << "  " << mismatch << '\n';
 }
 

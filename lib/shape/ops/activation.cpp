@@ -44,7 +44,8 @@ double never(double) { return 0; }
 double is_nan(double x) { return std::isnan(x) ? 1 : 0; }
 
 void is_inf(Context& c) {
-  const bool positive = c.node().int_or("detect_positive", 1) != 0, negative = c.node().int_or("detect_negative", 1) != 0;
+  const bool positive = c.node().int_or("detect_positive", 1) != 0,
+             negative = c.node().int_or("detect_negative", 1) != 0;
   if (positive) return negative ? predicate<is_infinite>(c) : predicate<is_positive_infinite>(c);
   return negative ? predicate<is_negative_infinite>(c) : predicate<never>(c);
 }

@@ -38,7 +38,8 @@ void attention(Context& c) {
     total += (*past)[2];
   }
   const bool packed = c.type(0).dims.size() == 3;
-  c.set(0, c.elem(0), packed ? Dims{q->batch, q->length, q->heads * v->size} : Dims{q->batch, q->heads, q->length, v->size});
+  c.set(0, c.elem(0),
+        packed ? Dims{q->batch, q->length, q->heads * v->size} : Dims{q->batch, q->heads, q->length, v->size});
   c.set(1, c.elem(1), {k->batch, k->heads, total, k->size});
   c.set(2, c.elem(2), {v->batch, v->heads, total, v->size});
   c.set(3, c.elem(0), {q->batch, q->heads, q->length, total});
@@ -52,7 +53,8 @@ void flex_attention(Context& c) {
   for (const char* name : {"score_mod", "prob_mod"}) {
     const ir::GraphId body = c.body(name);
     if (body == ir::kNone) continue;
-    ValueType scores{ir::Type::Kind::tensor, c.elem_attribute("softmax_precision", precision), Trust::unknown, false, {}};
+    ValueType scores{
+        ir::Type::Kind::tensor, c.elem_attribute("softmax_precision", precision), Trust::unknown, false, {}};
     if (query && key && query->size() == 4 && key->size() == 4)
       scores = {scores.kind, scores.elem, Trust::inferred, true, {(*query)[0], (*query)[1], (*query)[2], (*key)[2]}};
     set_body_input(c.state(), body, 0, std::move(scores));

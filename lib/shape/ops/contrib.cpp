@@ -103,7 +103,8 @@ void qlinear_concat(Context& c) {
   for (size_t i = 5; i < c.inputs(); i += 3) {
     const Dims* next = c.dims(i);
     if (!next) return;
-    if (next->size() != dims.size()) return c.contradict("ranks differ: {} joins {}", to_string(*next), to_string(dims));
+    if (next->size() != dims.size())
+      return c.contradict("ranks differ: {} joins {}", to_string(*next), to_string(dims));
     dims[*axis] += (*next)[*axis];
     if (!countable(dims)) return;
   }
@@ -152,8 +153,10 @@ void channels_last_conv(Context& c, size_t w) {
 void nhwc_conv(Context& c) { channels_last_conv(c, 1); }
 
 void qlinear_conv(Context& c) {
-  if (c.node().int_or("channels_last", 0) != 0) channels_last_conv(c, 3);
-  else set_convolution(c, c.elem(7), 0, 3);
+  if (c.node().int_or("channels_last", 0) != 0)
+    channels_last_conv(c, 3);
+  else
+    set_convolution(c, c.elem(7), 0, 3);
 }
 
 /// Rows of a table whose numbers are packed two to a byte when it is stored as uint8.

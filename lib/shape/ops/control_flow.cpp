@@ -103,10 +103,13 @@ void loop(Context& c) {
   Trips trips = trips_before_body(c);
   infer_body(c.state(), body, trips.trust == Trust::inferred && trips.count > 0 ? Entry::certain : Entry::possible);
   const auto outputs = body_outputs(c, body);
-  if (outputs.size() < carried + 1) return c.contradict("the body has {} outputs for {} carried values", outputs.size(), carried);
+  if (outputs.size() < carried + 1)
+    return c.contradict("the body has {} outputs for {} carried values", outputs.size(), carried);
   const auto* again = state.content(outputs[0]);
-  if (again && again->size() == 1 && again->front() == 0) trips.count = std::min<int64_t>(trips.count, 1);
-  else if (!again) trips.trust = std::max(trips.trust, Trust::bound);
+  if (again && again->size() == 1 && again->front() == 0)
+    trips.count = std::min<int64_t>(trips.count, 1);
+  else if (!again)
+    trips.trust = std::max(trips.trust, Trust::bound);
   if (trips.trust == Trust::assumed) c.warn("the number of iterations is not known: 1 is assumed");
   for (size_t i = 0; i < std::min(carried, c.outputs()); ++i) {
     c.set_type(i, carried_type(c.type(i + 2), state.type(outputs[i + 1]), trips));
@@ -178,11 +181,13 @@ void scan(Context& c) {
       c.set_type(o, std::move(type));
       continue;
     }
-    const auto axis = form.batched ? std::optional<size_t>(1)
+    const auto axis = form.batched    ? std::optional<size_t>(1)
                       : type.has_rank ? scan_axis(c, "scan_output_axes", o - form.states, type.dims.size() + 1)
                                       : std::nullopt;
-    if (length && axis) set_stacked(c, o, type, *axis, *length);
-    else c.set_elem(o, type.elem);
+    if (length && axis)
+      set_stacked(c, o, type, *axis, *length);
+    else
+      c.set_elem(o, type.elem);
   }
 }
 

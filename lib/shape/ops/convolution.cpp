@@ -60,8 +60,9 @@ void conv_transpose(Context& c) {
   for (size_t i = 0; i + 2 < rank; ++i) {
     // Some exporters write the whole shape, batch and channels included.
     const size_t offset = wanted.size() == rank ? 2 : 0;
-    const auto size = i + offset < wanted.size() ? std::optional(wanted[i + offset])
-                                                 : spread(*window, i, (*input)[i + 2], i < padding.size() ? padding[i] : 0);
+    const auto size = i + offset < wanted.size()
+                          ? std::optional(wanted[i + offset])
+                          : spread(*window, i, (*input)[i + 2], i < padding.size() ? padding[i] : 0);
     if (!size) return c.contradict("dimension {} of the output is negative or over 63 bits", i);
     dims.push_back(*size);
   }

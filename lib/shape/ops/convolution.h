@@ -6,7 +6,8 @@
 
 namespace allot::shape {
 
-/// Output 0 of input `x` (batch, channels, spatial...) convolved with weight `w` (filters, channels / group, kernel...).
+/// Output 0 of input `x` (batch, channels, spatial...) convolved with weight `w` (filters, channels / group,
+/// kernel...).
 void set_convolution(Context& c, ir::DataType elem, size_t x, size_t w);
 
 }  // namespace allot::shape

@@ -59,8 +59,7 @@ void set_sized(Context& c, const Dims& input, const std::vector<size_t>& axes, c
   }
   Dims dims = input;
   for (size_t i = 0; i < axes.size(); ++i)
-    dims[axes[i]] =
-        stretch ? sizes[i] : saturate(std::floor(ratio * static_cast<double>(input[axes[i]]) + 0.5));
+    dims[axes[i]] = stretch ? sizes[i] : saturate(std::floor(ratio * static_cast<double>(input[axes[i]]) + 0.5));
   c.set(0, c.elem(0), std::move(dims));
 }
 
@@ -116,11 +115,8 @@ void affine_grid(Context& c) {
 void image_decoder(Context& c) { c.set_elem(0, ir::DataType::uint8); }
 
 constexpr Operator kOperators[] = {
-    {"AffineGrid", affine_grid},
-    {"GridSample", grid_sample},
-    {"ImageDecoder", image_decoder},
-    {"Resize", resize},
-    {"Upsample", upsample},
+    {"AffineGrid", affine_grid}, {"GridSample", grid_sample}, {"ImageDecoder", image_decoder},
+    {"Resize", resize},          {"Upsample", upsample},
 };
 
 }  // namespace

@@ -36,8 +36,10 @@ void gather(Context& c) {
     const int64_t at = wrap((*positions)[static_cast<size_t>(which)], (*data)[axis]);
     if (at < 0) return -1;
     for (size_t i = 0; i < data->size(); ++i) {
-      if (i == axis) position += at * data_strides[i];
-      else position += index[i < axis ? i : i + indices->size() - 1] * data_strides[i];
+      if (i == axis)
+        position += at * data_strides[i];
+      else
+        position += index[i < axis ? i : i + indices->size() - 1] * data_strides[i];
     }
     return position;
   });
@@ -166,14 +168,9 @@ void one_hot(Context& c) {
 }
 
 constexpr Operator kOperators[] = {
-    {"Gather", gather},
-    {"GatherElements", gather_elements},
-    {"GatherND", gather_nd},
-    {"OneHot", one_hot},
-    {"Scatter", scatter_elements},
-    {"ScatterElements", scatter_elements},
-    {"ScatterND", scatter_nd},
-    {"TensorScatter", tensor_scatter},
+    {"Gather", gather},        {"GatherElements", gather_elements}, {"GatherND", gather_nd},
+    {"OneHot", one_hot},       {"Scatter", scatter_elements},       {"ScatterElements", scatter_elements},
+    {"ScatterND", scatter_nd}, {"TensorScatter", tensor_scatter},
 };
 
 }  // namespace

@@ -34,8 +34,10 @@ std::optional<std::vector<char>> reduced_axes(Context& c, const IntList& axes, s
 Dims reduced_dims(const Dims& input, const std::vector<char>& reduced, bool keep) {
   Dims dims;
   for (size_t i = 0; i < input.size(); ++i) {
-    if (!reduced[i]) dims.push_back(input[i]);
-    else if (keep) dims.push_back(1);
+    if (!reduced[i])
+      dims.push_back(input[i]);
+    else if (keep)
+      dims.push_back(1);
   }
   return dims;
 }
@@ -82,7 +84,8 @@ void arg_extreme(Context& c, bool largest) {
   c.set(0, ir::DataType::int64, reduced_dims(*input, reduced, c.node().int_or("keepdims", 1) != 0));
   const auto* data = input->size() == 1 && c.may_know(0) ? c.content(0) : nullptr;
   if (!data || data->empty() || c.node().int_or("select_last_index", 0) != 0) return;
-  const auto best = largest ? std::max_element(data->begin(), data->end()) : std::min_element(data->begin(), data->end());
+  const auto best =
+      largest ? std::max_element(data->begin(), data->end()) : std::min_element(data->begin(), data->end());
   c.set_content(0, {static_cast<double>(best - data->begin())});
 }
 

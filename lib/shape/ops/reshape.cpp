@@ -41,7 +41,8 @@ std::optional<Dims> resolve_reshape(Context& c, const Dims& input, Dims target, 
     known = *next;
   }
   const int64_t count = product(input).value_or(0);
-  if (open >= 0) target[static_cast<size_t>(open)] = known == 0 ? 0 : std::max<int64_t>(count / known, count > 0 ? 1 : 0);
+  if (open >= 0)
+    target[static_cast<size_t>(open)] = known == 0 ? 0 : std::max<int64_t>(count / known, count > 0 ? 1 : 0);
   if (open >= 0 ? known != 0 && count % known != 0 : known != count)
     c.contradict("{} elements of {} do not fill {}", count, to_string(input), to_string(target));
   return target;
@@ -201,8 +202,10 @@ void blocks(Context& c, bool to_space) {
   if (to_space ? channels % *area != 0 : h % block != 0 || w % block != 0)
     c.contradict("{} does not divide into blocks of {}", to_string(*input), block);
   const auto up = [&](int64_t size, int64_t factor) { return checked_mul(size, factor).value_or(-1); };
-  if (to_space) c.set(0, c.elem(0), {n, channels / *area, up(h, block), up(w, block)});
-  else c.set(0, c.elem(0), {n, up(channels, *area), h / block, w / block});
+  if (to_space)
+    c.set(0, c.elem(0), {n, channels / *area, up(h, block), up(w, block)});
+  else
+    c.set(0, c.elem(0), {n, up(channels, *area), h / block, w / block});
 }
 
 void depth_to_space(Context& c) { blocks(c, true); }

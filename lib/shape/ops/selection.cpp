@@ -18,9 +18,8 @@ void fold_top_k(Context& c, size_t k) {
   const bool largest = c.node().int_or("largest", 1) != 0;
   std::vector<size_t> order(data->size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return largest ? (*data)[a] > (*data)[b] : (*data)[a] < (*data)[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return largest ? (*data)[a] > (*data)[b] : (*data)[a] < (*data)[b]; });
   std::vector<double> values, indices;
   for (size_t i = 0; i < k; ++i) {
     values.push_back((*data)[order[i]]);

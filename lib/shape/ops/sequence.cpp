@@ -132,9 +132,12 @@ void split_to_sequence(Context& c) {
   if (!axis) return c.set_type(0, {ir::Type::Kind::sequence, c.elem(0), Trust::unknown, false, {}});
   const bool drop = !c.has(1) && c.node().int_or("keepdims", 1) == 0;
   const auto sizes = part_sizes(c, (*input)[*axis]);
-  if (drop) type.dims.erase(type.dims.begin() + static_cast<ptrdiff_t>(*axis));
-  else if (!c.has(1)) type.dims[*axis] = 1;
-  else if (!sizes) c.distrust(Trust::bound);
+  if (drop)
+    type.dims.erase(type.dims.begin() + static_cast<ptrdiff_t>(*axis));
+  else if (!c.has(1))
+    type.dims[*axis] = 1;
+  else if (!sizes)
+    c.distrust(Trust::bound);
   if (!sizes || sizes->size() > kMaxSequence) return c.set_type(0, std::move(type));
   Sequence elements;
   for (const int64_t size : *sizes) {
@@ -144,8 +147,10 @@ void split_to_sequence(Context& c) {
     if (!drop) element->type.dims[*axis] = std::max<int64_t>(size, 0);
     elements.push_back(std::move(element));
   }
-  if (elements.empty()) c.set_type(0, std::move(type));
-  else set_sequence_of(c, 0, std::move(elements));
+  if (elements.empty())
+    c.set_type(0, std::move(type));
+  else
+    set_sequence_of(c, 0, std::move(elements));
 }
 
 void fold_scalars(Context& c, const Sequence& elements) {

@@ -15,7 +15,9 @@ struct Cut {
 };
 
 Cut make_cut(int64_t start, int64_t end, int64_t step, int64_t size) {
-  const auto clamp = [&](int64_t at, int64_t low, int64_t high) { return std::clamp(at < 0 ? at + size : at, low, high); };
+  const auto clamp = [&](int64_t at, int64_t low, int64_t high) {
+    return std::clamp(at < 0 ? at + size : at, low, high);
+  };
   Cut cut{0, step, 0};
   using Wide = __int128;  // step may be int64's minimum
   if (step > 0) {
@@ -195,12 +197,8 @@ void center_crop_pad(Context& c) {
 void same_as_input(Context& c) { c.copy(0, 0); }
 
 constexpr Operator kOperators[] = {
-    {"CenterCropPad", center_crop_pad},
-    {"Concat", concat},
-    {"Pad", pad},
-    {"ReverseSequence", same_as_input},
-    {"Slice", slice},
-    {"Split", split},
+    {"CenterCropPad", center_crop_pad}, {"Concat", concat}, {"Pad", pad},
+    {"ReverseSequence", same_as_input}, {"Slice", slice},   {"Split", split},
     {"Trilu", same_as_input},
 };
 

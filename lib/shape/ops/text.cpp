@@ -47,16 +47,16 @@ void tf_idf_vectorizer(Context& c) {
   const auto width = checked_add(*std::max_element(indexes.begin(), indexes.end()), 1);
   if (!width) return c.contradict("an n-gram index is over 63 bits");
   Dims dims = *input;
-  if (dims.empty()) dims.push_back(*width);
-  else dims.back() = *width;
+  if (dims.empty())
+    dims.push_back(*width);
+  else
+    dims.back() = *width;
   c.set(0, DataType::float32, std::move(dims));
 }
 
 constexpr Operator kOperators[] = {
-    {"RegexFullMatch", regex_full_match},
-    {"StringConcat", string_concat},
-    {"StringNormalizer", string_normalizer},
-    {"StringSplit", string_split},
+    {"RegexFullMatch", regex_full_match},    {"StringConcat", string_concat},
+    {"StringNormalizer", string_normalizer}, {"StringSplit", string_split},
     {"TfIdfVectorizer", tf_idf_vectorizer},
 };
 

@@ -56,9 +56,12 @@ Dims slide(Context& c, const Window& w, std::span<const int64_t> input) {
   Dims result;
   result.reserve(input.size());
   for (size_t i = 0; i < input.size(); ++i) {
-    if (w.pad == Window::Pad::same) result.push_back(ceil_div(input[i], w.strides[i]));
-    else if (w.pad == Window::Pad::valid) result.push_back(positions(c, w, i, input[i], 0, 0));
-    else result.push_back(positions(c, w, i, input[i], w.pads[i], w.pads[i + input.size()]));
+    if (w.pad == Window::Pad::same)
+      result.push_back(ceil_div(input[i], w.strides[i]));
+    else if (w.pad == Window::Pad::valid)
+      result.push_back(positions(c, w, i, input[i], 0, 0));
+    else
+      result.push_back(positions(c, w, i, input[i], w.pads[i], w.pads[i + input.size()]));
   }
   return result;
 }
