@@ -219,7 +219,8 @@ int App::run(int argc, char** argv, const std::function<int()>& body) {
     return report(program, ErrorKind::out_of_memory, "out of memory; use a smaller input or a larger machine");
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::broken_pipe && stdout_has_no_reader()) return 0;
-    return report(program, ErrorKind::io, printable(error.what()));
+    const bool later = error.code() == std::errc::resource_unavailable_try_again;  // no more threads, say
+    return report(program, later ? ErrorKind::try_again : ErrorKind::io, printable(error.what()));
   } catch (const std::exception& error) {
     return report(program, ErrorKind::internal,
                   fmt::format("unexpected: {}; please report this", printable(error.what())));

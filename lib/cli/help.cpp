@@ -39,7 +39,7 @@ std::string describe(const Option& option) {
   std::string text = option.help;
   std::string notes = option.range;
   const auto& value = option.default_text;
-  if (!option.is_flag && value != "\"\"" && value != "[]") notes += (notes.empty() ? "" : ", ") + ("default " + value);
+  if (value != "false" && value != "\"\"" && value != "[]") notes += (notes.empty() ? "" : ", ") + ("default " + value);
   if (option.is_list) notes += std::string(notes.empty() ? "" : ", ") + "repeatable";
   if (!notes.empty()) text += " [" + notes + "]";
   return text;

@@ -95,10 +95,12 @@ class ClusterReader {
       if (const Node* latency = node.find("latency"))
         link.latency_ps = std::llround(latency->quantity(Unit::seconds, 0, kMaxLatencySeconds) * 1e12);
       if (const Node* duplex = node.find("duplex")) link.full_duplex = word(*duplex, {"full", "half"}, {}) == "full";
-      if (name == "default")
+      if (name == "default") {
         default_link_ = link;
-      else
-        cluster_.links.push_back(std::move(link));
+        continue;
+      }
+      link_ids_[name] = static_cast<uint32_t>(cluster_.links.size());
+      cluster_.links.push_back(std::move(link));
     }
   }
 
@@ -134,17 +136,16 @@ class ClusterReader {
   }
 
   uint32_t link(const Node& node) const {
+    if (const auto found = link_ids_.find(node.text()); found != link_ids_.end()) return found->second;
     std::vector<std::string> names;
-    for (const Link& link : cluster_.links) {
-      if (link.name == node.text()) return static_cast<uint32_t>(&link - cluster_.links.data());
-      names.push_back(link.name);
-    }
+    for (const Link& link : cluster_.links) names.push_back(link.name);
     node.fail(fmt::format("there is no link '{}'", printable(node.text(), 60)),
               names.empty() ? "name it under links" : base::suggestion(node.text(), names));
   }
 
   const Node& document_;
   Cluster cluster_;
+  std::map<std::string, uint32_t> link_ids_;
   std::vector<Path> paths_;
   std::optional<Link> default_link_;
 };

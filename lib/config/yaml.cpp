@@ -16,6 +16,8 @@ using base::printable;
 
 namespace {
 
+constexpr size_t kMaxListed = 10;  // of unknown keys; the rest is counted
+
 std::string_view kind_name(Node::Kind kind) {
   switch (kind) {
     case Node::Kind::null:
@@ -103,25 +105,24 @@ void UnknownKeys::check(const Node& map, const std::vector<std::string>& known) 
 }
 
 void UnknownKeys::add(const Node& value, std::string_view key, const std::vector<std::string>& known) {
-  const std::string file = value.path_ ? printable(*value.path_) : std::string();
-  unknown_.push_back({printable(key, 80), fmt::format("{}:{}", file, value.key_line_), base::nearest(key, known),
-                      base::suggestion(key, known), value.key_line_});
+  if (++count_ > kMaxListed) return;
+  if (count_ == 1) {
+    first_key_ = printable(key, 80);
+    first_where_ = fmt::format("{}:{}", value.path_ ? printable(*value.path_) : "", value.key_line_);
+    first_fix_ = base::suggestion(key, known);
+  }
+  const std::string nearest = base::nearest(key, known);
+  listed_ += fmt::format("{}'{}'{}{}", count_ == 1 ? "" : ", ", printable(key, 80),
+                         count_ == 1 ? "" : fmt::format(" in line {}", value.key_line_),
+                         nearest.empty() ? "" : fmt::format(" (did you mean '{}'?)", nearest));
 }
 
 void UnknownKeys::report() const {
-  if (unknown_.empty()) return;
-  const Unknown& first = unknown_.front();
-  if (unknown_.size() == 1)
-    throw Error(ErrorKind::config, first.where, fmt::format("unknown key '{}'", first.key), first.choices);
-  constexpr size_t kMaxListed = 10;
-  std::string all;
-  for (size_t i = 0; i < std::min(unknown_.size(), kMaxListed); ++i) {
-    const Unknown& unknown = unknown_[i];
-    all += fmt::format("{}'{}'{}{}", i ? ", " : "", unknown.key, i ? fmt::format(" in line {}", unknown.line) : "",
-                       unknown.nearest.empty() ? "" : fmt::format(" (did you mean '{}'?)", unknown.nearest));
-  }
-  if (unknown_.size() > kMaxListed) all += fmt::format(" and {} more", unknown_.size() - kMaxListed);
-  throw Error(ErrorKind::config, first.where, "unknown keys " + all, "correct or remove them");
+  if (count_ == 0) return;
+  if (count_ == 1)
+    throw Error(ErrorKind::config, first_where_, fmt::format("unknown key '{}'", first_key_), first_fix_);
+  const std::string more = count_ > kMaxListed ? fmt::format(" and {} more", count_ - kMaxListed) : "";
+  throw Error(ErrorKind::config, first_where_, "unknown keys " + listed_ + more, "correct or remove them");
 }
 
 std::string yaml_scalar(std::string_view text) {

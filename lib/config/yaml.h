@@ -61,16 +61,14 @@ class UnknownKeys {
   void report() const;
 
  private:
-  struct Unknown {
-    std::string key, where, nearest, choices;
-    int line;
-  };
-  std::vector<Unknown> unknown_;
+  std::string first_key_, first_where_, first_fix_, listed_;
+  size_t count_ = 0;
 };
 
 /// One document. Errors (config, file:line): syntax, duplicate keys, keys that are not plain, several documents,
-/// tags, anchors that expand to more than 100,000 nodes, more than a million nodes, nesting over 64, a file over
-/// 16 MiB, control characters, text that is not UTF-8. A byte-order mark is fine. An empty one is null.
+/// tags, anchors that expand to more than 100,000 nodes, more than a million nodes, nesting over 64, more than 1,000
+/// open brackets, a file over 4 MiB, control characters, text that is not UTF-8. A byte-order mark is fine. An empty
+/// document is null.
 Node parse_yaml(const std::string& text, const std::string& path);
 /// The same for a file; "-" is standard input. Errors: as parse_yaml and base::Bytes::open.
 Node load_yaml(const std::string& path);

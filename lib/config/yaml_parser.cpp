@@ -24,7 +24,7 @@ using base::printable;
 
 namespace {
 
-constexpr size_t kMaxBytes = 16u << 20, kMaxDepth = 64;
+constexpr size_t kMaxBytes = 4u << 20, kMaxDepth = 64;
 constexpr int64_t kMaxNodes = 1'000'000, kMaxAnchoredNodes = 100'000;
 
 }  // namespace
@@ -213,6 +213,20 @@ void check_characters(std::string_view text, const std::string& path) {
   }
 }
 
+/// yaml-cpp scans a bracket to its end before the first event, in memory that many times exceeds the file: so what
+/// is open at once is bounded before. Brackets in texts count too, hence far more than kMaxDepth are let pass.
+void check_brackets(std::string_view text, const std::string& path) {
+  constexpr int kMaxOpen = 1000;
+  int open = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '[' || text[i] == '{') ++open;
+    if ((text[i] == ']' || text[i] == '}') && open > 0) --open;
+    if (open > kMaxOpen)
+      throw Error(ErrorKind::config, at_offset(text, i, path), fmt::format("more than {} brackets are open", kMaxOpen),
+                  "close them");
+  }
+}
+
 /// The remedy for a syntax error in `line`, counted from 0.
 std::string_view syntax_remedy(std::string_view text, int line) {
   for (; line > 0; --line) {
@@ -228,6 +242,7 @@ std::string_view syntax_remedy(std::string_view text, int line) {
 
 Node parse_yaml(const std::string& text, const std::string& path) {
   check_characters(text, path);
+  check_brackets(text, path);
   YamlConverter converter(std::make_shared<const std::string>(path));
   try {
     // A last comment, because yaml-cpp accepts a quoted text that is open at the end of a line at the end of the file.

@@ -298,6 +298,7 @@ TEST_CASE("what the body does decides the exit code") {
       {[]() -> int { throw std::bad_alloc(); }, 71},
       {[]() -> int { throw std::runtime_error("odd"); }, 70},
       {[]() -> int { throw 5; }, 70},
+      {[]() -> int { throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again)); }, 75},
       {[]() -> int { throw Error(ErrorKind::io, "-", "cannot write"); }, 74},
   };
   for (const auto& [body, code] : cases) {
