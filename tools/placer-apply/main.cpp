@@ -88,7 +88,7 @@ int apply(const cli::App& app, Options& options, const std::string& model) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  cli::App app("placer-apply", "Places the operations of an ONNX model on devices and writes the placement into it.");
+  cli::App app("placer-apply", "Places the operations of an ONNX model on devices and writes the placement into it");
   Options options;
   std::vector<std::string> files;
   app.positionals("MODEL", files, "ONNX model; - is standard input (with --diff: two placement files)", 1, 2);
