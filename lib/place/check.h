@@ -10,30 +10,49 @@
 namespace allot::place {
 
 struct Tolerances {
-  double makespan = 0.02, peak_memory = 0.02, crossings = 0.0;   // relative
+  double makespan = 0.02, peak_memory = 0.02, crossings = 0.0;  // relative
 };
 
+/// A figure that is worse than the stored one by more than its tolerance.
 struct Regression {
-  std::string metric, device;   // "makespan_us", "peak_bytes" of a device, "crossings"
+  bool fresh = false;          // of today's own placement; otherwise of the stored one, re-scored
+  std::string metric, device;  // "makespan_us", "crossings", "overflow_bytes"; "peak_bytes" of a device
   double before = 0, after = 0;
+};
+
+/// How two placements differ, op by op, as lines for people: at most 50 a list, then a count.
+struct Changes {
+  uint32_t compared = 0, moved_ops = 0;     // ops that both have, and those on another device
+  std::vector<std::string> moved;           // "name: gpu0 -> cpu0"
+  std::vector<std::string> added, removed;  // names
+  std::vector<std::string> details;         // what else differs: "dimension batch: 1 -> 8"
 };
 
 struct CheckReport {
   bool model_changed = false, costs_changed = false, cluster_changed = false, placement_changed = false;
-  Metrics stored, rescored, fresh;      // as stored; the stored placement on today's model; today's best placement
-  bool rescorable = true;               // false: the stored placement no longer covers the model
+  bool file_changed = false;        // the model's bytes; without model_changed only names, weights or metadata
+  Metrics stored, rescored, fresh;  // as stored; the stored placement on today's model; today's best placement
+  bool rescorable = true;           // false: the stored placement no longer covers the model; `obstacle` says why
+  std::string obstacle;
+  Tolerances tolerances;
   std::vector<Regression> regressions;
-  std::vector<std::string> moved;       // "name: gpu0 -> cpu0", at most 50 and then a count
+  Changes changes;
   bool passed() const { return regressions.empty(); }
 };
 
 /// `fresh` is today's own placement of `problem`. The stored placement is re-scored on today's model and costs and
-/// must not be worse than its stored metrics; nor may the fresh one.
+/// must not be worse than its stored metrics; nor may the fresh one. Costs of another model cannot be compared:
+/// with model_changed, costs_changed tells of the cost model's version only.
 CheckReport check(const Problem& problem, const std::vector<std::string>& fingerprints, const Sidecar& baseline,
                   const Sidecar& fresh, const Tolerances& tolerances);
 
+/// For a person who sees nothing else: the verdict, then causes, figures and ops that moved.
 std::string to_text(const CheckReport& report);
+/// Schema `allot.check/1`.
 std::string to_json(const CheckReport& report);
+
+/// What changed from one placement to another.
+Changes compare_placements(const Sidecar& from, const Sidecar& to);
 
 /// Ops whose device differs between two placements, and the metrics side by side: `--diff a.json b.json`.
 std::string diff_text(const Sidecar& a, const Sidecar& b);

@@ -100,7 +100,8 @@ JsonObject::JsonObject(const JsonSource& source, const json& value, std::string 
   // An unknown key first: next to a missing one it is a misspelling, and the remedy says so.
   const std::vector<std::string> known(keys.begin(), keys.end());
   for (const auto& [key, unused] : value.items())
-    if (std::find(known.begin(), known.end(), key) == known.end()) fail(key, "is unknown", base::suggestion(key, known));
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      fail(key, "is unknown", base::suggestion(key, known));
   fail(*missing, "is missing", "write the file anew with placer-apply");
 }
 

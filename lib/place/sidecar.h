@@ -49,11 +49,6 @@ struct Sidecar {
   friend bool operator==(const Sidecar&, const Sidecar&) = default;
 };
 
-/// What `comparison` chose, in full but for model_path, model_hash, graph_hash, dims and version, which the caller
-/// knows. `fingerprints` [num_ops] as graph::fingerprints gives them.
-Sidecar make_sidecar(const Problem& problem, const std::vector<std::string>& fingerprints,
-                     const Comparison& comparison, uint64_t seed);
-
 /// One op a line, the same bytes for the same placement. Of `model_path` only the file name is kept.
 std::string to_json(const Sidecar& sidecar);
 /// The value of key "metrics".
