@@ -21,6 +21,7 @@ cmake --build "$build" -j "$ALLOT_JOBS" --target placer-apply placer-embed >&2
 out="$ALLOT_ROOT/build/quickstart"
 mkdir -p "$out"
 say "3/3 placing models/gpt2.onnx (one sequence of 128 tokens)"
-"$build/bin/placer-apply" "$ALLOT_ROOT/models/gpt2.onnx" --dim batch=1 --dim seq=128 -o "$out/gpt2.onnx"
+"$build/bin/placer-apply" "$ALLOT_ROOT/models/gpt2.onnx" --dim batch=1 --dim seq=128 -o "$out/gpt2.onnx" \
+  --report "$out/gpt2.html"
 say "placed model: ${out#"$PWD"/}/gpt2.onnx"
 say "report:       ${out#"$PWD"/}/gpt2.html"
