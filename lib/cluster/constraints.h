@@ -2,32 +2,14 @@
 // A model's placement constraints (`allot.constraints/1`): pin, colocate, deny, by pattern of node name.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace allot::cluster {
 
-/// A pattern of node names: an ECMAScript regular expression without back-references. No expression takes more than
-/// the square of the name's length; of very long names the first kMaxNameBytes count.
-class NamePattern {
- public:
-  /// Errors: config for an invalid expression or one over 1,000 bytes.
-  explicit NamePattern(const std::string& pattern);
-  /// Somewhere in `name`, not necessarily all of it.
-  bool found_in(std::string_view name) const;
-
-  static constexpr size_t kMaxNameBytes = 1000;
-
- private:
-  struct Compiled;
-  std::shared_ptr<const Compiled> compiled_;
-};
-
 struct Constraints {
   struct Rule {
-    std::string pattern;               // NamePattern
+    std::string pattern;               // base::NamePattern
     std::vector<std::string> devices;  // pin: the one device; deny: those it may not use
   };
   std::vector<Rule> pin, deny;

@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "graph/name_pattern.h"
+#include "base/name_pattern.h"
 
 namespace allot::graph {
 namespace {
@@ -85,7 +85,7 @@ class Colocation {
     for (const auto& group : groups) {
       OpId leader = kNone;
       for (const auto& expression : group) {
-        const NamePattern pattern(expression);
+        const base::NamePattern pattern(expression);
         bool matched = false;
         for (OpId op = 0; op < graph_.num_ops(); ++op) {
           if (!pattern.matches(graph_.op_names[op])) continue;

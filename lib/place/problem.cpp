@@ -2,9 +2,9 @@
 #include "place/problem.h"
 
 #include <algorithm>
-#include <regex>
 
 #include "base/error.h"
+#include "base/name_pattern.h"
 #include "sim/limits.h"
 
 namespace allot::place {
@@ -14,19 +14,12 @@ using base::Error;
 using base::ErrorKind;
 using base::printable;
 
-constexpr size_t kMatchedBytes = 1000;  // of a name: the standard library's matcher recurses with the length
-
 /// A rule of the constraints, ready to use.
 struct Rule {
   std::string text;  // "pin 'x.*' to gpu0"
-  std::regex expression;
+  base::NamePattern pattern;
   uint64_t forbidden = 0;  // devices
   bool matched = false;
-
-  bool matches(const std::string& name) const {
-    const auto end = name.begin() + static_cast<std::ptrdiff_t>(std::min(name.size(), kMatchedBytes));
-    return std::regex_search(name.begin(), end, expression);
-  }
 };
 
 uint64_t devices_of(const cluster::Constraints::Rule& rule, const cluster::Cluster& cluster, const std::string& where) {
@@ -48,11 +41,7 @@ Rule compile(const cluster::Constraints::Rule& rule, bool pin, const cluster::Cl
   const std::string where = fmt::format("constraint {} '{}'", pin ? "pin" : "deny", printable(rule.pattern));
   const uint64_t named = devices_of(rule, cluster, where);
   const uint64_t all = ~uint64_t{0} >> (64 - cluster.size());
-  try {
-    return {where, std::regex(rule.pattern, std::regex::ECMAScript), pin ? all & ~named : named};
-  } catch (const std::regex_error& error) {
-    throw Error(ErrorKind::config, where, fmt::format("invalid regular expression ({})", error.what()));
-  }
+  return {where, base::NamePattern(rule.pattern), pin ? all & ~named : named};
 }
 
 std::vector<Rule> compile(const cluster::Constraints& constraints, const cluster::Cluster& cluster) {
@@ -67,7 +56,7 @@ std::vector<uint64_t> forbidden_by(std::vector<Rule>& rules, const graph::OpGrap
   std::vector<uint64_t> forbidden(graph.num_ops(), 0);
   for (Rule& rule : rules) {
     for (OpId op = 0; op < graph.num_ops(); ++op) {
-      if (!rule.matches(graph.op_names[op])) continue;
+      if (!rule.pattern.matches(graph.op_names[op])) continue;
       forbidden[op] |= rule.forbidden;
       rule.matched = true;
     }
@@ -87,7 +76,7 @@ std::string obstacle(const graph::OpGraph& graph, const cost::CostTable& costs, 
   for (const OpId op : graph.members[unit]) {
     if (costs.time(op, device) == cost::kCannotRun) return "cannot run " + op_text(graph, op);
     for (const Rule& rule : rules)
-      if ((rule.forbidden >> device & 1) && rule.matches(graph.op_names[op]))
+      if ((rule.forbidden >> device & 1) && rule.pattern.matches(graph.op_names[op]))
         return fmt::format("{} applies to {}", rule.text, op_text(graph, op));
   }
   return "is not allowed";

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "cluster/constraints.h"
 #include "cost/cost_table.h"
+#include "onnxio/hash.h"
 #include "onnxio/reader.h"
 
 namespace allot::plan {
@@ -163,6 +163,7 @@ std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& o
   auto input = std::make_unique<Input>();
   input->path = model_path;
   input->model = onnxio::read(model_path);
+  input->model_hash = onnxio::hash_without_weights(input->model);
   input->files.push_back(model_path);
   for (const auto& file : input->model.external) input->files.push_back(file->path());
   for (const auto& file : {options.cluster, options.costs, options.constraints})

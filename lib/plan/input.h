@@ -37,7 +37,7 @@ struct Input {
   graph::Built built;
   std::unique_ptr<place::Problem> problem;
   std::vector<std::string> fingerprints;
-  std::string graph_hash, costs_hash, cluster_hash;
+  std::string model_hash, graph_hash, costs_hash, cluster_hash;
   std::map<std::string, int64_t> dims;   // every symbol and the value it was given
   std::vector<std::string> notes;        // assumed dimensions, inference warnings: for stderr and the report
   std::vector<std::string> files;        // everything read: for a depfile

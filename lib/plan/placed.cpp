@@ -36,7 +36,7 @@ place::Sidecar make_sidecar(const Input& input, const Placed& placed, const plac
   const auto& chosen = placed.comparison.methods[placed.comparison.best];
   place::Sidecar sidecar;
   sidecar.model_path = std::filesystem::path(input.path).filename().string();
-  sidecar.model_hash = input.graph_hash;
+  sidecar.model_hash = input.model_hash;
   sidecar.graph_hash = input.graph_hash;
   sidecar.costs_hash = input.costs_hash;
   sidecar.cluster_hash = input.cluster_hash;

@@ -61,9 +61,9 @@ TEST_CASE("bad constraints name line and remedy") {
       {kHead + "pins: []\n", ":2: unknown key 'pins'; did you mean 'pin'?"},
       {kHead + "pin:\n  - {mach: x, device: a}\ndeny:\n  - {match: x, device: a}\n",
        ":3: unknown keys 'mach' (did you mean 'match'?), 'device' in line 5 (did you mean 'devices'?)"},
-      {kHead + "pin: [{match: '(', device: a}]\n", ":2: match: '(' is not a regular expression"},
+      {kHead + "pin: [{match: '(', device: a}]\n", ":2: match: pattern '(' is not a valid expression"},
       {kHead + "pin: [{match: '(a)\\1', device: a}]\n", "it refers back to a group"},
-      {kHead + "pin: [{match: 'a{1000}{1000}', device: a}]\n", "is not a regular expression"},
+      {kHead + "pin: [{match: 'a{1000}{1000}', device: a}]\n", "is not a valid expression"},
       {kHead + "pin: [{match: '" + std::string(100'000, '(') + "', device: a}]\n",
        "an expression is 100000 bytes long"},
       {kHead + "pin: [{match: x}]\n", ":2: [0]: 'device' is missing"},
@@ -76,15 +76,4 @@ TEST_CASE("bad constraints name line and remedy") {
     INFO(text.substr(0, 100));
     CHECK(error_of(text).find(part) != std::string::npos);
   }
-}
-
-TEST_CASE("patterns are searched in names and no expression hangs") {
-  CHECK(NamePattern("layer\\.1[0-9]").found_in("/bert/layer.11/query"));
-  CHECK(!NamePattern("^layer").found_in("/bert/layer.11/query"));
-  CHECK(NamePattern("query$").found_in("/bert/layer.11/query"));
-  CHECK(NamePattern("").found_in("x"));
-  CHECK(!NamePattern("x").found_in(""));
-  CHECK(!NamePattern("(a+)+b").found_in(std::string(1'000'000, 'a')));  // 2^n steps if it backtracked
-  CHECK(!NamePattern("(a|aa)+$").found_in(std::string(60, 'a') + "!"));
-  CHECK(NamePattern(".*z").found_in(std::string(900, 'a') + "z"));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "graph/name_pattern.h"
+#include "base/name_pattern.h"
 
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 using namespace allot;
-using graph::NamePattern;
+using base::NamePattern;
 
 TEST_CASE("patterns are searched anywhere in a name") {
   CHECK(NamePattern("layer.3").matches("/encoder/layer.3/MatMul"));

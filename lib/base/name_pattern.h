@@ -2,14 +2,14 @@
 // Patterns on node names, as users write them for groups, pins and denials.
 #pragma once
 
-#include <regex>
+#include <memory>
 #include <string>
 #include <string_view>
 
-namespace allot::graph {
+namespace allot::base {
 
-/// An ECMAScript regular expression searched in a name. Foreign names cannot make it hang or overflow the stack:
-/// matching is polynomial (hence no back-references), and only the first kMaxName bytes of a name are looked at.
+/// An ECMAScript regular expression searched in a name. Neither a name nor an expression can make it hang or overflow
+/// the stack: matching is polynomial (hence no back-references), and only the first kMaxName bytes of a name count.
 class NamePattern {
  public:
   static constexpr size_t kMaxName = 1000;
@@ -21,9 +21,9 @@ class NamePattern {
   bool matches(std::string_view name) const;
 
  private:
+  struct Compiled;
   std::string literal_;  // not empty: an expression without special characters, which is just searched
-  std::regex regex_;
-  std::regex_constants::match_flag_type flags_ = std::regex_constants::match_default;
+  std::shared_ptr<const Compiled> compiled_;
 };
 
-}  // namespace allot::graph
+}  // namespace allot::base
