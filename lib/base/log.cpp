@@ -35,9 +35,11 @@ void log_line(LogLevel line_level, std::string_view text) {
   const std::scoped_lock lock(mutex);
   const bool warning = line_level == LogLevel::warning;
   const std::string prefix = warning ? (current.program.empty() ? "" : current.program + ": ") + "warning: " : "";
-  fmt::print(stderr, "{}{}{}{}\n", warning && current.color ? "\033[33m" : "", prefix, text,
-             warning && current.color ? "\033[0m" : "");
-  if (file) fmt::print(file, "{}{}\n", prefix, text), std::fflush(file);
+  // fputs, whose failure is ignored: a closed standard error is no reason to stop.
+  const std::string line = fmt::format("{}{}{}{}\n", warning && current.color ? "\033[33m" : "", prefix, text,
+                                       warning && current.color ? "\033[0m" : "");
+  std::fputs(line.c_str(), stderr);
+  if (file) std::fputs((prefix + std::string(text) + '\n').c_str(), file), std::fflush(file);
 }
 
 }  // namespace allot::base
