@@ -64,7 +64,8 @@ std::shared_ptr<const Bytes> Bytes::adopt_fd(int fd, const std::string& path) {
   bytes->path_ = path;
   struct stat info {};
   if (fd < 0 || ::fstat(fd, &info) != 0) fail(ErrorKind::io, path, "cannot examine", errno);
-  if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::input_missing, printable(path), "is a folder, not a file");
+  if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::input_missing, printable(path), "is a folder, not a file",
+                                          "name a file");
   if (S_ISREG(info.st_mode)) {
     bytes->size_ = static_cast<uint64_t>(info.st_size);
     if (bytes->size_ == 0) return bytes->data_ = bytes->content_.data(), bytes;

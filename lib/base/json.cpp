@@ -80,7 +80,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& path) {
   // The callback sees every key with its depth: duplicates would otherwise pass in silence.
   std::vector<std::set<std::string>> keys;
   const auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    if (depth > kMaxDepth) throw Error(ErrorKind::malformed, printable(path), "JSON is nested more than 64 deep");
+    if (depth > kMaxDepth) throw Error(ErrorKind::malformed, printable(path), "JSON is nested more than 64 deep",
+                                      "give a file that Allot or a profiler wrote");
     if (event == nlohmann::json::parse_event_t::object_start) {
       keys.resize(static_cast<size_t>(depth) + 1);
       keys[static_cast<size_t>(depth)].clear();
@@ -100,7 +101,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& path) {
     std::string reason = error.what();
     if (const auto colon = reason.rfind(": "); colon != reason.npos) reason = reason.substr(colon + 2);
     throw Error(ErrorKind::malformed, fmt::format("{}:{}", printable(path), line),
-                "is not valid JSON: " + printable(reason));
+                "is not valid JSON: " + printable(reason), "correct the syntax there");
   }
 }
 

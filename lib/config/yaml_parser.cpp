@@ -229,13 +229,14 @@ void check_brackets(std::string_view text, const std::string& path) {
 
 /// The remedy for a syntax error in `line`, counted from 0.
 std::string_view syntax_remedy(std::string_view text, int line) {
+  constexpr std::string_view kCorrect = "correct the syntax there or before";
   for (; line > 0; --line) {
     const size_t end = text.find('\n');
-    if (end == text.npos) return {};
+    if (end == text.npos) return kCorrect;
     text.remove_prefix(end + 1);
   }
   const std::string_view indent = text.substr(0, text.find_first_not_of(" \t"));
-  return indent.find('\t') == indent.npos ? "" : "indent with spaces, not tabs";
+  return indent.find('\t') == indent.npos ? kCorrect : "indent with spaces, not tabs";
 }
 
 }  // namespace

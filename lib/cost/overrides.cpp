@@ -52,7 +52,8 @@ class Overrides {
  private:
   static constexpr size_t kSeveral = ~size_t{0}, kNoColumn = ~size_t{0};
 
-  [[noreturn]] void fail(const std::string& where, std::string_view what, std::string_view fix = {}) const {
+  [[noreturn]] void fail(const std::string& where, std::string_view what,
+                         std::string_view fix = "compare the file with docs/formats.md") const {
     throw Error(ErrorKind::malformed, printable(path_) + (where.empty() ? "" : ": " + where), what, fix);
   }
 

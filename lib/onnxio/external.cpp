@@ -111,6 +111,7 @@ std::string model_folder(const std::string& path) {
 int open_beneath(const std::string& folder, ir::Str location) {
   if (location.find('\0') != location.npos) refuse(location, "has a NUL in its path");
   if (location.starts_with('/')) refuse(location, "is an absolute path");
+  if (fmt::format("/{}/", location).find("/../") != std::string::npos) refuse(location, "leaves the model's folder");
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;  // nonblocking: a FIFO must not hang us
   Descriptor at(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (at.get() < 0) cannot_open(location, folder, errno);
@@ -119,7 +120,6 @@ int open_beneath(const std::string& folder, ir::Str location) {
     const std::string component(location.substr(begin, end - begin));
     const bool last = end == location.size();
     begin = end + 1;
-    if (component == "..") refuse(location, "leaves the model's folder");
     if (component.empty() || component == ".") {
       if (last) refuse(location, "names a folder");
       continue;
