@@ -100,7 +100,7 @@ TEST_CASE("versions are checked") {
   }
   CHECK_THAT(message_of(with(2, 7)), Contains("has IR version 2; the oldest one supported is 3"));
   CHECK_THAT(message_of(Proto().message(7, small_graph())), Contains("has no IR version"));
-  CHECK_THAT(message_of(with(8, 0)), Contains("imports version 0 of the operator domain ''"));
+  CHECK_THAT(message_of(with(8, 0)), Contains("imports opset version 0 of the operator domain ''"));
   CHECK_THAT(message_of(Proto().number(1, 8).message(7, small_graph())), Contains("imports no operator set"));
 }
 
