@@ -10,7 +10,9 @@ namespace allot::place {
 namespace {
 
 constexpr uint32_t kStream = 0x616E6E65;
-constexpr double kStartTemperature = 0.05, kEndTemperature = 1e-4;  // of the start's makespan
+constexpr double kHottest = 0.05;       // of the start's makespan
+constexpr double kUnitShare = 0.1;      // of a unit's mean time: a move changes about one unit
+constexpr double kCooling = 1.0 / 500;  // from the first temperature to the last
 constexpr uint32_t kLongestRun = 9;
 
 /// Distinct units that exchange a tensor with each unit.
@@ -105,6 +107,15 @@ class Energy {
   double unit_, per_byte_;
 };
 
+/// In makespans of the start. Hotter than a unit's share, a search of many units only loses what its start knew.
+double start_temperature(const Problem& problem, const Score& start) {
+  double work_ps = 0;
+  for (UnitId unit = 0; unit < problem.graph().num_units(); ++unit)
+    work_ps += static_cast<double>(problem.unit_time_ps(unit, problem.fastest(unit)));
+  const double mean_ps = work_ps / std::max(1u, problem.graph().num_units());
+  return std::min(kHottest, kUnitShare * mean_ps / std::max(1.0, static_cast<double>(start.makespan_ps)));
+}
+
 /// Scores what the constructive methods give, cheapest first.
 void score_starts(const Problem& problem, const Budget& budget, Search& search) {
   for (const UnitPlacement& candidate : single_candidates(problem)) {
@@ -126,12 +137,13 @@ UnitPlacement place_anneal(const Problem& problem, const Budget& budget) {
   if (!walker.can_move()) return search.finish();
 
   const Energy energy(problem, search.best_score());
+  const double hottest = start_temperature(problem, search.best_score());
   double current = energy(search.best_score());
   for (uint64_t step = 0; !search.over(); ++step) {
     base::Rng rng(budget.seed, kStream, static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32));
     if (!walker.move(rng)) continue;
     const double next = energy(search.score(walker.placement()));
-    const double temperature = kStartTemperature * std::pow(kEndTemperature / kStartTemperature, search.spent());
+    const double temperature = hottest * std::pow(kCooling, search.spent());
     if (next <= current || rng.uniform() < std::exp((current - next) / temperature)) {
       current = next;
     } else {
