@@ -42,6 +42,16 @@ OpCost compulsory(const graph::PlanningModel& planning, ir::NodeId node) {
   return cost;
 }
 
+size_t loops_of_unknown_length(const graph::PlanningModel& planning) {
+  size_t count = 0;
+  for (ir::NodeId id = 0; id < planning.values.nodes.size(); ++id) {
+    const ir::Node& node = *planning.values.nodes[id].node;
+    if ((node.is("Loop") || node.is("Scan")) && !planning.constant_node(id))
+      count += !ops::trip_count(Context(planning, id, 0));
+  }
+  return count;
+}
+
 }  // namespace
 
 OpCost op_cost(const graph::PlanningModel& planning, ir::NodeId node) {
@@ -63,14 +73,9 @@ OpCost op_cost(const graph::PlanningModel& planning, ir::NodeId node) {
 std::vector<OpCost> op_costs(const graph::PlanningModel& planning, const graph::OpGraph& graph) {
   std::vector<OpCost> costs;
   costs.reserve(graph.num_ops());
-  size_t unknown_trips = 0;
-  for (const uint32_t node : graph.node) {
-    costs.push_back(op_cost(planning, node));
-    const ir::Node& ir_node = *planning.values.nodes[node].node;
-    if (ir_node.is("Loop") || ir_node.is("Scan")) unknown_trips += !ops::trip_count(Context(planning, node, 0));
-  }
-  if (unknown_trips > 0)
-    base::warn("{} loop(s) run a number of times that the model does not fix; counted as one", unknown_trips);
+  for (const uint32_t node : graph.node) costs.push_back(op_cost(planning, node));
+  if (const size_t loops = loops_of_unknown_length(planning); loops > 0)
+    base::warn("{} loop(s) run a number of times that the model does not fix; counted as one", loops);
   return costs;
 }
 

@@ -110,7 +110,6 @@ constexpr Row kRows[] = {
     {"ThresholdedRelu", elementwise, C::elementwise, 2},
     {"Clip", elementwise, C::elementwise, 2},
     {"Shrink", elementwise, C::elementwise, 2},
-    {"Affine", elementwise, C::elementwise, 2},
     {"HardSigmoid", elementwise, C::elementwise, 4},
     {"HardSwish", elementwise, C::elementwise, 5},
     {"Reciprocal", elementwise, C::elementwise, kDiv},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arithmetic of single operators against numbers worked out by hand from onnx-and-cost 5.3 and 5.4:
 // div 4, sqrt 6, exp 8, log 10, pow 18, sin 12, tanh 12, erf 12, sigmoid 10.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "cost/one_node.h"
@@ -405,4 +406,14 @@ TEST_CASE("an operator without formula counts its traffic and one operation an e
   CHECK(cost.vector_ops == 10);
   CHECK(cost.bytes_read == 24);
   CHECK(cost.bytes_written == 40);
+}
+
+TEST_CASE("the operator table names each operator once") {
+  const auto names = cost::known_operators();
+  CHECK(std::is_sorted(names.begin(), names.end()));
+  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+  for (const char* name : {"Conv", "MatMul", "Attention", "com.microsoft.MatMulNBits", "ai.onnx.ml.TreeEnsemble"}) {
+    CAPTURE(name);
+    CHECK(std::binary_search(names.begin(), names.end(), name));
+  }
 }
