@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shape/registry.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace allot::shape {
@@ -57,6 +58,19 @@ Rule find_rule(std::string_view domain, std::string_view type) {
   // That domain also has twins of ONNX operators under their own names: QuantizeLinear, Pad, Trilu ...
   const Rule rule = look_up(microsoft_domain(), type);
   return rule ? rule : look_up(default_domain(), type);
+}
+
+std::vector<std::string> known_operators() {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& prefix, const Table& table) {
+    for (const auto& [type, rule] : table) names.push_back(prefix + std::string(type));
+  };
+  add("", default_domain());
+  add("ai.onnx.ml.", ml_domain());
+  add("ai.onnx.preview.training.", training_domain());
+  add("com.microsoft.", microsoft_domain());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace allot::shape

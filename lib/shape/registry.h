@@ -3,7 +3,9 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "shape/context.h"
 
@@ -48,5 +50,8 @@ std::span<const Operator> contrib_operators();
 
 /// The rule of an operator, or nullptr. O(1).
 Rule find_rule(std::string_view domain, std::string_view type);
+
+/// All operators with a rule as "domain.Type" ("Type" in the default domain), sorted.
+std::vector<std::string> known_operators();
 
 }  // namespace allot::shape

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attributes, contents and shapes that no exporter writes: every operator must answer with a shape or an error.
+#include <limits>
+
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "shape/inferred.h"
+#include "shape/one_node.h"
+#include "shape/registry.h"
+
+using namespace allot;
+using namespace allot::test;
+
+namespace {
+
+constexpr int64_t kMax = std::numeric_limits<int64_t>::max(), kMin = std::numeric_limits<int64_t>::min();
+constexpr int64_t kNumbers[] = {kMin,
+                                kMin + 1,
+                                -kMax / 2,
+                                -4096,
+                                -65,
+                                -5,
+                                -3,
+                                -2,
+                                -1,
+                                0,
+                                0,
+                                1,
+                                1,
+                                1,
+                                2,
+                                2,
+                                3,
+                                4,
+                                5,
+                                7,
+                                64,
+                                65,
+                                4096,
+                                4097,
+                                int64_t{1} << 31,
+                                int64_t{1} << 53,
+                                kMax / 32,
+                                kMax - 1,
+                                kMax};
+
+int64_t any_number(base::Rng& rng) { return kNumbers[rng.below(std::size(kNumbers))]; }
+int64_t any_size(base::Rng& rng) {
+  return rng.below(12) == 0 ? std::abs(std::max(any_number(rng), -kMax)) : static_cast<int64_t>(rng.below(5));
+}
+
+Dims any_list(base::Rng& rng, uint32_t longest, int64_t (*number)(base::Rng&)) {
+  Dims list(rng.below(longest + 1));
+  for (int64_t& item : list) item = number(rng);
+  return list;
+}
+
+Arg any_argument(base::Rng& rng) {
+  switch (rng.below(9)) {
+    case 0:
+      return none();
+    case 1:
+      return scalar(any_number(rng));
+    case 2:
+      return ints(any_list(rng, 5, any_number));
+    case 3:
+      return flag(rng.below(2) != 0);
+    case 4: {
+      std::vector<float> values(rng.below(5));
+      for (float& value : values) value = static_cast<float>(any_number(rng)) * (rng.below(2) != 0 ? 1.0f : 1e-9f);
+      if (!values.empty() && rng.below(4) == 0) values[0] = std::numeric_limits<float>::quiet_NaN();
+      return floats(values);
+    }
+    default:
+      return t(any_list(rng, 5, any_size), static_cast<ir::DataType>(rng.below(ir::kMaxDataType + 1)));
+  }
+}
+
+/// Every attribute that a rule reads.
+const char* const kLists[] = {"axes",
+                              "pads",
+                              "strides",
+                              "dilations",
+                              "kernel_shape",
+                              "output_shape",
+                              "output_padding",
+                              "perm",
+                              "split",
+                              "starts",
+                              "ends",
+                              "steps",
+                              "shape",
+                              "pooled_shape",
+                              "value_ints",
+                              "scan_input_axes",
+                              "ngram_indexes",
+                              "inputdimensions",
+                              "qkv_hidden_sizes",
+                              "classlabels_ints",
+                              "repeats"};
+const char* const kInts[] = {"axis",
+                             "group",
+                             "keepdims",
+                             "to",
+                             "dtype",
+                             "blocksize",
+                             "hidden_size",
+                             "layout",
+                             "transA",
+                             "transB",
+                             "start",
+                             "end",
+                             "k",
+                             "batch_dims",
+                             "allowzero",
+                             "num_outputs",
+                             "output_height",
+                             "output_width",
+                             "K",
+                             "N",
+                             "num_heads",
+                             "kv_num_heads",
+                             "q_num_heads",
+                             "onesided",
+                             "inverse",
+                             "targets",
+                             "n_targets",
+                             "sample_size",
+                             "noop_with_empty_axes",
+                             "ceil_mode",
+                             "new_axis",
+                             "output_dtype",
+                             "exclusive",
+                             "num_scan_inputs",
+                             "select_last_index",
+                             "gather_axis",
+                             "transBatchA",
+                             "channels_last",
+                             "stash_type"};
+const char* const kTexts[][2] = {{"auto_pad", "SAME_LOWER"},
+                                 {"auto_pad", "VALID"},
+                                 {"direction", "bidirectional"},
+                                 {"equation", "...ij,jk...->ik"},
+                                 {"equation", "a,,b->"},
+                                 {"reduction", "none"},
+                                 {"keep_aspect_ratio_policy", "not_larger"},
+                                 {"coordinate_transformation_mode", "tf_crop_and_resize"}};
+
+std::vector<AttributeSpec> any_attributes(base::Rng& rng) {
+  std::vector<AttributeSpec> attributes;
+  for (const char* name : kLists)
+    if (rng.below(6) == 0) attributes.push_back(attr(name, any_list(rng, 5, any_number)));
+  for (const char* name : kInts)
+    if (rng.below(5) == 0) attributes.push_back(attr(name, any_number(rng)));
+  for (const auto& [name, text] : kTexts)
+    if (rng.below(8) == 0) attributes.push_back(attr(name, text));
+  return attributes;
+}
+
+}  // namespace
+
+TEST_CASE("no operator falls over absurd attributes, contents and shapes") {
+  const auto operators = shape::known_operators();
+  size_t refused = 0, answered = 0;
+  for (uint32_t op = 0; op < operators.size(); ++op)
+    for (uint32_t trial = 0; trial < 60; ++trial) {
+      base::Rng rng(1, op, trial);
+      std::vector<Arg> arguments(rng.below(7));
+      for (Arg& argument : arguments) argument = any_argument(rng);
+      const int64_t opset = 7 + static_cast<int64_t>(rng.below(21));
+      INFO(operators[op] << " trial " << trial);
+      try {
+        const OneNode node(operators[op], arguments, any_attributes(rng), opset, 1 + rng.below(4));
+        ++answered;
+        for (const int64_t dim : node.dims()) CHECK(dim >= 0);
+        if (node.known()) CHECK(static_cast<int64_t>(node.content().size()) == node.type().elements());
+      } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::malformed);
+        ++refused;
+      }
+    }
+  CHECK(answered > 1000);
+  CHECK(refused > 1000);
+}
