@@ -39,10 +39,11 @@ class Written {
  public:
   ~Written() {
     if (kept_) return;
-    for (const auto& path : paths_)
-      if (path != "-") std::filesystem::remove(path, ignored_);
+    for (const auto& path : paths_) std::filesystem::remove(path, ignored_);
   }
-  void add(const std::string& path) { paths_.push_back(path); }
+  void add(const std::string& path) {
+    if (path != "-") paths_.push_back(path);
+  }
   std::vector<std::string> keep() {
     kept_ = true;
     return std::move(paths_);
