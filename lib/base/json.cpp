@@ -13,6 +13,9 @@
 namespace allot::base {
 
 std::string json_quote(std::string_view text) {
+  // Nearly all text needs no escapes.
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) return fmt::format("\"{}\"", text);
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -75,34 +78,62 @@ std::string JsonWriter::str() {
   return std::move(text_);
 }
 
-nlohmann::json parse_json(std::string_view text, const std::string& path) {
-  constexpr int kMaxDepth = 64;
-  // The callback sees every key with its depth: duplicates would otherwise pass in silence.
-  std::vector<std::set<std::string>> keys;
-  const auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    if (depth > kMaxDepth) throw Error(ErrorKind::malformed, printable(path), "JSON is nested more than 64 deep",
-                                      "give a file that Allot or a profiler wrote");
-    if (event == nlohmann::json::parse_event_t::object_start) {
-      keys.resize(static_cast<size_t>(depth) + 1);
-      keys[static_cast<size_t>(depth)].clear();
-    } else if (event == nlohmann::json::parse_event_t::key) {
-      const auto key = parsed.get<std::string>();
-      if (!keys[static_cast<size_t>(depth) - 1].insert(key).second)
-        throw Error(ErrorKind::malformed, printable(path), fmt::format("key \"{}\" occurs twice", printable(key)),
-                    "remove one of the two");
-    }
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text.begin(), text.end(), callback);
-  } catch (const nlohmann::json::parse_error& error) {
-    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
-    const auto line = 1 + std::count(text.begin(), end, '\n');
+namespace {
+
+// Builds the document and refuses what the library lets pass: duplicate keys and deep nesting. (Its callback parser
+// could tell of them, too, but looks through a whole list after each object in it.)
+class StrictBuilder : public nlohmann::detail::json_sax_dom_parser<nlohmann::json> {
+ public:
+  using Base = nlohmann::detail::json_sax_dom_parser<nlohmann::json>;
+  StrictBuilder(nlohmann::json& document, std::string_view text, const std::string& path)
+      : Base(document), text_(text), path_(path) {}
+
+  bool start_object(std::size_t size) { return enter() && Base::start_object(size); }
+  bool end_object() { return leave() && Base::end_object(); }
+  bool start_array(std::size_t size) { return enter() && Base::start_array(size); }
+  bool end_array() { return leave() && Base::end_array(); }
+  bool key(std::string& name) {
+    if (!keys_[depth_ - 1].insert(name).second)
+      throw Error(ErrorKind::malformed, printable(path_), fmt::format("key \"{}\" occurs twice", printable(name)),
+                  "remove one of the two");
+    return Base::key(name);
+  }
+  // Also called for a number that no double holds.
+  [[noreturn]] bool parse_error(std::size_t byte, const std::string&, const nlohmann::detail::exception& error) {
+    const auto end = text_.begin() + static_cast<std::ptrdiff_t>(std::min(byte, text_.size()));
+    const auto line = 1 + std::count(text_.begin(), end, '\n');
     std::string reason = error.what();
+    if (const auto tag = reason.find("] "); tag != reason.npos) reason = reason.substr(tag + 2);
     if (const auto colon = reason.rfind(": "); colon != reason.npos) reason = reason.substr(colon + 2);
-    throw Error(ErrorKind::malformed, fmt::format("{}:{}", printable(path), line),
+    throw Error(ErrorKind::malformed, fmt::format("{}:{}", printable(path_), line),
                 "is not valid JSON: " + printable(reason), "correct the syntax there");
   }
+
+ private:
+  bool enter() {
+    constexpr size_t kMaxDepth = 64;
+    if (depth_ == kMaxDepth)
+      throw Error(ErrorKind::malformed, printable(path_), "JSON is nested more than 64 deep",
+                  "give a file that Allot or a profiler wrote");
+    if (keys_.size() == depth_) keys_.emplace_back();
+    keys_[depth_++].clear();
+    return true;
+  }
+  bool leave() { return --depth_, true; }
+
+  std::string_view text_;
+  const std::string& path_;
+  std::vector<std::set<std::string>> keys_;  // of the object open at each depth
+  size_t depth_ = 0;
+};
+
+}  // namespace
+
+nlohmann::json parse_json(std::string_view text, const std::string& path) {
+  nlohmann::json document;
+  StrictBuilder builder(document, text, path);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  return document;
 }
 
 void check_json_keys(const nlohmann::json& object, const std::vector<std::string>& known, std::string_view text,

@@ -125,7 +125,7 @@ class Resolver {
   void declare(GraphId g, const std::vector<ValueInfo>& infos) {
     for (const auto& info : infos)
       if (const ValueId v = scopes_[g].find(info.name); v != kNone && !values_.values[v].is_input)
-        values_.values[v].info = &info;
+        if (info.type.kind != Type::Kind::none || !values_.values[v].info) values_.values[v].info = &info;
   }
 
   // ---- uses ----

@@ -117,6 +117,14 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
                 fmt::format("does not place {} of the model's {} ops, the first is '{}'", restored.unmatched.size(),
                             input.graph().num_ops(), base::printable(input.graph().op_names[restored.unmatched[0]])),
                 "place the model anew: leave --placement out");
+  const auto homeless = std::find(restored.placement.begin(), restored.placement.end(), graph::kNone);
+  if (homeless != restored.placement.end()) {
+    const auto unit = static_cast<graph::UnitId>(homeless - restored.placement.begin());
+    throw Error(ErrorKind::malformed, base::printable(path),
+                fmt::format("places '{}' on a device that this cluster lacks or that may not run it",
+                            base::printable(input.graph().op_names[input.graph().members[unit].front()])),
+                "use the cluster that the placement was made for, or leave --placement out");
+  }
   const place::Budget none;
   auto comparison = place::compare(*input.problem, "single", none);
   place::MethodResult given;
