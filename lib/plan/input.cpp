@@ -74,7 +74,9 @@ void build_problem(Input& input, const InputOptions& options) {
     if (options.inline_functions && ir::calls_functions(input.model))
       input.model = std::move(ir::inline_functions(input.model).model);
     input.planning = graph::prepare(input.model, bindings);
-    input.built = graph::build(input.planning, build_options(options, constraints));
+    graph::BuildOptions build = build_options(options, constraints);
+    build.runs_on = [&](ir::NodeId node) { return cost::runs_on(input.planning, node, cluster); };
+    input.built = graph::build(input.planning, build);
     if (input.built.graph.num_ops() == 0)
       throw Error(ErrorKind::malformed, "", "has no operation to place: every node is constant or dead");
     costs = cost::make_table(input.built.graph, cost::op_costs(input.planning, input.built.graph), cluster);
