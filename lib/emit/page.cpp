@@ -49,7 +49,7 @@ report::Tile speedup_tile(const PageInput& input) {
   if (!single) return {"Speed-up", "–", "one device alone was not tried"};
   if (single->score.overflow_bytes > 0) return {"Speed-up", "–", "does not fit one device alone"};
   return {"Speed-up", fmt::format("{:.2f} ×", ratio(single->score.makespan_ps, input.outcome.makespan_ps)),
-          "over the best device alone, " + human_ps(single->score.makespan_ps)};
+          "best device alone: " + human_ps(single->score.makespan_ps)};
 }
 
 std::vector<report::Tile> summary_tiles(const PageInput& input) {

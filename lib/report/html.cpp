@@ -177,8 +177,10 @@ std::string tiles(const std::vector<Tile>& items) {
 
 std::string bar(double share, std::string_view css_class, double mark) {
   const double filled = std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
-  std::string result = fmt::format("<span class=\"bar\"><i class=\"{}{}\" style=\"width:{:.2f}%\"></i>", css_class,
-                                   share > 1 ? " cut" : "", filled * 100);
+  std::string result = "<span class=\"bar\">";
+  if (filled > 0)
+    result +=
+        fmt::format("<i class=\"{}{}\" style=\"width:{:.2f}%\"></i>", css_class, share > 1 ? " cut" : "", filled * 100);
   if (mark >= 0 && mark <= 1) result += fmt::format("<b style=\"left:{:.2f}%\"></b>", mark * 100);
   return result + "</span>";
 }

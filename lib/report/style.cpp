@@ -109,7 +109,7 @@ svg.chart { display: block; overflow: visible }
 .timeline:has(.z4:checked) .chart { width: 400% }
 .timeline:has(.z16:checked) .chart { width: 1600% }
 
-.flow { display: grid; grid-template-columns: minmax(0, 8rem) minmax(6rem, 1fr) minmax(0, 8rem); column-gap: .75rem }
+.flow { margin-top: 1.1rem; display: grid; grid-template-columns: minmax(0, 8rem) minmax(6rem, 1fr) minmax(0, 8rem); column-gap: .75rem }
 .flow ul { position: relative; list-style: none; margin: 0; padding: 0; font-size: .8125rem; line-height: 1.3 }
 .flow li { position: absolute; left: 0; right: 0; margin-top: -2px }
 .flow .from { text-align: right }
