@@ -71,8 +71,10 @@ void build_problem(Input& input, const InputOptions& options) {
   cluster::Cluster cluster = load_cluster(options);
   cost::CostTable costs;
   try {
-    if (options.inline_functions && ir::calls_functions(input.model))
+    if (options.inline_functions && ir::calls_functions(input.model)) {
       input.model = std::move(ir::inline_functions(input.model).model);
+      base::info("{}: functions are expanded; the written model differs from the file", base::printable(input.path));
+    }
     input.planning = graph::prepare(input.model, bindings);
     graph::BuildOptions build = build_options(options, constraints);
     build.runs_on = [&](ir::NodeId node) { return cost::runs_on(input.planning, node, cluster); };
