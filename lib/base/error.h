@@ -11,18 +11,18 @@
 namespace allot::base {
 
 // name, exit code, meaning. The numbers are sysexits' where one fits.
-#define ALLOT_ERROR_KINDS(X)                                                                  \
-  X(check_failed, 1, "a check failed, or training collapsed or became non-finite")            \
-  X(usage, 64, "the command line is wrong")                                                   \
-  X(malformed, 65, "an input is malformed")                                                   \
-  X(input_missing, 66, "an input is missing or unreadable")                                   \
-  X(unavailable, 69, "a device, backend or operator is not available")                        \
-  X(internal, 70, "a defect of Allot itself; please report it")                               \
-  X(out_of_memory, 71, "out of memory")                                                       \
-  X(cannot_create, 73, "an output cannot be created")                                         \
-  X(io, 74, "reading or writing failed")                                                      \
-  X(try_again, 75, "the same command may succeed later")                                      \
-  X(permission, 77, "permission denied")                                                      \
+#define ALLOT_ERROR_KINDS(X)                                                       \
+  X(check_failed, 1, "a check failed, or training collapsed or became non-finite") \
+  X(usage, 64, "the command line is wrong")                                        \
+  X(malformed, 65, "an input is malformed")                                        \
+  X(input_missing, 66, "an input is missing or unreadable")                        \
+  X(unavailable, 69, "a device, backend or operator is not available")             \
+  X(internal, 70, "a defect of Allot itself; please report it")                    \
+  X(out_of_memory, 71, "out of memory")                                            \
+  X(cannot_create, 73, "an output cannot be created")                              \
+  X(io, 74, "reading or writing failed")                                           \
+  X(try_again, 75, "the same command may succeed later")                           \
+  X(permission, 77, "permission denied")                                           \
   X(config, 78, "a configuration file is wrong")
 
 enum class ErrorKind {
@@ -55,9 +55,9 @@ class Error : public std::runtime_error {
 };
 
 /// Throws internal errors: for what can only be wrong through a defect of ours, never for input.
-#define ALLOT_ASSERT(condition)                                                                         \
-  do {                                                                                                  \
-    if (!(condition)) ::allot::base::assertion_failed(#condition, __FILE__, __LINE__);                  \
+#define ALLOT_ASSERT(condition)                                                        \
+  do {                                                                                 \
+    if (!(condition)) ::allot::base::assertion_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 

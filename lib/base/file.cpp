@@ -64,8 +64,8 @@ std::shared_ptr<const Bytes> Bytes::adopt_fd(int fd, const std::string& path) {
   bytes->path_ = path;
   struct stat info {};
   if (fd < 0 || ::fstat(fd, &info) != 0) fail(ErrorKind::io, path, "cannot examine", errno);
-  if (S_ISDIR(info.st_mode)) throw Error(ErrorKind::input_missing, printable(path), "is a folder, not a file",
-                                          "name a file");
+  if (S_ISDIR(info.st_mode))
+    throw Error(ErrorKind::input_missing, printable(path), "is a folder, not a file", "name a file");
   if (S_ISREG(info.st_mode)) {
     bytes->size_ = static_cast<uint64_t>(info.st_size);
     if (bytes->size_ == 0) return bytes->data_ = bytes->content_.data(), bytes;
@@ -203,7 +203,8 @@ std::string read_text(const std::string& path, uint64_t max_bytes) {
 }
 
 bool same_file(const std::string& a, const std::string& b) {
-  struct stat first {}, second {};
+  struct stat first {
+  }, second{};
   return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
          first.st_ino == second.st_ino;
 }

@@ -143,8 +143,9 @@ void check_json_keys(const nlohmann::json& object, const std::vector<std::string
   for (const auto& [key, unused] : object.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const auto position = text.find(json_quote(key));
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(
-                                                                      position == text.npos ? 0 : position), '\n');
+    const auto line =
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(position == text.npos ? 0 : position),
+                       '\n');
     throw Error(ErrorKind::malformed, fmt::format("{}:{}", printable(path), line),
                 fmt::format("unknown key \"{}\" in {}", printable(key), inside), suggestion(key, known));
   }

@@ -12,9 +12,9 @@
 namespace allot::base {
 namespace {
 
-const std::map<std::string, size_t> kDtypeBytes = {
-    {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
-    {"BF16", 2}, {"U32", 4}, {"I32", 4}, {"F32", 4},     {"U64", 8},     {"I64", 8}, {"F64", 8}};
+const std::map<std::string, size_t> kDtypeBytes = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
+                                                   {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},
+                                                   {"I32", 4},  {"F32", 4}, {"U64", 8}, {"I64", 8},     {"F64", 8}};
 constexpr uint64_t kMaxHeader = 100'000'000;
 
 }  // namespace
@@ -86,7 +86,8 @@ SafeTensors read_safetensors(const std::string& path) {
         if (dim < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(dim), &bytes))
           fail(fmt::format("tensor '{}' has an impossible shape", printable(name)));
       if (bytes != offsets[1] - offsets[0])
-        fail(fmt::format("tensor '{}' holds {} bytes, its shape needs {}", printable(name), offsets[1] - offsets[0], bytes));
+        fail(fmt::format("tensor '{}' holds {} bytes, its shape needs {}", printable(name), offsets[1] - offsets[0],
+                         bytes));
       tensor.data = {data + offsets[0], data + offsets[1]};
       ranges.emplace_back(offsets[0], offsets[1]);
       result.tensors.emplace(name, std::move(tensor));

@@ -11,7 +11,7 @@
 
 namespace allot::graph {
 
-using OpId = uint32_t;       // numbered topologically: every producer has a smaller number than its consumers
+using OpId = uint32_t;  // numbered topologically: every producer has a smaller number than its consumers
 using TensorId = uint32_t;
 using ParamId = uint32_t;
 using UnitId = uint32_t;
@@ -22,27 +22,27 @@ constexpr uint32_t kNone = ~uint32_t{0};
 /// tensors are numbered graph inputs first, then by producer.
 struct OpGraph {
   // -- data flow
-  base::Csr<TensorId> inputs;           // op -> tensors it reads (parameters not among them)
-  base::Csr<TensorId> outputs;          // op -> tensors it makes
-  base::Csr<OpId> consumers;            // tensor -> ops that read it, ascending
-  std::vector<OpId> producer;           // tensor -> its op, or kNone for a graph input
-  std::vector<char> is_output;          // tensor -> is an output of the graph
+  base::Csr<TensorId> inputs;   // op -> tensors it reads (parameters not among them)
+  base::Csr<TensorId> outputs;  // op -> tensors it makes
+  base::Csr<OpId> consumers;    // tensor -> ops that read it, ascending
+  std::vector<OpId> producer;   // tensor -> its op, or kNone for a graph input
+  std::vector<char> is_output;  // tensor -> is an output of the graph
   std::vector<int64_t> tensor_bytes;
   // -- parameters: weights and folded constants, resident from the start on every device that uses them
-  base::Csr<ParamId> params;            // op -> parameters
+  base::Csr<ParamId> params;  // op -> parameters
   std::vector<int64_t> param_bytes;
   // -- neighbours, derived: distinct and ascending
   base::Csr<OpId> predecessors, successors;
   // -- units: ops that must share a device; a placement decides units
-  std::vector<UnitId> unit_of;          // op -> unit; units are numbered by their first op
-  base::Csr<OpId> members;              // unit -> ops, ascending
+  std::vector<UnitId> unit_of;  // op -> unit; units are numbered by their first op
+  base::Csr<OpId> members;      // unit -> ops, ascending
   // -- description
   std::vector<uint16_t> type;           // op -> index into type_names
   std::vector<std::string> type_names;  // "Conv", "com.microsoft.FusedConv"; sorted
   std::vector<std::string> op_names;    // node name, else "<op_type>_<node index>"
   std::vector<std::string> tensor_names;
   std::vector<std::string> param_names;
-  std::vector<uint32_t> node;           // op -> index of its node in the planning model's main graph
+  std::vector<uint32_t> node;  // op -> index of its node in the planning model's main graph
 
   uint32_t num_ops() const { return outputs.rows(); }
   uint32_t num_tensors() const { return static_cast<uint32_t>(producer.size()); }

@@ -28,8 +28,9 @@ constexpr int64_t kOldestOpset = 7, kNewestOpset = 27;  // of the default domain
 void check_imports(const ir::Model& model) {
   for (const auto& import : model.opset_imports)
     if (import.version <= 0)
-      malformed(fmt::format("imports opset version {} of the operator domain '{}'", import.version, printable(import.domain)),
-                "export the model again");
+      malformed(
+          fmt::format("imports opset version {} of the operator domain '{}'", import.version, printable(import.domain)),
+          "export the model again");
   const int64_t opset = model.opset("");
   const auto& nodes = model.graph.nodes;
   const bool needed = model.opset_imports.empty() ||

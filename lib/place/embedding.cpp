@@ -89,9 +89,9 @@ void add_shapes(Row& row, const graph::OpGraph& graph, UnitId unit,
   for (const OpId op : graph.members[unit])
     for (const graph::TensorId tensor : graph.outputs[op]) {
       const auto consumers = graph.consumers[tensor];
-      const bool leaves = graph.is_output[tensor] || std::any_of(consumers.begin(), consumers.end(), [&](OpId consumer) {
-        return graph.unit_of[consumer] != unit;
-      });
+      const bool leaves =
+          graph.is_output[tensor] || std::any_of(consumers.begin(), consumers.end(),
+                                                 [&](OpId consumer) { return graph.unit_of[consumer] != unit; });
       if (!leaves || output == kMaxOutputs) continue;
       const auto& dims = tensor_dims[tensor];
       for (size_t i = 0; i < dims.size() && i < kMaxDims; ++i)
@@ -195,12 +195,12 @@ void write_embeddings(const Embeddings& embeddings, const std::string& graph_has
                                                        {"seed", std::to_string(seed)}};
   const auto ops = static_cast<int64_t>(embeddings.type_of_op.size());
   const auto edges = static_cast<int64_t>(embeddings.edges.size() / 2);
-  base::write_safetensors(path,
-                          {tensor("embeddings", "F32", {embeddings.rows, embeddings.width}, embeddings.values),
-                           tensor("type_of_op", "I32", {ops}, embeddings.type_of_op),
-                           tensor("unit_of_op", "I32", {ops}, embeddings.unit_of_op),
-                           tensor("edges", "I32", {edges, 2}, embeddings.edges)},
-                          metadata, replace);
+  base::write_safetensors(
+      path,
+      {tensor("embeddings", "F32", {embeddings.rows, embeddings.width}, embeddings.values),
+       tensor("type_of_op", "I32", {ops}, embeddings.type_of_op),
+       tensor("unit_of_op", "I32", {ops}, embeddings.unit_of_op), tensor("edges", "I32", {edges, 2}, embeddings.edges)},
+      metadata, replace);
 }
 
 }  // namespace allot::place

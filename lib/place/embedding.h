@@ -12,9 +12,9 @@
 
 namespace allot::place {
 
-constexpr int kTypeWidth = 20;         // size of a type embedding (ICLR 2018)
-constexpr int kMaxOutputs = 6;         // output tensors described, and neighbours named, of a unit
-constexpr int kMaxDims = 4;            // dimensions described of an output
+constexpr int kTypeWidth = 20;  // size of a type embedding (ICLR 2018)
+constexpr int kMaxOutputs = 6;  // output tensors described, and neighbours named, of a unit
+constexpr int kMaxDims = 4;     // dimensions described of an output
 
 /// One row a unit, in topological order of first ops. Columns, in this order:
 ///   type       [20]    sum over the unit's ops of a fixed random unit-variance vector a type, keyed by its name
@@ -24,12 +24,12 @@ constexpr int kMaxDims = 4;            // dimensions described of an output
 ///                      level and top level in us, fan-in, fan-out, members
 struct Embeddings {
   uint32_t rows = 0, width = 0;
-  std::vector<float> values;                                   // [rows, width]
-  std::vector<std::pair<std::string, uint32_t>> columns;       // name of a group of columns, its width
-  std::vector<std::string> cost_columns;                       // name of each cost column
-  std::vector<std::string> vocabulary;                         // op types that occur, sorted
-  std::vector<int32_t> type_of_op, unit_of_op;                 // [ops]; index into vocabulary; row
-  std::vector<int32_t> edges;                                  // [edges, 2] rows, producer first
+  std::vector<float> values;                              // [rows, width]
+  std::vector<std::pair<std::string, uint32_t>> columns;  // name of a group of columns, its width
+  std::vector<std::string> cost_columns;                  // name of each cost column
+  std::vector<std::string> vocabulary;                    // op types that occur, sorted
+  std::vector<int32_t> type_of_op, unit_of_op;            // [ops]; index into vocabulary; row
+  std::vector<int32_t> edges;                             // [edges, 2] rows, producer first
 };
 
 /// tensor_dims [num_tensors]: shape of each tensor of the graph.

@@ -14,18 +14,18 @@
 namespace allot::place {
 
 struct PlacedOp {
-  std::string scope, name, op, device, fingerprint;   // scope "" = main graph
-  uint32_t index = 0;                                 // node index in its scope
+  std::string scope, name, op, device, fingerprint;  // scope "" = main graph
+  uint32_t index = 0;                                // node index in its scope
   std::vector<std::string> outputs;
   friend bool operator==(const PlacedOp&, const PlacedOp&) = default;
 };
 
 struct Metrics {
   double makespan_us = 0;
-  std::map<std::string, int64_t> peak_bytes, param_bytes;   // by device name
+  std::map<std::string, int64_t> peak_bytes, param_bytes;  // by device name
   std::map<std::string, double> busy_us;
   uint32_t crossings = 0;
-  int64_t bytes_moved = 0, overflow_bytes = 0;   // overflow 0: everything fits in memory
+  int64_t bytes_moved = 0, overflow_bytes = 0;  // overflow 0: everything fits in memory
   double critical_path_us = 0, work_bound_us = 0, parallelism = 0;
   friend bool operator==(const Metrics&, const Metrics&) = default;
 };
@@ -40,7 +40,7 @@ struct Baseline {
 struct Sidecar {
   std::string model_path, model_hash, graph_hash, costs_hash, cluster_hash, cluster_text;
   int cost_model_version = 0;
-  std::map<std::string, int64_t> dims;   // bound dimensions (>= 0), so that a check binds the same
+  std::map<std::string, int64_t> dims;  // bound dimensions (>= 0), so that a check binds the same
   std::vector<PlacedOp> placement;
   Metrics metrics;
   std::vector<Baseline> baselines;
@@ -63,8 +63,8 @@ Metrics metrics_of(const Problem& problem, const sim::Outcome& outcome);
 /// a usable stored device was; units whose ops are unknown or whose device is gone or not allowed get kNone.
 struct Restored {
   UnitPlacement placement;
-  std::vector<OpId> unmatched;          // today's ops without a stored device
-  std::vector<std::string> vanished;    // stored ops that are gone
+  std::vector<OpId> unmatched;        // today's ops without a stored device
+  std::vector<std::string> vanished;  // stored ops that are gone
 };
 Restored restore(const Problem& problem, const std::vector<std::string>& fingerprints, const Sidecar& sidecar);
 

@@ -71,7 +71,8 @@ std::string alternatives_text(const Input& input, const Placed& placed, OpId op)
     const auto score = evaluator.score(placement);
     const double change = static_cast<double>(score.makespan_ps) / static_cast<double>(placed.outcome.makespan_ps) - 1;
     table.row({mark, name, time_text(problem.costs().time(op, device)), time_text(problem.unit_time_ps(unit, device)),
-               time_text(score.makespan_ps), score.overflow_bytes > 0 ? "does not fit" : fmt::format("{:+.2f} %", 100 * change)});
+               time_text(score.makespan_ps),
+               score.overflow_bytes > 0 ? "does not fit" : fmt::format("{:+.2f} %", 100 * change)});
   }
   return table.str();
 }

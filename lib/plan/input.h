@@ -25,22 +25,22 @@ struct InputOptions {
   /// What a stored placement says of the things that the user leaves open.
   void adopt(const place::Sidecar& sidecar);
 
-  std::map<std::string, int64_t> stored_dims;   // bound where the model has such a dimension and `dim` does not
-  std::string stored_cluster;                   // text, used when `cluster` is empty
+  std::map<std::string, int64_t> stored_dims;  // bound where the model has such a dimension and `dim` does not
+  std::string stored_cluster;                  // text, used when `cluster` is empty
 };
 
 /// One model on one cluster, ready to place. Parts refer to one another, so it lives on the heap.
 struct Input {
   std::string path;
-  ir::Model model;                 // as read; inlined when asked to
+  ir::Model model;  // as read; inlined when asked to
   graph::PlanningModel planning;
   graph::Built built;
   std::unique_ptr<place::Problem> problem;
   std::vector<std::string> fingerprints;
   std::string model_hash, graph_hash, costs_hash, cluster_hash;
-  std::map<std::string, int64_t> dims;   // every symbol and the value it was given
-  std::vector<std::string> notes;        // assumed dimensions, inference warnings: for stderr and the report
-  std::vector<std::string> files;        // everything read: for a depfile
+  std::map<std::string, int64_t> dims;  // every symbol and the value it was given
+  std::vector<std::string> notes;       // assumed dimensions, inference warnings: for stderr and the report
+  std::vector<std::string> files;       // everything read: for a depfile
 
   const graph::OpGraph& graph() const { return problem->graph(); }
   /// Device by node of `model`'s main graph, from devices by op: folded and dead nodes follow their op, a node that

@@ -58,11 +58,12 @@ class Written {
 void write_model(Input& input, const Placed& placed, const OutputOptions& options, base::Replace replace,
                  Written& written) {
   emit::AnnotateOptions annotate;
-  annotate.stage = options.stage_numbering == "none" ? emit::AnnotateOptions::Stage::none
-                                                     : emit::AnnotateOptions::Stage::device;
+  annotate.stage =
+      options.stage_numbering == "none" ? emit::AnnotateOptions::Stage::none : emit::AnnotateOptions::Stage::device;
   annotate.ir_version = options.ir_version == "keep" ? emit::AnnotateOptions::IrVersion::keep
                                                      : emit::AnnotateOptions::IrVersion::automatic;
-  emit::annotate(input.model, input.problem->cluster(), input.device_of_node(placed.placement), placed.sidecar, annotate);
+  emit::annotate(input.model, input.problem->cluster(), input.device_of_node(placed.placement), placed.sidecar,
+                 annotate);
   if (options.verify) onnxio::check(input.model);
   if (options.output != "-")
     for (const auto& path : onnxio::copy_external_data(input.model, options.output, replace)) written.add(path);
@@ -127,8 +128,8 @@ std::vector<std::string> write_outputs(Input& input, const Placed& placed, const
     written.add(path);
   };
   write(options.report, [&] {
-    return emit::placement_page({*input.problem, placed.sidecar, placed.comparison, placed.placement, placed.outcome,
-                                 input.notes});
+    return emit::placement_page(
+        {*input.problem, placed.sidecar, placed.comparison, placed.placement, placed.outcome, input.notes});
   });
   write(options.trace, [&] { return emit::perfetto_trace(*input.problem, placed.placement, placed.outcome); });
   write(options.dot, [&] { return emit::dot(*input.problem, placed.placement); });
@@ -145,7 +146,8 @@ std::vector<std::string> write_outputs(Input& input, const Placed& placed, const
 size_t strip_file(const std::string& model_path, const std::string& output, base::Replace replace) {
   auto model = onnxio::read(model_path);
   const size_t annotated = emit::strip(model);
-  if (annotated == 0) base::warn("{}: carries no annotation of allot; it is copied as it is", base::printable(model_path));
+  if (annotated == 0)
+    base::warn("{}: carries no annotation of allot; it is copied as it is", base::printable(model_path));
   if (output != "-") onnxio::copy_external_data(model, output, replace);
   onnxio::write(model, output, replace);
   return annotated;

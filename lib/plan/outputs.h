@@ -13,10 +13,10 @@
 namespace allot::plan {
 
 struct OutputOptions {
-  std::string output;                  // annotated model; "" = none; "-" = standard output, without a sidecar
+  std::string output;  // annotated model; "" = none; "-" = standard output, without a sidecar
   std::string report, trace, dot, depfile;
   std::string stage_numbering = "device", ir_version = "auto";
-  bool verify = false;                 // run ONNX's checker on what is written
+  bool verify = false;  // run ONNX's checker on what is written
 
   void bind(config::Binder& binder);
   /// <output stem>.placement.json beside the output; "" when there is none.

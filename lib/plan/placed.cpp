@@ -59,8 +59,7 @@ void require_fit(const Input& input, const place::MethodResult& best) {
   if (best.score.overflow_bytes == 0) return;
   std::string over;
   for (const auto& excess : best.outcome.out_of_memory)
-    over += fmt::format("{}{} lacks {}", over.empty() ? "" : ", ",
-                        input.problem->cluster().devices[excess.device].name,
+    over += fmt::format("{}{} lacks {}", over.empty() ? "" : ", ", input.problem->cluster().devices[excess.device].name,
                         config::human_bytes(static_cast<double>(excess.over_bytes)));
   throw Error(ErrorKind::out_of_memory, base::printable(input.path),
               fmt::format("no placement was found that fits: at best ({}) {}", best.method, over),
@@ -102,7 +101,8 @@ place::Budget SearchOptions::budget(uint64_t seed, unsigned threads) const {
 Placed place_model(const Input& input, const SearchOptions& search, const place::Budget& budget) {
   place::Budget with_progress = budget;
   std::mutex mutex;
-  cli::Progress progress("placing", budget.evaluations ? budget.evaluations : place::default_evaluations(*input.problem));
+  cli::Progress progress("placing",
+                         budget.evaluations ? budget.evaluations : place::default_evaluations(*input.problem));
   with_progress.progress = [&](uint64_t done, const place::Score& best) {
     const std::scoped_lock lock(mutex);
     progress.update(done, config::human_time(static_cast<double>(best.makespan_ps) * 1e-12));

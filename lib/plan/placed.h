@@ -23,8 +23,8 @@ struct SearchOptions {
 
 struct Placed {
   place::Comparison comparison;
-  std::vector<cluster::DeviceId> placement;   // by op
-  sim::Outcome outcome;                       // with timeline
+  std::vector<cluster::DeviceId> placement;  // by op
+  sim::Outcome outcome;                      // with timeline
   place::Sidecar sidecar;
 };
 

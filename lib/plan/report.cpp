@@ -30,8 +30,15 @@ struct OpRow {
 OpRow op_row(const Input& input, graph::OpId op) {
   const auto& graph = input.graph();
   const auto& costs = input.problem->costs();
-  OpRow row{graph.op_names[op], graph.type_names[graph.type[op]], graph.unit_of[op], costs.ops[op].mac_flops,
-            costs.ops[op].vector_ops, costs.ops[op].bytes_read, costs.ops[op].bytes_written, 0, 0,
+  OpRow row{graph.op_names[op],
+            graph.type_names[graph.type[op]],
+            graph.unit_of[op],
+            costs.ops[op].mac_flops,
+            costs.ops[op].vector_ops,
+            costs.ops[op].bytes_read,
+            costs.ops[op].bytes_written,
+            0,
+            0,
             costs.workspace_bytes[op]};
   for (const auto tensor : graph.outputs[op]) row.output_bytes += costs.tensor_bytes[tensor];
   for (const auto param : graph.params[op]) row.param_bytes += graph.param_bytes[param];

@@ -51,10 +51,10 @@ std::string methods_text(const Input& input, const Placed& placed) {
   cli::Table table(header);
   for (size_t i = 0; i < placed.comparison.methods.size(); ++i) {
     const auto& method = placed.comparison.methods[i];
-    std::vector<std::string> row = {i == placed.comparison.best ? "*" : "", method.method,
-                                    time_text(method.score.makespan_ps),
-                                    fmt::format("{:.3f}", static_cast<double>(method.score.makespan_ps) /
-                                                              static_cast<double>(std::max<int64_t>(1, bounds.best())))};
+    std::vector<std::string> row = {
+        i == placed.comparison.best ? "*" : "", method.method, time_text(method.score.makespan_ps),
+        fmt::format("{:.3f}", static_cast<double>(method.score.makespan_ps) /
+                                  static_cast<double>(std::max<int64_t>(1, bounds.best())))};
     for (cluster::DeviceId device = 0; device < cluster.size(); ++device) {
       const bool over = std::any_of(method.outcome.out_of_memory.begin(), method.outcome.out_of_memory.end(),
                                     [&](const auto& excess) { return excess.device == device; });
@@ -79,12 +79,14 @@ std::string totals_text(const Input& input) {
   cli::Table table({"", base::printable(input.path, 60)});
   table.row({"operations", fmt::format("{} in {} units ({} constant, {} dead nodes left out)", statistics.ops,
                                        statistics.units, input.built.folded.size(), input.built.dead.size())});
-  table.row({"edges", fmt::format("{} (depth {}, width {})", statistics.edges, statistics.depth, statistics.max_width)});
+  table.row(
+      {"edges", fmt::format("{} (depth {}, width {})", statistics.edges, statistics.depth, statistics.max_width)});
   table.row({"multiply-adds", config::human_count(total_mac_flops(input) / 2) + "MAC"});
   table.row({"parameters", bytes_text(statistics.param_bytes)});
   table.row({"activations", bytes_text(activations)});
   table.row({"critical path", time_text(bounds.critical_path_ps)});
-  table.row({"total work", time_text(static_cast<int64_t>(bounds.parallelism * static_cast<double>(bounds.critical_path_ps)))});
+  table.row({"total work",
+             time_text(static_cast<int64_t>(bounds.parallelism * static_cast<double>(bounds.critical_path_ps)))});
   table.row({"parallelism", fmt::format("{:.2f}", bounds.parallelism)});
   return table.str();
 }
@@ -113,7 +115,8 @@ std::string top_operators_text(const Input& input, size_t count) {
   for (size_t i = 0; i < std::min(count, order.size()); ++i) {
     const Sum& sum = sums[order[i]];
     table.row({input.graph().type_names[order[i]], fmt::format("{}", sum.ops), time_text(sum.time_ps),
-               fmt::format("{:.1f} %", 100.0 * static_cast<double>(sum.time_ps) / static_cast<double>(std::max<int64_t>(1, total))),
+               fmt::format("{:.1f} %",
+                           100.0 * static_cast<double>(sum.time_ps) / static_cast<double>(std::max<int64_t>(1, total))),
                config::human_count(sum.mac_flops / 2), bytes_text(sum.bytes)});
   }
   return table.str();

@@ -16,7 +16,8 @@ using namespace allot::base;
 
 namespace {
 
-const std::string kPath = (std::filesystem::temp_directory_path() / ("allot_st." + std::to_string(::getpid()))).string();
+const std::string kPath =
+    (std::filesystem::temp_directory_path() / ("allot_st." + std::to_string(::getpid()))).string();
 
 std::string file_of(const std::string& header, const std::string& data = "") {
   std::string length(8, '\0');
@@ -61,23 +62,26 @@ TEST_CASE("safetensors round-trip with metadata, equal content gives equal bytes
 
 TEST_CASE("malformed safetensors are refused") {
   CHECK(accepts(file_of(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})", "abc")));
-  for (const char* header : {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,3]}})",     // size and shape disagree
-                             R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}})",     // outside
-                             R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[3,0]}})",     // backwards
-                             R"({"a":{"dtype":"U9","shape":[3],"data_offsets":[0,3]}})",     // no such dtype
-                             R"({"a":{"dtype":"U8","shape":[-3],"data_offsets":[0,3]}})",    // negative
+  for (const char* header : {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,3]}})",   // size and shape disagree
+                             R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}})",   // outside
+                             R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[3,0]}})",   // backwards
+                             R"({"a":{"dtype":"U9","shape":[3],"data_offsets":[0,3]}})",   // no such dtype
+                             R"({"a":{"dtype":"U8","shape":[-3],"data_offsets":[0,3]}})",  // negative
                              R"({"a":{"dtype":"U8","shape":[4611686018427387904,8],"data_offsets":[0,3]}})",
-                             R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})",     // a byte is left over
-                             R"({"a":{"dtype":"U8","shape":[3]}})",                          // no offsets
+                             R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})",  // a byte is left over
+                             R"({"a":{"dtype":"U8","shape":[3]}})",                       // no offsets
                              R"({"a":3})", R"([])", R"({)"})
     CHECK_FALSE(accepts(file_of(header, "abc")));
   CHECK_FALSE(accepts(""));
   CHECK_FALSE(accepts(std::string(8, '\xff')));
-  CHECK_FALSE(accepts(file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "abc")));
+  CHECK_FALSE(accepts(file_of(
+      R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+      "abc")));
 }
 
 TEST_CASE("random damage never does more than throw") {
-  const std::string good = file_of(R"({"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "01234567");
+  const std::string good =
+      file_of(R"({"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "01234567");
   Rng rng(3);
   for (int i = 0; i < 3000; ++i) {
     std::string bad = good.substr(0, rng.below(static_cast<uint32_t>(good.size() + 1)));

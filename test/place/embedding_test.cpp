@@ -21,7 +21,8 @@ devices:
   - {name: slow, kind: cpu, preset: epyc-7763, memory: 1GiB}
   - {name: fast, kind: cpu, preset: epyc-7763, memory: 1GiB}
 links: {default: {bandwidth: 1GB/s, latency: 1us}}
-)", "test");
+)",
+                                "test");
   std::vector<int64_t> time_ps;
   for (uint32_t op = 0; op < graph.num_ops(); ++op) time_ps.insert(time_ps.end(), {2'000'000, 1'000'000});
   auto costs = cost::table_from(graph, 2, time_ps);
@@ -67,7 +68,8 @@ TEST_CASE("a row describes its unit: times, levels, neighbours, shapes") {
 TEST_CASE("type vectors depend on the seed and the type's name alone") {
   const auto problem = branchy();
   const std::vector<std::vector<int64_t>> dims(problem.graph().num_tensors());
-  const auto one = place::embed(problem, dims, 1), again = place::embed(problem, dims, 1), other = place::embed(problem, dims, 2);
+  const auto one = place::embed(problem, dims, 1), again = place::embed(problem, dims, 1),
+             other = place::embed(problem, dims, 2);
   CHECK(one.values == again.values);
   CHECK(one.values != other.values);
 }

@@ -57,7 +57,8 @@ int check(const cli::App& app, Options& options, const std::string& model) {
   const auto input = plan::load(model, options.input);
   const auto fresh = plan::place_model(*input, options.search, budget(app, options));
   const double limit = options.max_regression;
-  const auto report = place::check(*input->problem, input->fingerprints, baseline, fresh.sidecar, {limit, limit, limit});
+  const auto report =
+      place::check(*input->problem, input->fingerprints, baseline, fresh.sidecar, {limit, limit, limit});
   fmt::print("{}", app.common().json ? place::to_json(report) : place::to_text(report));
   return report.passed() ? 0 : base::exit_code(base::ErrorKind::check_failed);
 }

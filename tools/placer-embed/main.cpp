@@ -24,7 +24,8 @@ std::vector<std::vector<int64_t>> tensor_dims(const plan::Input& input) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  cli::App app("placer-embed", "Reads an ONNX model, prints its operations, costs and parallelism, and writes embeddings");
+  cli::App app("placer-embed",
+               "Reads an ONNX model, prints its operations, costs and parallelism, and writes embeddings");
   plan::InputOptions input_options;
   std::vector<std::string> models;
   std::string output, report;
