@@ -26,7 +26,10 @@ mirror() {
 # Folders of packages that pip's settings name here.
 pip_folders() {
   { python3 -m pip config list 2>/dev/null; env | grep '^PIP_' || true; } | grep -oE "(file://)?/[^ '\"=]+" | sed 's,^file://,,' |
-    while read -r path; do [ ! -d "$path" ] || echo "$path"; done | sort -u
+    while read -r path; do
+      [ "$(basename "$path")" != simple ] || path=$(dirname "$path")  # an index points to files beside itself
+      [ ! -d "$path" ] || echo "$path"
+    done | sort -u
 }
 
 make_machine() {
