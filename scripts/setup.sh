@@ -41,13 +41,14 @@ make_venv() {  # make_venv DIR REQUIREMENT...
   finish "$dir"
 }
 
-build_onnx() {
+# In a subshell, so that its working folder goes with it however it ends.
+build_onnx() (
   local prefix work
   prefix=$(onnx_prefix)
-  finished "$prefix" && return
+  ! finished "$prefix" || exit 0
   say "ONNX $ONNX_VERSION C++ library into the cache (about 4 minutes on 2 cores, once)"
   work=$(mktemp -d "$ALLOT_CACHE/onnx-build.XXXXXX")
-  trap 'rm -rf "$work"' RETURN
+  trap 'rm -rf "$work"' EXIT
   "$(tools_venv)/bin/pip" download -q --disable-pip-version-check --no-deps --no-binary onnx -d "$work" "onnx==$ONNX_VERSION"
   tar -xzf "$work/onnx-$ONNX_VERSION.tar.gz" -C "$work"
   cmake -S "$work/onnx-$ONNX_VERSION" -B "$work/build" -G Ninja "${ONNX_FLAGS[@]}" -DCMAKE_INSTALL_PREFIX="$prefix" \
@@ -56,7 +57,7 @@ build_onnx() {
     cmake --install "$work/build" >>"$work/log" 2>&1 ||
     { tail -n 30 "$work/log" >&2; die "building ONNX failed" 70; }
   finish "$prefix"
-}
+)
 
 fetch_models() {
   local dir; dir=$(models_dir)
