@@ -4,7 +4,6 @@
 import argparse
 import dataclasses
 import re
-import statistics
 import subprocess
 import sys
 import typing
@@ -54,14 +53,12 @@ def fastest(tool, *args, runs=5, **options):
     return min(outcome.seconds for outcome in outcomes), max(outcome.peak_bytes for outcome in outcomes)
 
 
-def ctest(pattern):
-    """Runs the tests whose names match: (figure, all passed)."""
-    done = subprocess.run(["ctest", "--test-dir", RELEASE, "-R", pattern, "--no-tests=error", "--output-on-failure"],
-                          capture_output=True, text=True)
-    summary = re.search(r"\d+% tests passed.*", done.stdout)
+def program(script, *cases):
+    """Runs cases of a whole-program test on the release build: (what it checked, all passed)."""
+    done = subprocess.run([sys.executable, harness.ROOT / "test/programs" / script, *cases], capture_output=True, text=True)
     if done.returncode != 0:
-        print(done.stdout[-4000:] + done.stderr[-2000:], file=sys.stderr)
-    return (summary[0] if summary else "no such test"), done.returncode == 0
+        print(done.stderr[-4000:], file=sys.stderr)
+    return done.stdout.strip().splitlines()[-1], done.returncode == 0
 
 
 def catch(program, *args):
@@ -74,7 +71,3 @@ def catch(program, *args):
         print(done.stdout[-4000:], file=sys.stderr)
     passed = re.search(r"All tests passed \((\d+) assertions?", done.stdout)
     return int(passed[1]) if passed else 0, done.returncode == 0
-
-
-def median(values):
-    return statistics.median(values)

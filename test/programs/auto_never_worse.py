@@ -2,35 +2,60 @@
 """`--method auto` is never worse than each method in a process of its own with the same budget and seed."""
 
 import json
-import unittest
+import random
 
 import harness
+import onnx
+from onnx import helper
 
 METHODS = ["single", "contiguous", "round-robin", "heft", "m-etf", "anneal"]
+CLUSTERS = [[], *(["--cluster", harness.ROOT / f"configs/clusters/{name}.yaml"] for name in ("two-gpu", "eight-gpu"))]
+OPERATORS = {"MatMul": 2, "Add": 2, "Mul": 2, "Relu": 1, "Softmax": 1, "Transpose": 1}
+
+
+def random_model(seed):
+    """10 to 120 operators on square matrices; each reads values made not long before, so that branches arise."""
+    draw = random.Random(seed)
+    size, window = draw.choice([16, 128, 512, 2048]), draw.choice([2, 5, 20])
+    values, unused, nodes = ["x"], set(), []
+    for number in range(draw.randrange(10, 120)):
+        operator = draw.choice(list(OPERATORS))
+        inputs = [draw.choice(values[-window:]) for _ in range(OPERATORS[operator])]
+        unused = unused - set(inputs) | {f"v{number}"}
+        nodes.append(helper.make_node(operator, inputs, [f"v{number}"], name=f"{operator}{number}"))
+        values.append(f"v{number}")
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [size, size]) for name in ["x", *sorted(unused)]]
+    graph = helper.make_graph(nodes, f"random{seed}", ends[:1], ends[1:])
+    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]).SerializeToString()
 
 
 class AutoNeverWorse(harness.TestCase):
-    def score(self, model, method, cluster):
+    def score(self, path, method, flags):
         """What placements are compared by: bytes that do not fit, then the makespan."""
-        output = self.folder / f"{method}.onnx"
-        self.run_ok("placer-apply", model.path, "--method", method, "--evaluations", 100, "--seed", 3, *model.dims(),
-                    *cluster, "--force", "-o", output)
-        sidecar = json.loads(output.with_suffix(".placement.json").read_text())
-        self.assertGreater(sidecar["metrics"]["makespan_us"], 0)
-        return sidecar["metrics"]["overflow_bytes"], sidecar["metrics"]["makespan_us"]
+        out = self.run_ok("placer-apply", path, "--method", method, "--evaluations", 100, "--seed", 3, *flags, "--json").out
+        metrics = json.loads(out)["metrics"]
+        self.assertGreater(metrics["makespan_us"], 0)
+        return metrics["overflow_bytes"], metrics["makespan_us"]
 
-    def check(self, kinds, cluster=()):
-        for model in harness.models(*kinds):
-            with self.subTest(model=model.name):
-                alone = {method: self.score(model, method, cluster) for method in METHODS}
-                self.assertEqual(self.score(model, "auto", cluster), min(alone.values()), alone)
+    def check(self, path, flags):
+        alone = {method: self.score(path, method, flags) for method in METHODS}
+        self.assertEqual(self.score(path, "auto", flags), min(alone.values()), alone)
+        harness.CHECKED["graphs on a cluster"] += 1
+        harness.CHECKED["not all alike"] += len(set(alone.values())) > 1
 
-    def test_default_cluster(self):
-        self.check(["trained", "light", "small"])
+    def test_models(self):
+        for model in harness.models("trained", "exported", "light", "small"):
+            for cluster in CLUSTERS[:2]:
+                with self.subTest(model=model.name, cluster=cluster[1:]):
+                    self.check(model.path, [*model.dims(), *cluster])
 
-    def test_two_gpus(self):
-        self.check(["small"], ["--cluster", harness.ROOT / "configs/clusters/two-gpu.yaml"])
+    def test_generated(self):
+        for seed in range(200):
+            with self.subTest(seed=seed):
+                path = self.folder / f"{seed}.onnx"
+                path.write_bytes(random_model(seed))
+                self.check(path, CLUSTERS[seed % len(CLUSTERS)])
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -7,7 +7,6 @@ import os
 import random
 import struct
 import typing
-import unittest
 
 import harness
 import wire
@@ -225,6 +224,7 @@ class BadInput(harness.TestCase):
         self.assertTrue(errors[0].isprintable(), shown)
         self.assertLess(outcome.peak_bytes, MEMORY_LIMIT, shown)
         self.assertEqual(self.snapshot(folder), before, "files were left behind or changed\n" + shown)
+        harness.CHECKED["refusals"] += 1
 
     def snapshot(self, folder):
         return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
@@ -268,6 +268,7 @@ class BadInput(harness.TestCase):
         if outcome.code != 0:
             self.assertEqual(len(outcome.err.splitlines()), 1 + outcome.err.count("warning"), shown)
             self.assertEqual(list(self.folder.glob("placed*")), [], shown)
+        harness.CHECKED["damaged models"] += 1
 
     def test_truncated(self):
         whole = (harness.ROOT / "models/bert-base.onnx").read_bytes()
@@ -286,4 +287,4 @@ class BadInput(harness.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -4,7 +4,6 @@
 import json
 import os
 import subprocess
-import unittest
 
 import harness
 
@@ -165,4 +164,4 @@ class PlacerApply(harness.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

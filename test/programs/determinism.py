@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Same seed and budget: byte-identical outputs, whatever the number of threads."""
 
-import unittest
 
 import harness
 
@@ -27,6 +26,7 @@ class Determinism(harness.TestCase):
                     self.assertEqual(set(one), set(other))
                     for name in one:
                         self.assertTrue(one[name] == other[name], f"{name} differs with {threads} threads")
+                        harness.CHECKED["files compared"] += 1
 
     def test_embeddings(self):
         for model in harness.models("small"):
@@ -40,4 +40,4 @@ class Determinism(harness.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-import unittest
 
 import harness
 import numpy as np
@@ -114,4 +113,4 @@ class Killed(harness.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -4,6 +4,7 @@
 ctest names the programs under test in ALLOT_BIN and the folders of models in ALLOT_TEST_MODELS (scripts/env.sh).
 """
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -11,6 +12,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("ALLOT_BIN", ROOT / "build/release/bin"))
 SANITIZED = bool(os.environ.get("ALLOT_SANITIZE"))
 MIB = 1 << 20
+CHECKED = collections.Counter()  # what was checked, how often: printed last, since no failure among nothing is no proof
 
 onnxruntime.set_default_logger_severity(4)
 
@@ -81,6 +84,13 @@ class TestCase(unittest.TestCase):
 
     def assert_same_file(self, a, b):
         self.assertTrue(pathlib.Path(a).read_bytes() == pathlib.Path(b).read_bytes(), f"{a} and {b} differ")
+
+
+def main():
+    """Runs the tests that the command line names, then prints one line of what was checked."""
+    succeeded = unittest.main(module="__main__", exit=False).result.wasSuccessful()
+    print(", ".join(f"{number:,} {what}" for what, number in CHECKED.items()))
+    sys.exit(0 if succeeded else 1)
 
 
 @dataclasses.dataclass

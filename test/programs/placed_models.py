@@ -3,7 +3,6 @@
 
 import filecmp
 import shutil
-import unittest
 
 import harness
 import onnx
@@ -37,6 +36,7 @@ class PlacedModels(harness.TestCase):
             outputs.append(original.run(None, feed))
             self.assertTrue(harness.same_bits(outputs[-1], inference.run(None, feed)), "the placed model's outputs differ")
         self.assertFalse(harness.same_bits(*outputs), "outputs do not depend on inputs: the comparison proves nothing")
+        harness.CHECKED["compared with the original"] += 1
 
     def check_kind(self, kind, methods, compare=True):
         for model in harness.models(kind):
@@ -48,6 +48,7 @@ class PlacedModels(harness.TestCase):
                     if compare:
                         self.check_outputs(model, inference)
                     self.check_stripped(model, placed)
+                    harness.CHECKED["placed models"] += 1
                 shutil.rmtree(self.folder / method, ignore_errors=True)
 
     def test_trained(self):
@@ -65,4 +66,4 @@ class PlacedModels(harness.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
