@@ -7,10 +7,6 @@ function(allot_module name)
   cmake_parse_arguments(M "" "LEVEL;HOLDS" "USES;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp"
        "${CMAKE_CURRENT_SOURCE_DIR}/${name}/ops/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/${name}/ops/*/*.cpp")
-  if(NOT sources)
-    file(TOUCH "${CMAKE_BINARY_DIR}/empty.cpp")
-    set(sources "${CMAKE_BINARY_DIR}/empty.cpp")
-  endif()
   add_library(allot_${name} OBJECT ${sources})
   target_link_libraries(allot_${name} PUBLIC allot_flags fmt::fmt PRIVATE ${M_LINKS})
 
