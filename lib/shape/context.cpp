@@ -71,6 +71,12 @@ const Sequence* Context::sequence(size_t input) {
   return found == state_.sequences.end() ? nullptr : &found->second;
 }
 
+std::optional<size_t> Context::room_for(std::span<const int64_t> dims) const {
+  const auto count = product(dims);
+  if (!count || *count > kMaxContent || !state_.fits(static_cast<size_t>(*count))) return std::nullopt;
+  return static_cast<size_t>(*count);
+}
+
 void Context::set(size_t output, ir::DataType elem, Dims dims) {
   if (!wants(output)) return;
   set_elem(output, elem);
@@ -108,7 +114,7 @@ void Context::set_source(size_t output, const ir::Tensor& tensor) {
 }
 
 void Context::set_sequence(size_t output, Sequence elements) {
-  if (wants(output)) state_.sequences[outputs_[output]] = std::move(elements);
+  if (wants(output)) state_.set_sequence(outputs_[output], std::move(elements));
 }
 
 void Context::copy(size_t output, size_t input, bool with_content) {

@@ -55,6 +55,9 @@ class Context {
   /// Known elements of a sequence, or nullptr.
   const Sequence* sequence(size_t input);
 
+  /// Elements of a content of `dims` when it is small enough to be kept, else nullopt.
+  std::optional<size_t> room_for(std::span<const int64_t> dims) const;
+
   // What the rule finds. Of unwanted outputs it is ignored.
   void set(size_t output, ir::DataType elem, Dims dims);
   /// The element type alone.

@@ -24,7 +24,7 @@ bool is_signed(ir::DataType type) {
 std::optional<std::vector<double>> zip(const std::vector<double>& a, const Dims& a_dims, const std::vector<double>& b,
                                        const Dims& b_dims, const Dims& dims, BinaryFold f, bool integral) {
   const Dims a_strides = strides_of(a_dims), b_strides = strides_of(b_dims);
-  std::vector<double> result(*small_count(dims));
+  std::vector<double> result(static_cast<size_t>(*product(dims)));
   Dims index(dims.size(), 0);
   for (double& element : result) {
     const double x = a[static_cast<size_t>(broadcast_position(a_dims, a_strides, index))];
@@ -67,12 +67,6 @@ double as_element(ir::DataType type, double value) {
   return fits(whole, ir::bits(type), is_signed(type)) ? whole : kUnknown;
 }
 
-std::optional<size_t> small_count(std::span<const int64_t> dims) {
-  const auto count = product(dims);
-  if (!count || *count > kMaxContent) return std::nullopt;
-  return static_cast<size_t>(*count);
-}
-
 Dims strides_of(std::span<const int64_t> dims) {
   Dims strides(dims.size());
   int64_t stride = 1;
@@ -99,7 +93,7 @@ int64_t broadcast_position(std::span<const int64_t> dims, const Dims& strides, c
 }
 
 void fold_unary(Context& c, UnaryFold f) {
-  if (!all_may_be_known(c, 1)) return;
+  if (!all_may_be_known(c, 1) || !c.room_for(c.type(0).dims)) return;
   const auto* data = c.content(0);
   if (!data) return;
   std::vector<double> result;
@@ -113,7 +107,7 @@ void fold_unary(Context& c, UnaryFold f) {
 }
 
 void fold_all(Context& c, BinaryFold f, const Dims& dims) {
-  if (!all_may_be_known(c, c.inputs()) || !small_count(dims)) return;
+  if (!all_may_be_known(c, c.inputs()) || !c.room_for(dims)) return;
   const auto* first = c.content(0);
   if (!first) return;
   std::vector<double> result = *first;
@@ -124,7 +118,7 @@ void fold_all(Context& c, BinaryFold f, const Dims& dims) {
     if (!next) return;
     const Dims& next_dims = *c.dims(i);
     Dims both = result_dims;
-    if (!broadcast(both, next_dims) || !small_count(both)) return;
+    if (!broadcast(both, next_dims) || !c.room_for(both)) return;
     auto zipped = zip(result, result_dims, *next, next_dims, both, f, integral);
     if (!zipped) return;
     result = std::move(*zipped);

@@ -24,9 +24,6 @@ void fold_move(Context& c, const Dims& dims, Source source);
 /// `value` as an element of that type would hold it; NaN when the type or the value is not followed.
 double as_element(ir::DataType type, double value);
 
-/// Elements of `dims` when they are at most kMaxContent, else nullopt.
-std::optional<size_t> small_count(std::span<const int64_t> dims);
-
 /// Row-major distances between neighbours along each axis; of small tensors only.
 Dims strides_of(std::span<const int64_t> dims);
 
@@ -39,7 +36,7 @@ int64_t broadcast_position(std::span<const int64_t> dims, const Dims& strides, c
 template <typename Source>
 void fold_move(Context& c, const Dims& dims, Source source) {
   if (!c.may_know(0)) return;
-  const auto count = small_count(dims);
+  const auto count = c.room_for(dims);
   const auto* data = count ? c.content(0) : nullptr;
   if (!data) return;
   std::vector<double> result(*count);

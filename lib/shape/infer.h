@@ -52,7 +52,8 @@ struct Assumption {
 struct Result {
   std::vector<ValueType> types;  // by ir::ValueId
   /// Constant content of small tensors of integers, booleans and floats (<= 4096 elements), as doubles that are
-  /// exact for |x| < 2^53; by ir::ValueId, empty vector and known = false where not known.
+  /// exact for |x| < 2^53; by ir::ValueId, empty vector and known = false where not known. Of initializers and
+  /// Constant nodes only those that a rule has read. Known is not constant: see README.md.
   struct Known {
     bool known = false;
     std::vector<double> data;

@@ -11,7 +11,6 @@ namespace allot::shape {
 namespace {
 
 constexpr size_t kMaxWarnings = 100;
-constexpr size_t kMaxHeld = size_t{1} << 24;
 
 int64_t opset_of(const ir::Model& model) {
   const int64_t version = model.opset("");
@@ -59,10 +58,19 @@ const std::vector<double>* State::content(ir::ValueId v) {
 }
 
 void State::set_content(ir::ValueId v, std::vector<double> data, Trust trust) {
-  if (data.size() > static_cast<size_t>(kMaxContent) || held_ + data.size() > kMaxHeld) return;
+  if (data.size() > static_cast<size_t>(kMaxContent) || !fits(data.size())) return;
   held_ += data.size();
   result.content[v] = {true, std::move(data)};
   content_trust_[v] = trust;
+}
+
+void State::set_sequence(ir::ValueId v, Sequence elements) {
+  size_t words = 2 * elements.size();
+  for (const auto& element : elements)
+    if (element.use_count() == 1) words += 16 + element->type.dims.size() + element->content.data.size();
+  if (!fits(words)) return;
+  held_ += words;
+  sequences[v] = std::move(elements);
 }
 
 void State::set_source(ir::ValueId v, const ir::Tensor& tensor) {

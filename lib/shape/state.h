@@ -59,8 +59,12 @@ class State {
   /// Whether content(v) may give something: cheaper, nothing is decoded.
   bool may_know(ir::ValueId v) const { return result.content[v].known || source_[v] != nullptr; }
   Trust content_trust(ir::ValueId v) const { return content_trust_[v]; }
-  /// Ignored for more than kMaxContent elements, and once 2^24 elements are held altogether.
+  /// Ignored for more than kMaxContent elements, and when it would not fit.
   void set_content(ir::ValueId v, std::vector<double> data, Trust trust);
+  /// Whether `words` more numbers may be kept. All contents and followed sequences share 2^24 words, which also bounds
+  /// the time that folding takes.
+  bool fits(size_t words) const { return held_ + words <= kMaxHeld; }
+  void set_sequence(ir::ValueId v, Sequence elements);
   /// The elements of `v` are those of `tensor`, to be decoded if anybody asks.
   void set_source(ir::ValueId v, const ir::Tensor& tensor);
 
@@ -80,7 +84,8 @@ class State {
   std::vector<const ir::Tensor*> source_;
   std::unordered_map<std::string, bool> warned_;
   size_t suppressed_ = 0;
-  size_t held_ = 0;  // elements in result.content
+  static constexpr size_t kMaxHeld = size_t{1} << 24;
+  size_t held_ = 0;  // words in result.content and sequences
 };
 
 /// The type of a tensor stored in the file. Errors: malformed for a rank over kMaxRank, a negative dimension or a

@@ -49,6 +49,7 @@ class OneNode {
   /// Empty when not known.
   const std::vector<double>& content(size_t output = 0) const { return result_.content[id(output)].data; }
   bool known(size_t output = 0) const { return result_.content[id(output)].known; }
+  size_t outputs() const { return values_.outputs[0].size(); }
   bool constant(size_t output = 0) const { return result_.constant[id(output)] != 0; }
 
  private:

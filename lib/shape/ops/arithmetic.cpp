@@ -79,14 +79,15 @@ void where(Context& c) {
   auto dims = c.broadcast({0, 1, 2});
   if (!dims) return;
   c.set(0, c.elem(1), *dims);
-  if (!small_count(*dims) || !c.may_know(0) || !c.may_know(1) || !c.may_know(2)) return;
+  const auto count = c.room_for(*dims);
+  if (!count || !c.may_know(0) || !c.may_know(1) || !c.may_know(2)) return;
   const std::vector<double>* data[3];
   Dims strides[3];
   for (size_t i = 0; i < 3; ++i) {
     if (data[i] = c.content(i); !data[i]) return;
     strides[i] = strides_of(*c.dims(i));
   }
-  std::vector<double> result(*small_count(*dims));
+  std::vector<double> result(*count);
   Dims index(dims->size(), 0);
   const auto read = [&](size_t i) {
     return (*data[i])[static_cast<size_t>(broadcast_position(*c.dims(i), strides[i], index))];

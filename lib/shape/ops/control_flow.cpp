@@ -163,7 +163,8 @@ void scan(Context& c) {
   ScanForm form;
   form.batched = c.opset() < 9;
   form.first = form.batched ? 1 : 0;
-  if (body == ir::kNone || scanned < 1 || scanned + static_cast<int64_t>(form.first) > static_cast<int64_t>(c.inputs()))
+  if (body == ir::kNone || scanned < 1 || c.inputs() < form.first ||
+      scanned > static_cast<int64_t>(c.inputs() - form.first))
     return c.contradict("{} scanned inputs of {}, or no body", scanned, c.inputs());
   form.scanned = static_cast<size_t>(scanned);
   form.states = c.inputs() - form.first - form.scanned;

@@ -49,7 +49,7 @@ void constant_of_shape(Context& c) {
   c.set_elem(0, elem);
   auto dims = c.ints(0);
   if (!dims) return;
-  const auto count = small_count(*dims);
+  const auto count = c.room_for(*dims);
   c.set(0, elem, std::move(*dims));
   if (!count) return;
   const auto element = fill ? ir::read_doubles(c.state().model, *fill, 1) : std::vector<double>{0};
@@ -65,7 +65,7 @@ void range(Context& c) {
   const double count = std::max(0.0, std::ceil((*limit - *start) / *delta));
   if (!(count < 9e18)) return c.contradict("the range from {} to {} by {} has no end", *start, *limit, *delta);
   c.set(0, elem, {static_cast<int64_t>(count)});
-  if (count > kMaxContent) return;
+  if (!c.room_for(Dims{static_cast<int64_t>(count)})) return;
   std::vector<double> data(static_cast<size_t>(count));
   for (size_t i = 0; i < data.size(); ++i)
     if (std::isnan(data[i] = as_element(elem, *start + static_cast<double>(i) * *delta))) return;

@@ -26,7 +26,7 @@ void gather(Context& c) {
   dims.insert(dims.end(), indices->begin(), indices->end());
   dims.insert(dims.end(), data->begin() + static_cast<ptrdiff_t>(axis) + 1, data->end());
   c.set(0, c.elem(0), dims);
-  if (!c.may_know(0) || !c.may_know(1) || !small_count(dims)) return;
+  if (!c.may_know(0) || !c.may_know(1) || !c.room_for(dims)) return;
   const auto* positions = c.content(1);
   if (!positions) return;
   const Dims data_strides = strides_of(*data), index_strides = strides_of(*indices);
@@ -82,7 +82,7 @@ void gather_nd(Context& c) {
   Dims dims(indices->begin(), indices->end() - 1);
   dims.insert(dims.end(), data->begin() + batch + depth, data->end());
   c.set(0, c.elem(0), dims);
-  const auto* positions = batch == 0 && c.may_know(0) && c.may_know(1) && small_count(dims) ? c.content(1) : nullptr;
+  const auto* positions = batch == 0 && c.may_know(0) && c.may_know(1) && c.room_for(dims) ? c.content(1) : nullptr;
   if (!positions) return;
   const Dims data_strides = strides_of(*data), index_strides = strides_of(*indices);
   fold_move(c, dims, [&](const Dims& index) -> int64_t {
@@ -101,7 +101,8 @@ void gather_nd(Context& c) {
 }
 
 bool plain_scatter(Context& c) {
-  return c.node().string_or("reduction", "none") == "none" && c.may_know(0) && c.may_know(1) && c.may_know(2);
+  return c.node().string_or("reduction", "none") == "none" && c.may_know(0) && c.may_know(1) && c.may_know(2) &&
+         c.room_for(c.type(0).dims);
 }
 
 void scatter_elements(Context& c) {

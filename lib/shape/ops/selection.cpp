@@ -14,7 +14,7 @@ using ir::DataType;
 /// Content of TopK over one dimension.
 void fold_top_k(Context& c, size_t k) {
   const auto* data = c.may_know(0) ? c.content(0) : nullptr;
-  if (!data || c.type(0).dims.size() != 1 || k > data->size()) return;
+  if (!data || c.type(0).dims.size() != 1 || k > data->size() || !c.room_for(c.type(0).dims)) return;
   const bool largest = c.node().int_or("largest", 1) != 0;
   std::vector<size_t> order(data->size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -53,7 +53,7 @@ void non_zero(Context& c) {
   const Dims* input = c.dims(0);
   if (!input) return;
   const auto rank = static_cast<int64_t>(input->size());
-  const auto* data = c.may_know(0) ? c.content(0) : nullptr;
+  const auto* data = c.may_know(0) && c.room_for(*input) ? c.content(0) : nullptr;
   if (!data) {
     c.distrust(Trust::bound);
     return c.set(0, DataType::int64, {rank, product(*input).value_or(0)});

@@ -36,8 +36,8 @@ namespace {
 std::shared_ptr<const Element> element_of(Context& c, size_t input) {
   auto element = std::make_shared<Element>();
   element->type = c.type(input);
-  if (c.may_know(input))
-    if (const auto* data = c.content(input)) element->content = {true, *data};
+  if (!c.may_know(input) || element->type.elements() > static_cast<int64_t>(kMaxRank)) return element;
+  if (const auto* data = c.content(input)) element->content = {true, *data};  // may be a shape
   return element;
 }
 
@@ -82,7 +82,7 @@ void sequence_insert(Context& c) {
                   element_of(c, 1));
   if (at) return set_sequence_of(c, 0, std::move(elements));
   set_sequence_of(c, 0, elements);
-  c.state().sequences.erase(c.output_id(0));  // at an unknown place: only the common type holds
+  if (c.wants(0)) c.state().sequences.erase(c.output_id(0));  // at an unknown place: only the common type holds
 }
 
 void sequence_erase(Context& c) {

@@ -77,7 +77,7 @@ void slice(Context& c) {
 
 /// Content of the part of input 0 that starts at `offset` along `axis`.
 void fold_part(Context& c, size_t output, const Dims& input, const Dims& part, size_t axis, int64_t offset) {
-  const auto count = small_count(part);
+  const auto count = c.room_for(part);
   const auto* data = count && c.may_know(0) ? c.content(0) : nullptr;
   if (!data) return;
   const Dims strides = strides_of(input);
