@@ -9,10 +9,12 @@ ONNX_VERSION=1.22.0
 TORCH_VERSION=2.13.0
 APT_CORE=(g++ git ccache python3 python3-venv pkg-config libprotobuf-dev protobuf-compiler libcli11-dev
   libyaml-cpp-dev libfmt-dev nlohmann-json3-dev zlib1g-dev)
-APT_TEST=(catch2 librapidcheck-dev libbenchmark-dev dpkg-dev file make)
+APT_TEST=(catch2 librapidcheck-dev libbenchmark-dev dpkg-dev file make chromium)
 PIP_TOOLS=(cmake==3.31.10 ninja==1.13.0 "onnx==$ONNX_VERSION" onnxruntime==1.31.0)
 # Trained models that packages carry; installed for their data alone, hence without dependencies.
 PIP_MODELS=(rapidocr-onnxruntime==1.4.4 silero-vad==6.2.3 magika==1.0.3)
+# ONNX Runtime with a second provider that needs no GPU: WebGPU on the software Vulkan driver of Debian's chromium.
+PIP_WEBGPU=("onnx==$ONNX_VERSION" onnxruntime-webgpu==1.27.0)
 PIP_TORCH=("torch==$TORCH_VERSION+cpu" transformers==4.57.1 onnxscript==0.7.2)
 
 ONNX_FLAGS=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF
@@ -30,6 +32,7 @@ python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])
 # Every cached part is keyed by all that shapes it, so a changed pin builds beside the old one.
 tools_venv() { echo "$ALLOT_CACHE/tools-$(key "$(python_version)" "${PIP_TOOLS[@]}")"; }
 torch_venv() { echo "$ALLOT_CACHE/torch-$(key "$(python_version)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}")"; }
+webgpu_venv() { echo "$ALLOT_CACHE/webgpu-$(key "$(python_version)" "${PIP_WEBGPU[@]}")"; }
 models_dir() { echo "$ALLOT_CACHE/models-$(key "${PIP_MODELS[@]}")"; }
 exported_dir() {
   echo "$ALLOT_CACHE/exported-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_models.py")")"
@@ -48,6 +51,9 @@ use_tools() {
   export ALLOT_ONNX_DIR; ALLOT_ONNX_DIR=$(onnx_prefix)
   if finished "$(torch_venv)"; then
     export ALLOT_TORCH_DIR; ALLOT_TORCH_DIR=$(echo "$(torch_venv)"/lib/python3*/site-packages/torch)
+  fi
+  if finished "$(webgpu_venv)"; then
+    export ALLOT_WEBGPU_PYTHON; ALLOT_WEBGPU_PYTHON=$(webgpu_venv)/bin/python
   fi
   # Folders of models, separated by colons: what the corpus tests walk through.
   export ALLOT_TEST_MODELS; ALLOT_TEST_MODELS=$(test_models)

@@ -90,6 +90,7 @@ main() {
   build_onnx
   if [ "$what" = test ]; then
     fetch_models
+    make_venv "$(webgpu_venv)" "${PIP_WEBGPU[@]}"
     make_venv "$(torch_venv)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}"
     export_models
   fi
