@@ -46,10 +46,27 @@ struct CheckReport {
 CheckReport check(const Problem& problem, const std::vector<std::string>& fingerprints, const Sidecar& baseline,
                   const Sidecar& fresh, const Tolerances& tolerances);
 
+/// The outcome for one model of a call that checks several.
+struct ModelCheck {
+  std::string model, baseline;  // paths
+  CheckReport report;
+  std::string error;  // why there is no report, or empty
+  double seconds = 0;
+  bool passed() const { return error.empty() && report.passed(); }
+};
+
+/// One line: "FAIL: makespan of the fresh placement went from 1.00 ms to 1.10 ms (+10.0 %)".
+std::string verdict(const CheckReport& report);
 /// For a person who sees nothing else: the verdict, then causes, figures and ops that moved.
 std::string to_text(const CheckReport& report);
+/// The same for each model that did not pass, one line for each that did, and their numbers where there are several.
+std::string to_text(const std::vector<ModelCheck>& checks);
 /// Schema `allot.check/1`.
-std::string to_json(const CheckReport& report);
+std::string to_json(const std::vector<ModelCheck>& checks);
+/// A JUnit report: one test case a model, a regression is a failure, a model that could not be placed an error.
+std::string to_junit(const std::vector<ModelCheck>& checks);
+/// GitHub workflow commands: one annotation a model, an error where it did not pass.
+std::string to_github(const std::vector<ModelCheck>& checks);
 
 /// What changed from one placement to another.
 Changes compare_placements(const Sidecar& from, const Sidecar& to);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "base/json.h"
 #include "place/check.h"
 
@@ -21,11 +23,7 @@ void write_regressions(base::JsonWriter& json, const std::vector<Regression>& re
   json.end_array();
 }
 
-}  // namespace
-
-std::string to_json(const CheckReport& report) {
-  base::JsonWriter json;
-  json.begin_object().field("schema", "allot.check/1").field("passed", report.passed());
+void write_report(base::JsonWriter& json, const CheckReport& report) {
   json.key("changed").begin_object(true).field("model", report.model_changed).field("file", report.file_changed);
   json.field("costs", report.costs_changed).field("cluster", report.cluster_changed);
   json.field("placement", report.placement_changed).end_object();
@@ -42,7 +40,21 @@ std::string to_json(const CheckReport& report) {
   write_lines(json, "moved", report.changes.moved);
   write_lines(json, "added", report.changes.added);
   write_lines(json, "removed", report.changes.removed);
-  return json.end_object().str();
+}
+
+}  // namespace
+
+std::string to_json(const std::vector<ModelCheck>& checks) {
+  const bool passed = std::all_of(checks.begin(), checks.end(), [](const ModelCheck& check) { return check.passed(); });
+  base::JsonWriter json;
+  json.begin_object().field("schema", "allot.check/1").field("passed", passed).key("models").begin_array();
+  for (const ModelCheck& check : checks) {
+    json.begin_object().field("model", check.model).field("baseline", check.baseline).field("passed", check.passed());
+    json.field("error", check.error);
+    if (check.error.empty()) write_report(json, check.report);
+    json.end_object();
+  }
+  return json.end_array().end_object().str();
 }
 
 }  // namespace allot::place

@@ -123,15 +123,15 @@ const Figure* figure_of(const std::vector<Figure>& all, const Regression& regres
 
 std::string trimmed(const std::string& label) { return label.substr(label.find_first_not_of(' ')); }
 
-std::string verdict(const CheckReport& report, const std::vector<Figure>& all) {
+std::string verdict_of(const CheckReport& report, const std::vector<Figure>& all) {
   const double before = report.stored.makespan_us, after = report.fresh.makespan_us;
   if (report.passed())
-    return fmt::format("PASS: makespan {}, stored {}\n", with_percent(human_us(after), before, after),
+    return fmt::format("PASS: makespan {}, stored {}", with_percent(human_us(after), before, after),
                        human_us(before));
   const Regression& first = report.regressions.front();
   const Figure& figure = *figure_of(all, first);
   const size_t more = report.regressions.size() - 1;
-  return fmt::format("FAIL: {} of the {} placement went from {} to {}{}\n", trimmed(figure.label),
+  return fmt::format("FAIL: {} of the {} placement went from {} to {}{}", trimmed(figure.label),
                      first.fresh ? "fresh" : "stored", figure.shown(first.before),
                      with_percent(figure.shown(first.after), first.before, first.after),
                      more == 0 ? "" : fmt::format(", and {} more regression{}", more, more == 1 ? "" : "s"));
@@ -160,32 +160,49 @@ std::string metrics_table(const CheckReport& report, const std::vector<Figure>& 
                                    allowed.makespan * 100, allowed.peak_memory * 100, allowed.crossings * 100);
 }
 
+std::vector<const Metrics*> metrics_in(const CheckReport& report) {
+  std::vector<const Metrics*> metrics = {&report.stored, &report.fresh};
+  if (report.rescorable) metrics.push_back(&report.rescored);
+  return metrics;
+}
+
 // What to do now.
 std::string advice(const CheckReport& report) {
   if (!report.rescorable) return "\nthe stored placement cannot be re-scored: " + report.obstacle + "\n";
   if (report.passed()) return "";
   if (report.regressions.front().fresh)
     return "\nthe stored placement is still as good as it was; today's search found a worse one: raise its budget, or "
-           "keep "
-           "the stored one with --placement\n";
+           "keep the stored one with --placement\n";
   if (report.model_changed || report.costs_changed || report.cluster_changed)
     return "\nthe stored placement itself got worse by what changed; if that is meant, store today's placement as the "
-           "new "
-           "baseline\n";
+           "new baseline with --update\n";
   return "\nmodel, costs and cluster are the same and yet the stored placement scores worse: the baseline was written "
-         "by "
-         "another version, or edited\n";
+         "by another version, or edited\n";
 }
 
 }  // namespace
 
+std::string verdict(const CheckReport& report) { return verdict_of(report, figures(metrics_in(report))); }
+
 std::string to_text(const CheckReport& report) {
-  std::vector<const Metrics*> metrics = {&report.stored, &report.fresh};
-  if (report.rescorable) metrics.push_back(&report.rescored);
-  const std::vector<Figure> all = figures(metrics);
-  std::string text = verdict(report, all) + causes(report);
+  const std::vector<Figure> all = figures(metrics_in(report));
+  std::string text = verdict_of(report, all) + "\n" + causes(report);
   for (const auto& detail : report.changes.details) text += "  " + detail + "\n";
   return text + "\n" + metrics_table(report, all) + advice(report) + changes_text(report.changes);
+}
+
+std::string to_text(const std::vector<ModelCheck>& checks) {
+  if (checks.size() == 1 && checks[0].error.empty()) return to_text(checks[0].report);
+  std::string text;
+  size_t passed = 0;
+  for (const ModelCheck& check : checks) {
+    passed += check.passed();
+    const std::string result = !check.error.empty()  ? "ERROR: " + check.error + "\n"
+                               : check.passed() ? verdict(check.report) + "\n"
+                                                : to_text(check.report) + "\n";
+    text += base::printable(check.model) + ": " + result;
+  }
+  return text + fmt::format("{} models: {} passed, {} did not\n", checks.size(), passed, checks.size() - passed);
 }
 
 std::string diff_text(const Sidecar& a, const Sidecar& b) {

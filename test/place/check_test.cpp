@@ -190,9 +190,17 @@ TEST_CASE("long lists end with a count") {
 
 TEST_CASE("the JSON report has everything that the text has") {
   const Problem before = chain_problem(chain(4), two_devices()), today = chain_problem(chain(4), two_devices(), 10, 3);
-  const CheckReport report = run(today, stored(before, kFirstOnCpu), stored(today, {1, 1, 1, 1}));
-  const auto json = base::parse_json(to_json(report), "report");
-  CHECK(json["schema"] == "allot.check/1");
+  const auto as_json = [](const CheckReport& report) {
+    ModelCheck check;
+    check.model = "m.onnx";
+    check.report = report;
+    return base::parse_json(to_json({check}), "report");
+  };
+  const auto whole = as_json(run(today, stored(before, kFirstOnCpu), stored(today, {1, 1, 1, 1})));
+  CHECK(whole["schema"] == "allot.check/1");
+  CHECK(whole["passed"] == false);
+  const auto& json = whole["models"][0];
+  CHECK(json["model"] == "m.onnx");
   CHECK(json["passed"] == false);
   CHECK(json["changed"]["costs"] == true);
   CHECK(json["changed"]["model"] == false);
@@ -207,8 +215,8 @@ TEST_CASE("the JSON report has everything that the text has") {
   CHECK(json["tolerances"]["makespan"] == 0.02);
 
   const Problem longer = chain_problem(chain(5), two_devices());
-  const auto other =
-      base::parse_json(to_json(run(longer, stored(before, kFirstOnCpu), stored(longer, {0, 1, 1, 1, 1}))), "r");
+  const auto all = as_json(run(longer, stored(before, kFirstOnCpu), stored(longer, {0, 1, 1, 1, 1})));
+  const auto& other = all["models"][0];
   CHECK(other["rescored"].is_null());
   CHECK_FALSE(other["obstacle"] == "");
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/app.h"
 #include "place/check.h"
+#include "plan/check_models.h"
 #include "plan/outputs.h"
 #include "plan/text.h"
 
@@ -20,8 +21,8 @@ struct Options {
   plan::InputOptions input;
   plan::SearchOptions search;
   plan::OutputOptions output;
-  std::string placement, check, explain;
-  double max_regression = 0.02;
+  plan::CheckOptions check;
+  std::string placement, explain;
   bool strip = false, diff = false;
 
   void bind(config::Binder& binder) {
@@ -29,9 +30,7 @@ struct Options {
     search.bind(binder);
     output.bind(binder);
     binder.text("placement", placement, "use this stored placement instead of placing anew").cli_only = true;
-    binder.text("check", check, "compare with this stored placement; exit 1 on a regression").cli_only = true;
-    binder.number("max_regression", max_regression, "how much worse --check lets makespan, peak memory or crossings be",
-                  0, 1e9, config::Unit::fraction);
+    check.bind(binder);
     binder.text("explain", explain, "say why the node of this name (or output) is where it is").cli_only = true;
     binder.flag("strip", strip, "undo: write MODEL without annotations to --output").cli_only = true;
     binder.flag("diff", diff, "compare two placement files instead: placer-apply --diff a.json b.json").cli_only = true;
@@ -49,18 +48,6 @@ int strip(const cli::App& app, const Options& options, const std::string& model)
   const size_t nodes = plan::strip_file(model, options.output.output, app.common().replace());
   base::info("{}: took the annotations of {} nodes away", base::printable(options.output.output), nodes);
   return 0;
-}
-
-int check(const cli::App& app, Options& options, const std::string& model) {
-  const auto baseline = place::read_sidecar(options.check);
-  options.input.adopt(baseline);
-  const auto input = plan::load(model, options.input);
-  const auto fresh = plan::place_model(*input, options.search, budget(app, options));
-  const double limit = options.max_regression;
-  const auto report =
-      place::check(*input->problem, input->fingerprints, baseline, fresh.sidecar, {limit, limit, limit});
-  fmt::print("{}", app.common().json ? place::to_json(report) : place::to_text(report));
-  return report.passed() ? 0 : base::exit_code(base::ErrorKind::check_failed);
 }
 
 int apply(const cli::App& app, Options& options, const std::string& model) {
@@ -92,7 +79,8 @@ int main(int argc, char** argv) {
   cli::App app("placer-apply", "Places the operations of an ONNX model on devices and writes the placement into it");
   Options options;
   std::vector<std::string> files;
-  app.positionals("MODEL", files, "ONNX model; - is standard input (with --diff: two placement files)", 1, 2);
+  app.positionals("MODEL", files, "ONNX model; - is standard input (with --diff: two placement files; with --check: any number)",
+                  1, 100'000);
   app.bind([&](config::Binder& binder) { options.bind(binder); });
   app.short_flag("o", "output");
   app.example("placer-apply model.onnx -o placed.onnx", "one CPU host and one A100, all methods, the best is written");
@@ -100,10 +88,21 @@ int main(int argc, char** argv) {
               "look at a placement on your machine without writing a model");
   app.example("placer-apply model.onnx --check placed.placement.json --max-regression 2%",
               "in CI: fail when today's model places worse than the stored one");
+  app.example("placer-apply models/*.onnx --check baselines/ --check-format github --check-format junit=placement.xml",
+              "the same for many models, as annotations and as a JUnit report");
+  app.example("placer-apply models/*.onnx --check baselines/ --update", "store today's placements as the baselines");
   app.example("placer-apply placed.onnx --strip -o plain.onnx", "take the annotations out again");
 
   return app.run(argc, argv, [&] {
-    if (options.diff != (files.size() == 2))
+    const auto& common = app.common();
+    if (options.check.update && options.check.check.empty())
+      throw base::Error(base::ErrorKind::usage, "--update", "renews the baselines of --check",
+                        "add --check FILE or --check FOLDER");
+    if (!options.check.check.empty())
+      return plan::check_models(files, options.check,
+                                {options.input, options.search, budget(app, options), common.replace(), common.json,
+                                 common.dry_run});
+    if (options.diff ? files.size() != 2 : files.size() != 1)
       throw base::Error(base::ErrorKind::usage, options.diff ? "--diff" : "MODEL",
                         options.diff ? "needs two placement files" : "only one model can be placed at a time",
                         "see placer-apply --help");
@@ -112,7 +111,6 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (options.strip) return strip(app, options, files[0]);
-    if (!options.check.empty()) return check(app, options, files[0]);
     return apply(app, options, files[0]);
   });
 }
