@@ -22,6 +22,11 @@ std::string_view name(Precision precision) {
   return kNames[static_cast<size_t>(precision)];
 }
 
+int64_t Device::usable_bytes() const {
+  const int64_t bytes = memory_bytes - reserved_bytes;
+  return fragmentation == 1 ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / fragmentation);
+}
+
 double Device::peak(Precision precision) const {
   const double own = matrix_flops[static_cast<size_t>(precision)];
   if (own > 0) return own;

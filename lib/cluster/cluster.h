@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/simulation.h"
+
 namespace allot::cluster {
 
 using DeviceId = uint32_t;
@@ -67,10 +69,13 @@ struct Device {
   std::array<Efficiency, kOpClasses> efficiency{};
   std::vector<std::string> deny;  // op types ("NonMaxSuppression", "ai.onnx.ml.*")
   int64_t align_bytes = 256;
-  uint32_t streams = 1;
+  double fragmentation = 1;   // of an allocator: bytes it needs for each byte that lives
+  uint32_t streams = 1;       // ops at a time, each as fast as alone
+  uint32_t copy_engines = 0;  // that its transfers queue for: 1 for all, 2 = one a direction, 0 = as many as there are
   OrtBinding ort;
 
-  int64_t usable_bytes() const { return memory_bytes - reserved_bytes; }
+  /// What tensors and parameters may fill.
+  int64_t usable_bytes() const;
   /// Multiply-accumulate peak per second for `precision`, always > 0. A type that the device has no units for runs
   /// on the next it can be computed with: float8 -> float16 -> float32, bfloat16 -> float32, tf32 -> float32,
   /// int8 -> vector unit; float32 as six bfloat16 products where only those exist (TPU), else on the vector unit;
@@ -89,12 +94,11 @@ struct Link {
 /// A directed way from one device to another: the queues it passes; empty and unreachable, or empty and free.
 struct Route {
   bool reachable = false;
-  std::vector<uint32_t> channels;    // a channel is one direction of a link (half duplex: both)
+  std::vector<uint32_t> links;
+  std::vector<uint32_t> channels;    // of each link: one direction of it (half duplex: both)
   int64_t latency_ps = 0;            // sum over the links
   double bandwidth_bytes_per_s = 0;  // the narrowest link
 };
-
-enum class Contention : uint8_t { free, link };
 
 /// Beyond any real time, yet two of them can be added: about 13 days.
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max() / 8;
@@ -107,7 +111,7 @@ struct Cluster {
   uint32_t num_channels = 0;
   std::vector<Route> routes;          // [from * devices + to]
   std::optional<DeviceId> io_device;  // where graph inputs are and outputs go; unset: everywhere
-  Contention contention = Contention::link;
+  Simulation simulation;
 
   uint32_t size() const { return static_cast<uint32_t>(devices.size()); }
   const Route& route(DeviceId from, DeviceId to) const { return routes[from * devices.size() + to]; }

@@ -106,6 +106,9 @@ void read_memory(const Node& node, Device& device) {
     device.align_bytes = whole_bytes(*align, 1);
     if (device.align_bytes > kMaxAlign) align->fail("is out of range", "choose at most 1GiB");
   }
+  constexpr double kMaxFragmentation = 10;
+  if (const Node* fragmentation = node.find("fragmentation"))
+    device.fragmentation = fragmentation->quantity(Unit::none, 1, kMaxFragmentation);
 }
 
 void read_deny(const Node& node, Device& device) {
@@ -115,14 +118,12 @@ void read_deny(const Node& node, Device& device) {
   }
 }
 
-/// Known to the format, but more than the simulator does: refused rather than ignored.
 void read_concurrency(const Node& node, Device& device) {
-  if (const Node* streams = node.find("streams")) {
-    if (streams->integer(1, 1024) != 1) streams->fail("devices run one op at a time", "write 1 or leave it out");
-    device.streams = 1;
-  }
+  constexpr int64_t kMaxStreams = 64;
+  if (const Node* streams = node.find("streams"))
+    device.streams = static_cast<uint32_t>(streams->integer(1, kMaxStreams));
   if (const Node* engines = node.find("copy_engines"))
-    engines->fail("transfers queue on links alone; copy engines are not simulated", "leave it out");
+    device.copy_engines = static_cast<uint32_t>(engines->integer(0, 2));
 }
 
 void read_ort(const Node& node, Device& device) {
@@ -152,8 +153,8 @@ std::string source_of(const Node& node, const Device& device) {
 }  // namespace
 
 void check_device_keys(const Node& node, config::UnknownKeys& unknown) {
-  unknown.check(node, {"name", "kind", "preset", "source", "memory", "reserved", "align", "flops", "vector",
-                       "bandwidth", "overhead", "efficiency", "deny", "streams", "copy_engines", "ort"});
+  unknown.check(node, {"name", "kind", "preset", "source", "memory", "reserved", "align", "fragmentation", "flops",
+                       "vector", "bandwidth", "overhead", "efficiency", "deny", "streams", "copy_engines", "ort"});
   if (const Node* flops = node.find("flops")) unknown.check(*flops, precision_names());
   if (const Node* ort = node.find("ort")) unknown.check(*ort, {"provider", "device_id", "designator"});
   if (const Node* efficiency = node.find("efficiency")) {

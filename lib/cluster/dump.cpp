@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "cluster/cluster.h"
+#include "cluster/simulation_reader.h"
 #include "config/yaml.h"
 
 namespace allot::cluster {
@@ -61,6 +62,9 @@ std::string device_text(const Device& device) {
   add("bandwidth", format_quantity(device.bandwidth_bytes_per_s, Unit::bytes_per_s));
   add("overhead", time_text(device.overhead_ps));
   add("deny", flow_list(device.deny));
+  if (device.fragmentation != 1) add("fragmentation", format_quantity(device.fragmentation, Unit::none));
+  if (device.streams != 1) add("streams", fmt::format("{}", device.streams));
+  if (device.copy_engines != 0) add("copy_engines", fmt::format("{}", device.copy_engines));
   add("ort", ort_text(device.ort));
   text += "    efficiency:\n";
   for (int c = 0; c < kOpClasses; ++c) {
@@ -80,24 +84,12 @@ std::string link_text(const std::string& name, const Link& link) {
                                {"duplex", link.full_duplex ? "full" : "half"}}));
 }
 
-/// The link of each channel.
-std::vector<uint32_t> channel_links(const Cluster& cluster) {
-  std::vector<uint32_t> links;
-  for (uint32_t id = 0; id < cluster.links.size(); ++id) links.resize(links.size() + cluster.links[id].channels, id);
-  return links;
-}
-
 /// `paths:` of all pairs but those that use the default wire in both directions.
 std::string paths_text(const Cluster& cluster) {
-  const auto link_of = channel_links(cluster);
-  const auto via = [&](DeviceId from, DeviceId to) {
-    std::vector<uint32_t> ids;
-    for (const uint32_t channel : cluster.route(from, to).channels) ids.push_back(link_of[channel]);
-    return ids;
-  };
+  const auto via = [&](DeviceId from, DeviceId to) -> const auto& { return cluster.route(from, to).links; };
   std::string text;
   const auto add = [&](DeviceId from, DeviceId to, std::string_view suffix) {
-    const auto ids = via(from, to);
+    const auto& ids = via(from, to);
     if (!ids.empty() && ids[0] >= cluster.named_links) return;
     std::vector<std::string> names;
     for (const uint32_t id : ids) names.push_back(cluster.links[id].name);
@@ -125,8 +117,7 @@ std::string dump(const Cluster& cluster) {
     text += link_text(yaml_scalar(link.name), link);
   if (const std::string paths = paths_text(cluster); !paths.empty()) text += "paths:\n" + paths;
   if (cluster.io_device) text += fmt::format("io_device: {}\n", yaml_scalar(cluster.devices[*cluster.io_device].name));
-  const char* contention = cluster.contention == Contention::free ? "free" : "link";
-  return text + fmt::format("simulation: {{contention: {}, queue: fifo}}\n", contention);
+  return text + fmt::format("simulation: {}\n", simulation_text(cluster.simulation));
 }
 
 std::string hash(const Cluster& cluster) {
@@ -137,13 +128,15 @@ std::string hash(const Cluster& cluster) {
   for (const Device& device : cluster.devices) {
     sha.add_field(device.name);
     sha.add_field(device.kind);
-    for (const int64_t number : {device.memory_bytes, device.reserved_bytes, device.align_bytes, device.overhead_ps,
-                                 int64_t{device.streams}, static_cast<int64_t>(device.deny.size())})
+    for (const int64_t number :
+         {device.memory_bytes, device.reserved_bytes, device.align_bytes, device.overhead_ps, int64_t{device.streams},
+          int64_t{device.copy_engines}, static_cast<int64_t>(device.deny.size())})
       sha.add_field(number);
     for (const auto& type : device.deny) sha.add_field(type);
     for (const double peak : device.matrix_flops) add(peak);
     add(device.vector_flops);
     add(device.bandwidth_bytes_per_s);
+    add(device.fragmentation);
     for (const Efficiency& e : device.efficiency) add(e.max), add(e.half_flops), add(e.bandwidth);
   }
   for (const Route& route : cluster.routes) {
@@ -154,7 +147,7 @@ std::string hash(const Cluster& cluster) {
     add(route.bandwidth_bytes_per_s);
   }
   sha.add_field(cluster.io_device ? int64_t{*cluster.io_device} : -1);
-  sha.add_field(static_cast<int64_t>(cluster.contention));
+  sha.add_field(simulation_text(cluster.simulation));
   return sha.hex();
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cluster/device_reader.h"
+#include "cluster/simulation_reader.h"
 #include "cluster/topology.h"
 
 namespace allot::cluster {
@@ -19,15 +20,9 @@ using config::Unit;
 constexpr size_t kMaxLinks = 4096;
 constexpr double kMaxBytesPerS = 1e18, kMaxLatencySeconds = 1000;
 
-/// The value of `node` if it is one of `supported`; words that the format knows but nothing simulates are told apart
-/// from mistakes.
-const std::string& word(const Node& node, const std::vector<std::string>& supported,
-                        const std::vector<std::string>& known) {
-  const std::string& text = node.text();
-  if (std::find(supported.begin(), supported.end(), text) != supported.end()) return text;
-  const bool is_known = std::find(known.begin(), known.end(), text) != known.end();
-  node.fail(fmt::format("'{}' is {}", printable(text, 60), is_known ? "not available in this version" : "not a choice"),
-            fmt::format("choose {}{}", supported.size() > 1 ? "one of: " : "", fmt::join(supported, ", ")));
+bool is_full_duplex(const Node& node) {
+  if (node.text() != "full" && node.text() != "half") fail_choice(node, {"full", "half"});
+  return node.text() == "full";
 }
 
 class ClusterReader {
@@ -41,7 +36,8 @@ class ClusterReader {
     read_links();
     read_paths();
     if (const Node* io = document_.find("io_device")) cluster_.io_device = device(*io);
-    if (const Node* simulation = document_.find("simulation")) read_simulation(*simulation);
+    if (const Node* simulation = document_.find("simulation"))
+      cluster_.simulation = read_simulation(*simulation, cluster_.devices);
     connect(cluster_, paths_, default_link_);
     return std::move(cluster_);
   }
@@ -65,8 +61,7 @@ class ClusterReader {
       for (const auto& [name, node] : links->entries()) unknown.check(node, {"bandwidth", "latency", "duplex"});
     if (const Node* paths = document_.find("paths"))
       for (const Node& node : paths->items()) unknown.check(node, {"from", "to", "via", "oneway"});
-    if (const Node* simulation = document_.find("simulation"))
-      unknown.check(*simulation, {"contention", "queue", "preset"});
+    if (const Node* simulation = document_.find("simulation")) check_simulation_keys(*simulation, unknown);
     unknown.report();
   }
 
@@ -94,7 +89,7 @@ class ClusterReader {
       link.bandwidth_bytes_per_s = node.at("bandwidth").quantity(Unit::bytes_per_s, 1, kMaxBytesPerS);
       if (const Node* latency = node.find("latency"))
         link.latency_ps = std::llround(latency->quantity(Unit::seconds, 0, kMaxLatencySeconds) * 1e12);
-      if (const Node* duplex = node.find("duplex")) link.full_duplex = word(*duplex, {"full", "half"}, {}) == "full";
+      if (const Node* duplex = node.find("duplex")) link.full_duplex = is_full_duplex(*duplex);
       if (name == "default") {
         default_link_ = link;
         continue;
@@ -117,15 +112,6 @@ class ClusterReader {
       if (const Node* oneway = node.find("oneway")) path.oneway = oneway->boolean();
       paths_.push_back(std::move(path));
     }
-  }
-
-  void read_simulation(const Node& node) {
-    if (const Node* preset = node.find("preset"))
-      preset->fail("simulation presets are not available in this version", "set contention instead");
-    if (const Node* contention = node.find("contention"))
-      cluster_.contention =
-          word(*contention, {"free", "link"}, {"bus", "port", "share"}) == "free" ? Contention::free : Contention::link;
-    if (const Node* queue = node.find("queue")) word(*queue, {"fifo"}, {"priority", "order"});
   }
 
   DeviceId device(const Node& node) const {

@@ -93,6 +93,7 @@ void fill_routes(Cluster& cluster, const Ways& ways) {
     Route& route = cluster.routes[pair];
     route.reachable = pair / n == pair % n || ways[pair];
     if (!ways[pair]) continue;
+    route.links = *ways[pair];
     for (const uint32_t id : *ways[pair]) {
       const Link& link = cluster.links[id];
       route.channels.push_back(channels.of(id, static_cast<DeviceId>(pair / n)));

@@ -24,6 +24,17 @@ SlowestWire slowest_wire(const cluster::Cluster& cluster) {
   return slowest;
 }
 
+/// Rules that no engine plays yet.
+void require_known_rules(const cluster::Cluster& cluster) {
+  const cluster::Simulation& rules = cluster.simulation;
+  const bool known =
+      rules == cluster::Simulation{} || rules == cluster::Simulation{.contention = cluster::Contention::free};
+  for (const cluster::Device& device : cluster.devices)
+    if (!known || device.streams != 1 || device.copy_engines != 0)
+      throw base::Error(base::ErrorKind::unavailable, cluster.path, "these simulation rules are not available",
+                        "use contention: link or free, queue: fifo, one stream and no copy engines");
+}
+
 double sum(const std::vector<int64_t>& numbers) {
   double total = 0;
   for (const int64_t number : numbers) total += static_cast<double>(number);
@@ -37,6 +48,7 @@ void require_simulable(const graph::OpGraph& graph, const cost::CostTable& costs
   ALLOT_ASSERT(costs.time_ps.size() == size_t{graph.num_ops()} * costs.devices);
   ALLOT_ASSERT(costs.tensor_bytes.size() == graph.num_tensors());
   ALLOT_ASSERT(costs.workspace_bytes.size() == graph.num_ops() && costs.resident_bytes.size() == graph.num_ops());
+  require_known_rules(cluster);
   const SlowestWire wire = slowest_wire(cluster);
   double time_ps = 0;
   double bytes = sum(graph.param_bytes) * cluster.size() + sum(costs.workspace_bytes) + sum(costs.resident_bytes);

@@ -6,7 +6,7 @@
 namespace allot::sim {
 
 Wires::Wires(const cluster::Cluster& cluster) : cluster_(cluster), free_at_(cluster.num_channels, 0) {
-  const bool queues = cluster.contention == cluster::Contention::link;
+  const bool queues = cluster.simulation.contention == cluster::Contention::link;
   for (const cluster::Route& route : cluster.routes)
     channels_.add_row(queues ? route.channels : std::vector<uint32_t>{});
 }

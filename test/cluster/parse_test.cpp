@@ -225,10 +225,11 @@ TEST_CASE("every bad cluster is one error with line and remedy") {
        "c.yaml:2: unknown key 'matmull'; did you mean 'matmul'?"},
       {kHead + "devices: [{name: a, preset: t4, efficiency: {matmul: 1}}]\n", "c.yaml:2: matmul: expects a map"},
       {kHead + "devices: [{name: a, preset: t4, overhead: 1GiB}]\n", "c.yaml:2: overhead: '1GiB' is not a time"},
-      {kHead + "devices: [{name: a, preset: t4, streams: 2}]\n",
-       "c.yaml:2: streams: devices run one op at a time; write 1 or leave it out"},
-      {kHead + "devices: [{name: a, preset: t4, copy_engines: 2}]\n",
-       "c.yaml:2: copy_engines: transfers queue on links"},
+      {kHead + "devices: [{name: a, preset: t4, streams: 0}]\n", "c.yaml:2: streams: '0' is out of range"},
+      {kHead + "devices: [{name: a, preset: t4, streams: 65}]\n", "c.yaml:2: streams: '65' is out of range"},
+      {kHead + "devices: [{name: a, preset: t4, copy_engines: 3}]\n", "c.yaml:2: copy_engines: '3' is out of range"},
+      {kHead + "devices: [{name: a, preset: t4, fragmentation: 0.9}]\n",
+       "c.yaml:2: fragmentation: '0.9' is out of range"},
       {kHead + "devices: [{name: a, preset: t4, deny: ['']}]\n", "c.yaml:2: [0]: an operator type is empty"},
       {kHead + "devices: [{name: a, preset: t4, ort: {device_id: -1}}]\n", "c.yaml:2: device_id: '-1' is out of range"},
       {kHead + "devices: [{name: a, preset: t4, ort: {designator: 'a;b'}}]\n",
@@ -254,13 +255,20 @@ TEST_CASE("every bad cluster is one error with line and remedy") {
       {kTwo + "paths: [{from: a, to: b, via: [], oneway: 1}]\n", "c.yaml:3: oneway: '1' is not a switch"},
       {kTwo + "paths: [{from: a, to: b, via: [], oneway: true}]\n", "c.yaml: no link leads from b to a"},
       {kTwo + "io_device: q\n", "c.yaml:3: io_device: there is no device 'q'"},
-      {kTwo + "simulation: {contention: share}\n",
-       "c.yaml:3: contention: 'share' is not available in this version; choose one of: free, link"},
       {kTwo + "simulation: {contention: lnik}\n",
-       "c.yaml:3: contention: 'lnik' is not a choice; choose one of: free, link"},
-      {kTwo + "simulation: {queue: priority}\n",
-       "c.yaml:3: queue: 'priority' is not available in this version; choose fifo"},
-      {kTwo + "simulation: {preset: placeto}\n", "c.yaml:3: preset: simulation presets are not available"},
+       "c.yaml:3: contention: 'lnik' is not a choice; choose one of: free, bus, port, link, share"},
+      {kTwo + "simulation: {queue: lifo}\n",
+       "c.yaml:3: queue: 'lifo' is not a choice; choose one of: fifo, priority, order"},
+      {kTwo + "simulation: {preset: flexflow}\n",
+       "c.yaml:3: preset: 'flexflow' is not a choice; choose one of: placeto, baechi, doppler, grappler, ort"},
+      {kTwo + "simulation: {op_gap: 2s}\n", "c.yaml:3: op_gap: '2s' is out of range"},
+      {kTwo + "simulation: {in_place: 1}\n", "c.yaml:3: in_place: '1' is not a switch"},
+      {kTwo + "simulation: {preset: placeto, contention: share}\n",
+       "c.yaml:3: simulation: contention: share divides bandwidth, but send: once makes transfers wait for one "
+       "another; "
+       "remove one of them"},
+      {kHead + "devices: [{name: a, preset: t4, copy_engines: 1}]\nsimulation: {contention: share}\n",
+       "c.yaml:3: simulation: contention: share divides bandwidth, but copy_engines of device 'a' makes"},
       {kTwo + "simulation: {preset: placeto, preset: ort}\n", "c.yaml:3: key 'preset' occurs twice"},
       {kTwo + "\tlinks: {}\n", "c.yaml:3: is not valid YAML"},
   };
@@ -327,13 +335,46 @@ TEST_CASE("random clusters survive being written") {
       }
     if (!paths.empty()) text += "paths:\n" + paths;
     if (rng.below(2)) text += "io_device: d0\n";
-    text += rng.below(2) ? "simulation: {contention: free}\n" : "";
+    static constexpr const char* kSimulations[] = {
+        "",
+        "simulation: {contention: free}\n",
+        "simulation: {preset: placeto, queue: order}\n",
+        "simulation: {preset: baechi, blocking_transfers: true, in_place: true}\n",
+        "simulation: {contention: share, queue: priority, op_gap: 1us}\n",
+        "simulation: {preset: ort}\n"};
+    text += kSimulations[rng.below(6)];
     const Cluster c = parse(text, "random");
     const Cluster again = parse(dump(c), "dump");
     INFO(text << dump(c));
     REQUIRE(hash(again) == hash(c));
     REQUIRE(dump(again) == dump(c));
   }
+}
+
+TEST_CASE("a simulation preset sets all rules, and the section's own keys come after it") {
+  const auto simulation_of = [](const std::string& section) {
+    return parse(kTwo + "links: {default: {bandwidth: 1GB/s}}\nsimulation: {" + section + "}\n", "x").simulation;
+  };
+  CHECK(simulation_of("") == Simulation{});
+  const Simulation placeto = simulation_of("op_gap: 1us, preset: placeto");
+  CHECK(placeto.contention == Contention::bus);
+  CHECK(placeto.send == Send::once);
+  CHECK(placeto.op_gap_ps == 1'000'000);
+  CHECK(placeto.transfer_gap_ps == 25'000'000);
+  CHECK(simulation_of("preset: baechi") ==
+        Simulation{.contention = Contention::port, .forwarding = Forwarding::pipelined});
+  CHECK(simulation_of("preset: doppler") == Simulation{.contention = Contention::free});
+  CHECK(simulation_of("preset: grappler") == Simulation{});
+  CHECK(simulation_of("preset: ort").semantics == Semantics::ort);
+  CHECK(simulation_of("forwarding: staged, blocking_transfers: true, in_place: true, queue: priority") ==
+        Simulation{
+            .queue = Queue::priority, .forwarding = Forwarding::staged, .blocking_transfers = true, .in_place = true});
+}
+
+TEST_CASE("an allocator's fragmentation leaves less to use") {
+  const std::string text =
+      kHead + "devices: [{name: a, preset: t4, memory: 1100, reserved: 50, fragmentation: 1.05}]\n";
+  CHECK(parse(text, "x").devices[0].usable_bytes() == 1000);
 }
 
 TEST_CASE("the hash covers what changes a plan and nothing else") {
@@ -343,12 +384,17 @@ TEST_CASE("the hash covers what changes a plan and nothing else") {
   CHECK(before == hash_of("# a note\n" + base_text));
   CHECK(before == hash_of(base_text + "simulation: {contention: link}\n"));
   CHECK(before != hash_of(base_text + "io_device: a\n"));
-  CHECK(before != hash_of(base_text + "simulation: {contention: free}\n"));
+  CHECK(before == hash_of(base_text + "simulation: {preset: grappler}\n"));
+  for (const char* change : {"contention: free", "queue: order", "forwarding: staged", "send: once", "op_gap: 1ns",
+                             "transfer_gap: 1ns", "blocking_transfers: true", "in_place: true", "semantics: ort"}) {
+    INFO(change);
+    CHECK(before != hash_of(base_text + "simulation: {" + change + "}\n"));
+  }
   CHECK(before != hash_of(kTwo + "links: {default: {bandwidth: 2GB/s}}\n"));
   CHECK(before != hash_of(kTwo + "links: {default: {bandwidth: 1GB/s, latency: 1ns}}\n"));
-  for (const char* change :
-       {"memory: 1GiB", "reserved: 1B", "align: 1B", "overhead: 1us", "vector: 1TFLOPS", "bandwidth: 1GB/s",
-        "flops: {int8: 1}", "efficiency: {rnn: {max: 0.1}}", "deny: [Conv]", "kind: rocm"}) {
+  for (const char* change : {"memory: 1GiB", "reserved: 1B", "align: 1B", "overhead: 1us", "vector: 1TFLOPS",
+                             "bandwidth: 1GB/s", "flops: {int8: 1}", "streams: 2", "copy_engines: 1",
+                             "fragmentation: 1.1", "efficiency: {rnn: {max: 0.1}}", "deny: [Conv]", "kind: rocm"}) {
     INFO(change);
     const std::string text = kHead + "devices: [{name: a, preset: a100-40}, {name: b, preset: t4, " + change +
                              "}]\nlinks: {default: {bandwidth: 1GB/s}}\n";

@@ -67,7 +67,7 @@ class ReferenceRun {
         const auto& taken = cluster_.route(earlier.from, earlier.to).channels;
         const bool shares =
             std::find_first_of(wanted.begin(), wanted.end(), taken.begin(), taken.end()) != wanted.end();
-        if (cluster_.contention == cluster::Contention::link && shares) start = std::max(start, earlier.end_ps);
+        if (cluster_.simulation.contention == cluster::Contention::link && shares) start = std::max(start, earlier.end_ps);
       }
       const int64_t end = start + cluster_.transfer_ps(from, to, costs_.tensor_bytes[tensor]);
       const bool io = graph_.producer[tensor] == graph::kNone || readers(tensor, to).empty();

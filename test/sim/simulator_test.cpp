@@ -155,7 +155,7 @@ TEST_CASE("rule 4: an empty route takes its latency only") {
   builder.op({b});
   const auto graph = builder.build();
   auto cluster = simple_cluster();
-  cluster.routes[1] = {.reachable = true, .channels = {}, .latency_ps = 3, .bandwidth_bytes_per_s = 0};
+  cluster.routes[1] = {.reachable = true, .links = {}, .channels = {}, .latency_ps = 3, .bandwidth_bytes_per_s = 0};
   CHECK(run(graph, uniform_costs(graph, 2, {1, 1, 1, 1}), cluster, {0, 0, 1, 1}).start_ps == Times{0, 1, 4, 5});
 }
 

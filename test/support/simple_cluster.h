@@ -28,7 +28,7 @@ struct ClusterOptions {
 inline cluster::Cluster simple_cluster(const ClusterOptions& options = {}) {
   cluster::Cluster result;
   result.io_device = options.io_device;
-  result.contention = options.contention;
+  result.simulation.contention = options.contention;
   for (uint32_t i = 0; i < options.devices; ++i) {
     cluster::Device device;
     device.name = "d" + std::to_string(i);
@@ -41,10 +41,12 @@ inline cluster::Cluster simple_cluster(const ClusterOptions& options = {}) {
   for (uint32_t a = 0; a < options.devices; ++a) {
     result.routes[a * options.devices + a].reachable = true;
     for (uint32_t b = a + 1; b < options.devices; ++b) {
-      result.links.push_back({"", options.bytes_per_s, options.latency_ps, options.full_duplex});
+      const auto link = static_cast<uint32_t>(result.links.size());
+      result.links.push_back(
+          {"", options.bytes_per_s, options.latency_ps, options.full_duplex, options.full_duplex ? 2u : 1u});
       const uint32_t there = result.num_channels++, back = options.full_duplex ? result.num_channels++ : there;
       const auto route = [&](uint32_t channel) {
-        return cluster::Route{true, {channel}, options.latency_ps, options.bytes_per_s};
+        return cluster::Route{true, {link}, {channel}, options.latency_ps, options.bytes_per_s};
       };
       result.routes[a * options.devices + b] = route(there);
       result.routes[b * options.devices + a] = route(back);
