@@ -27,8 +27,14 @@ class Wires {
 
   uint32_t lanes() const { return cluster_.num_channels; }
   uint32_t lane(cluster::DeviceId from, cluster::DeviceId to) const {
-    const auto channels = channels_[from * cluster_.size() + to];
-    return channels.empty() ? kNoLane : channels.front();
+    const auto waited_for = channels(from, to);
+    return waited_for.empty() ? kNoLane : waited_for.front();
+  }
+  /// Those that a transfer waits for and holds. Errors: unavailable without a route.
+  std::span<const uint32_t> channels(cluster::DeviceId from, cluster::DeviceId to) const {
+    const uint32_t pair = from * cluster_.size() + to;
+    if (!cluster_.routes[pair].reachable) no_route(from, to);
+    return channels_[pair];
   }
 
   /// When a transfer that is asked for at `now` would run: as soon as all channels of its route are free.
