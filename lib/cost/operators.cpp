@@ -279,6 +279,9 @@ constexpr Row kRows[] = {
     {"BlackmanWindow", elementwise, C::elementwise, 2 * kTrig + 4},
     {"MelWeightMatrix", elementwise, C::elementwise, 4},
 
+    // Generated graphs.
+    {"allot.Work", work, C::matmul},
+
     // Control flow, containers, text.
     {"If", if_, C::control},
     {"Loop", loop, C::control},

@@ -44,10 +44,10 @@ struct BuildOptions {
   /// the producer of their input; sequence, map and optional values with their producer and consumers;
   /// DequantizeLinear / QuantizeLinear with the op they wrap; the user's groups.
   Colocation colocation = Colocation::chain;
-  std::vector<std::vector<std::string>> groups;  // base::NamePattern, one list a group
+  std::vector<std::vector<std::string>> groups = {};  // base::NamePattern, one list a group
   /// Which devices can run a main-graph node, one bit each; unset: all run all. chain and paper never merge nodes
   /// that run on different devices, so that one op without a GPU kernel does not hold its whole chain on the CPU.
-  std::function<uint64_t(ir::NodeId)> runs_on;
+  std::function<uint64_t(ir::NodeId)> runs_on = {};
 };
 
 /// One op for each live node of the main graph. A node whose whole cone is constant becomes a parameter of its

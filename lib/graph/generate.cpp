@@ -12,7 +12,16 @@
 namespace allot::graph {
 namespace {
 
-constexpr uint32_t kLayeredStream = 0x6C617972;
+constexpr uint32_t kLayeredStream = 0x6C617972, kRandomStream = 0x72616E64, kGiphStream = 0x67697068,
+                   kForkStream = 0x666F726B, kChainStream = 0x63686169, kStarStream = 0x73746172;
+constexpr int64_t kMinBytes = 1 << 10, kMaxBytes = 4 << 20;
+
+int64_t draw_bytes(base::Rng& rng, int64_t least = kMinBytes, int64_t most = kMaxBytes) {
+  return std::llround(least *
+                      std::exp(std::log(static_cast<double>(most) / static_cast<double>(least)) * rng.uniform()));
+}
+
+bool draw_heavy(base::Rng& rng) { return rng.uniform() < 0.3; }
 
 /// Appends ops in topological order; every op makes one tensor.
 class Builder {
@@ -42,6 +51,14 @@ class Builder {
     graph_.op_names.push_back("op_" + std::to_string(op));
     return tensor;
   }
+  /// An op of type 1 with a parameter, or of type 0 without.
+  TensorId add_random_op(std::vector<TensorId> inputs, base::Rng& rng) {
+    const bool heavy = draw_heavy(rng);
+    const int64_t bytes = draw_bytes(rng);
+    return add_op(heavy, std::move(inputs), bytes,
+                  heavy ? std::vector{add_param(draw_bytes(rng))} : std::vector<ParamId>{});
+  }
+  uint32_t num_ops() const { return graph_.num_ops(); }
   /// What nobody reads is an output of the graph.
   OpGraph finish() {
     derive_neighbours(graph_);
@@ -69,8 +86,7 @@ class Builder {
 OpGraph layered(const LayeredOptions& options) {
   ALLOT_ASSERT(options.width > 0 && options.min_bytes > 0 && options.max_bytes >= options.min_bytes);
   base::Rng rng(options.seed, kLayeredStream);
-  const double log_range = std::log(static_cast<double>(options.max_bytes) / static_cast<double>(options.min_bytes));
-  const auto draw_bytes = [&] { return std::llround(options.min_bytes * std::exp(log_range * rng.uniform())); };
+  const auto bytes = [&] { return draw_bytes(rng, options.min_bytes, options.max_bytes); };
   // A skip of any length, short ones more often: log-uniform.
   const auto draw_skip = [&](TensorId most) {
     return std::min(most, static_cast<TensorId>(std::exp(std::log(most + 1.0) * rng.uniform())));
@@ -78,7 +94,7 @@ OpGraph layered(const LayeredOptions& options) {
 
   Builder builder({"Add", "MatMul"});
   const TensorId inputs = 1 + rng.below(2);
-  for (TensorId input = 0; input < inputs; ++input) builder.add_input(draw_bytes());
+  for (TensorId input = 0; input < inputs; ++input) builder.add_input(bytes());
   // [layer_begin, next) are the tensors of the layer before the one being filled.
   TensorId before = 0, layer = inputs, next = inputs;
   uint32_t left_in_layer = 0;
@@ -91,9 +107,79 @@ OpGraph layered(const LayeredOptions& options) {
     for (TensorId& read : reads)
       read = rng.uniform() < 0.8 ? before + rng.below(layer - before) : layer - draw_skip(layer);
     const bool heavy = rng.uniform() < options.heavy;
-    builder.add_op(heavy, std::move(reads), draw_bytes(),
-                   heavy ? std::vector{builder.add_param(draw_bytes())} : std::vector<ParamId>{});
+    builder.add_op(heavy, std::move(reads), bytes(),
+                   heavy ? std::vector{builder.add_param(bytes())} : std::vector<ParamId>{});
   }
+  return builder.finish();
+}
+
+OpGraph random_dag(uint32_t ops, uint32_t window, uint64_t seed) {
+  ALLOT_ASSERT(window > 0);
+  base::Rng rng(seed, kRandomStream);
+  Builder builder({"Add", "MatMul"});
+  TensorId next = builder.add_input(draw_bytes(rng)) + 1;
+  for (uint32_t op = 0; op < ops; ++op, ++next) {
+    std::vector<TensorId> reads;
+    // Knuth's Poisson(1): how many uniform factors keep the product above 1/e.
+    for (double left = 1; left > std::exp(-1.0); left *= rng.uniform())
+      reads.push_back(next - 1 - rng.below(std::min(window, next)));
+    builder.add_random_op(std::move(reads), rng);
+  }
+  return builder.finish();
+}
+
+OpGraph giph(uint32_t ops, double shape, double probability, uint64_t seed) {
+  ALLOT_ASSERT(shape > 0 && probability >= 0 && probability <= 1);
+  base::Rng rng(seed, kGiphStream);
+  Builder builder({"Add", "MatMul"});
+  std::vector<TensorId> before{builder.add_input(draw_bytes(rng))}, level;
+  const double mean_width = std::max(1.0, shape * std::sqrt(static_cast<double>(ops)));
+  while (builder.num_ops() < ops) {
+    const auto width = 1 + rng.below(std::max(1u, static_cast<uint32_t>(2 * mean_width - 1)));
+    level.clear();
+    for (uint32_t i = 0; i < width && builder.num_ops() < ops; ++i) {
+      std::vector<TensorId> reads{before[rng.below(static_cast<uint32_t>(before.size()))]};
+      for (const TensorId tensor : before)
+        if (rng.uniform() < probability) reads.push_back(tensor);
+      level.push_back(builder.add_random_op(std::move(reads), rng));
+    }
+    before.swap(level);
+  }
+  return builder.finish();
+}
+
+OpGraph fork_join(uint32_t ops, uint32_t width, uint64_t seed) {
+  ALLOT_ASSERT(width > 1);
+  base::Rng rng(seed, kForkStream);
+  Builder builder({"Add", "MatMul"});
+  TensorId fork = builder.add_input(draw_bytes(rng));
+  while (builder.num_ops() < ops) {
+    std::vector<TensorId> ends(2 + rng.below(width - 1), fork);
+    for (TensorId& end : ends) {
+      const uint32_t length = 1 + rng.below(8);
+      for (uint32_t i = 0; i < length && builder.num_ops() + 1 < ops; ++i) end = builder.add_random_op({end}, rng);
+    }
+    fork = builder.add_op(0, std::move(ends), draw_bytes(rng));
+  }
+  return builder.finish();
+}
+
+OpGraph chain(uint32_t ops, uint64_t seed) {
+  base::Rng rng(seed, kChainStream);
+  Builder builder({"Add", "MatMul"});
+  TensorId last = builder.add_input(draw_bytes(rng));
+  for (uint32_t op = 0; op < ops; ++op) last = builder.add_random_op({last}, rng);
+  return builder.finish();
+}
+
+OpGraph star(uint32_t ops, uint64_t seed) {
+  ALLOT_ASSERT(ops >= 3);
+  base::Rng rng(seed, kStarStream);
+  Builder builder({"Add", "MatMul"});
+  const TensorId hub = builder.add_random_op({builder.add_input(draw_bytes(rng))}, rng);
+  std::vector<TensorId> spokes;
+  for (uint32_t op = 2; op < ops; ++op) spokes.push_back(builder.add_random_op({hub}, rng));
+  builder.add_random_op(std::move(spokes), rng);
   return builder.finish();
 }
 

@@ -33,6 +33,11 @@ const Table& microsoft_domain() {
   return kTable;
 }
 
+const Table& allot_domain() {
+  static const Table kTable = assemble({abstract_operators()});
+  return kTable;
+}
+
 const Table& ml_domain() {
   static const Table kTable = assemble({ml_operators()});
   return kTable;
@@ -53,6 +58,7 @@ Rule look_up(const Table& table, std::string_view type) {
 Rule find_rule(std::string_view domain, std::string_view type) {
   if (domain.empty() || domain == "ai.onnx.preview") return look_up(default_domain(), type);
   if (domain == "ai.onnx.ml") return look_up(ml_domain(), type);
+  if (domain == "allot") return look_up(allot_domain(), type);
   if (domain == "ai.onnx.preview.training") return look_up(training_domain(), type);
   if (domain != "com.microsoft") return nullptr;
   // That domain also has twins of ONNX operators under their own names: QuantizeLinear, Pad, Trilu ...
@@ -68,6 +74,7 @@ std::vector<std::string> known_operators() {
   add("", default_domain());
   add("ai.onnx.ml.", ml_domain());
   add("ai.onnx.preview.training.", training_domain());
+  add("allot.", allot_domain());
   add("com.microsoft.", microsoft_domain());
   std::sort(names.begin(), names.end());
   return names;

@@ -42,7 +42,8 @@ std::span<const Operator> sequence_operators();
 std::span<const Operator> signal_operators();
 std::span<const Operator> slicing_operators();
 std::span<const Operator> text_operators();
-// Other domains: ai.onnx.ml, ai.onnx.preview.training, com.microsoft.
+// Other domains: allot, ai.onnx.ml, ai.onnx.preview.training, com.microsoft.
+std::span<const Operator> abstract_operators();
 std::span<const Operator> ml_operators();
 std::span<const Operator> training_operators();
 std::span<const Operator> contrib_attention_operators();

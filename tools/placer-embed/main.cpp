@@ -5,7 +5,11 @@
 
 #include <fmt/core.h>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "cli/app.h"
+#include "graph/generate_model.h"
+#include "onnxio/writer.h"
 #include "place/embedding.h"
 #include "plan/input.h"
 #include "plan/text.h"
@@ -21,6 +25,20 @@ std::vector<std::vector<int64_t>> tensor_dims(const plan::Input& input) {
   return dims;
 }
 
+void generate(const std::string& recipe, const std::string& output, base::Replace replace) {
+  if (output.empty())
+    throw base::Error(base::ErrorKind::usage, "--gen", "has no place for the model", "name it with -o FILE.onnx");
+  const ir::Model model = graph::generate(graph::parse_recipe(recipe));
+  onnxio::write(model, output, replace);
+  base::info("{}: {} nodes", base::printable(output), model.graph.nodes.size());
+}
+
+std::string families_help() {
+  std::string names;
+  for (const auto& family : graph::families()) names += fmt::format("{}{}", names.empty() ? "" : ", ", family.name);
+  return "write a generated model instead, e.g. layered:ops=1000,width=16,seed=1; families: " + names;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -28,24 +46,31 @@ int main(int argc, char** argv) {
                "Reads an ONNX model, prints its operations, costs and parallelism, and writes embeddings");
   plan::InputOptions input_options;
   std::vector<std::string> models;
-  std::string output, report;
+  std::string output, report, recipe;
   int64_t top = 10;
-  app.positionals("MODEL", models, "ONNX model; - is standard input", 1, 1);
+  app.positionals("MODEL", models, "ONNX model; - is standard input", 0, 1);
   app.bind([&](config::Binder& binder) {
     input_options.bind(binder);
-    binder.text("output", output, "write the operation embeddings here (.safetensors)").cli_only = true;
+    binder.text("output", output, "write the operation embeddings here (.safetensors); with --gen, the model")
+        .cli_only = true;
     binder.text("report", report, "write a row an operation here (.json or .csv)").cli_only = true;
+    binder.text("gen", recipe, families_help()).cli_only = true;
     binder.integer("top", top, "operator types to list", 0, 10'000);
   });
   app.short_flag("o", "output");
   app.example("placer-embed model.onnx", "what is in the model, and where its time goes");
   app.example("placer-embed model.onnx --dim batch=8 -o model.safetensors", "embeddings at batch 8");
+  app.example("placer-embed --gen transformer:ops=1000,width=4 -o graph.onnx", "a sharded transformer of 1,000 ops");
   app.example("placer-embed model.onnx --report ops.csv --cluster configs/clusters/h100-node.yaml", "costs of each op");
 
   return app.run(argc, argv, [&] {
     const auto& common = app.common();
     for (const auto& path : {output, report})
       if (!path.empty()) base::check_output(path, common.replace(), models);
+    if (!recipe.empty()) return generate(recipe, output, common.replace()), 0;
+    if (models.empty())
+      throw base::Error(base::ErrorKind::usage, "MODEL", "is missing",
+                        "name an ONNX model, or generate one with --gen");
     const auto input = plan::load(models[0], input_options);
     if (common.json)
       fmt::print("{}", plan::report_json(*input));

@@ -89,6 +89,8 @@ void non_max_suppression(const Context&, OpCost&);
 // signal.cpp
 void dft(const Context&, OpCost&);
 void stft(const Context&, OpCost&);
+// abstract.cpp
+void work(const Context&, OpCost&);
 // ml.cpp
 void tree_ensemble(const Context&, OpCost&);
 void linear_model(const Context&, OpCost&);
