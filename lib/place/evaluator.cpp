@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
+#include "place/evaluator.h"
 
-#include "place/problem.h"
+#include <algorithm>
+#include <cmath>
+
 #include "sim/ledger.h"
 
 namespace allot::place {
@@ -22,26 +24,51 @@ bool memory_may_run_out(const Problem& problem) {
 
 }  // namespace
 
-Evaluator::Evaluator(const Problem& problem)
-    : problem_(&problem),
-      simulator_(problem.graph(), problem.costs(), problem.cluster()),
-      ops_(problem.graph().num_ops()),
-      memory_matters_(memory_may_run_out(problem)) {}
+Evaluator::Evaluator(const Problem& problem) : problem_(&problem), ops_(problem.graph().num_ops()) {
+  double weights = problem.weight();
+  for (const auto& [weight, other] : problem.others()) weights += weight;
+  add(problem, problem.weight() / weights);
+  for (const auto& [weight, other] : problem.others()) add(*other, weight / weights);
+}
+
+void Evaluator::add(const Problem& problem, double share) {
+  runs_.push_back({.problem = &problem,
+                   .share = share,
+                   .simulator = sim::Simulator(problem.graph(), problem.costs(), problem.cluster()),
+                   .memory = problem_->objective() == Objective::memory || memory_may_run_out(problem)});
+}
 
 Score Evaluator::score(const UnitPlacement& placement) {
-  const sim::Outcome& outcome = run(placement, {.memory = memory_matters_});
-  return {outcome.makespan_ps, outcome.overflow_bytes};
+  ++evaluations_;
+  expand(placement);
+  const Objective objective = problem_->objective();
+  Score score;
+  double value = 0, makespan_ps = 0;
+  for (Run& run : runs_) {
+    const Problem& p = *run.problem;
+    const sim::Outcome& outcome = run.simulator.run(ops_, {.memory = run.memory});
+    const int64_t own = objective_value(objective, outcome, ops_, p.graph(), p.costs(), p.cluster());
+    if (runs_.size() == 1) return {outcome.overflow_bytes, own, outcome.makespan_ps};
+    score.overflow_bytes += outcome.overflow_bytes;
+    score.value = std::max(score.value, own);
+    value += run.share * static_cast<double>(own);
+    makespan_ps += run.share * static_cast<double>(outcome.makespan_ps);
+  }
+  const bool mean = objective == Objective::latency || objective == Objective::throughput;  // else the worst counts
+  if (mean) score.value = std::llround(value);
+  score.makespan_ps = std::llround(makespan_ps);
+  return score;
 }
 
 sim::Outcome Evaluator::outcome(const UnitPlacement& placement, bool timeline) {
-  return run(placement, {.memory = true, .timeline = timeline});
+  ++evaluations_;
+  expand(placement);
+  return runs_.front().simulator.run(ops_, {.memory = true, .timeline = timeline});
 }
 
-const sim::Outcome& Evaluator::run(const UnitPlacement& placement, const sim::Options& options) {
-  ++evaluations_;
+void Evaluator::expand(const UnitPlacement& placement) {
   const auto& unit_of = problem_->graph().unit_of;
   for (OpId op = 0; op < ops_.size(); ++op) ops_[op] = placement[unit_of[op]];
-  return simulator_.run(ops_, options);
 }
 
 }  // namespace allot::place

@@ -36,8 +36,9 @@ MethodResult run_method(const Placer& placer, const Problem& problem, const Budg
   };
   const auto start = std::chrono::steady_clock::now();
   result.placement = placer.place(problem, budget);
-  result.outcome = Evaluator(problem).outcome(result.placement);
-  result.score = {result.outcome.makespan_ps, result.outcome.overflow_bytes};
+  Evaluator evaluator(problem);
+  result.score = evaluator.score(result.placement);
+  result.outcome = evaluator.outcome(result.placement);
   result.evaluations = std::max<uint64_t>(1, result.evaluations);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

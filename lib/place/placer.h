@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "place/evaluator.h"
 #include "place/problem.h"
 
 namespace allot::place {

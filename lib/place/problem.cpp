@@ -2,6 +2,7 @@
 #include "place/problem.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/name_pattern.h"
@@ -99,8 +100,8 @@ std::string obstacle(const graph::OpGraph& graph, const cost::CostTable& costs, 
 }  // namespace
 
 Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable costs,
-                 const cluster::Constraints& constraints)
-    : graph_(std::move(graph)), cluster_(std::move(cluster)), costs_(std::move(costs)) {
+                 const cluster::Constraints& constraints, Objective objective)
+    : graph_(std::move(graph)), cluster_(std::move(cluster)), costs_(std::move(costs)), objective_(objective) {
   sim::require_simulable(graph_, costs_, cluster_);
   std::vector<Rule> rules = compile(constraints, cluster_);
   const std::vector<uint64_t> forbidden = forbidden_by(rules, graph_);
@@ -120,6 +121,20 @@ Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable
     if (choices_[unit].empty()) no_device(graph_, cluster_, costs_, rules, unit);
   }
   bounds_ = sim::bounds(graph_, costs_);
+}
+
+void Problem::also_serve(std::shared_ptr<const Problem> other, double weight) {
+  if (!(weight > 0) || !std::isfinite(weight))
+    throw Error(ErrorKind::usage, "scenario", "a weight must be positive", "write it like batch=1,seq=128:0.8");
+  const auto same_choices = [&](UnitId unit) { return std::ranges::equal(choices(unit), other->choices(unit)); };
+  bool same = graph_.unit_of == other->graph_.unit_of && graph_.op_names == other->graph_.op_names;
+  for (UnitId unit = 0; same && unit < graph_.num_units(); ++unit) same = same_choices(unit);
+  if (!same)
+    throw Error(ErrorKind::usage, "scenario",
+                fmt::format("its graph has other operations ({} in {} units, not {} in {}) once its shapes are known",
+                            other->graph_.num_ops(), other->graph_.num_units(), graph_.num_ops(), graph_.num_units()),
+                "plan this input shape by itself");
+  others_.push_back({weight, std::move(other)});
 }
 
 DeviceId Problem::fastest(UnitId unit) const {

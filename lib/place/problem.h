@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One placement task: what to place, where, under which constraints, and how an answer is scored.
+// One placement task: what to place, where, under which constraints, and for what.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,8 +12,8 @@
 #include "cluster/constraints.h"
 #include "cost/cost_table.h"
 #include "graph/op_graph.h"
+#include "place/objective.h"
 #include "sim/bounds.h"
-#include "sim/simulator.h"
 
 namespace allot::place {
 
@@ -30,13 +30,26 @@ class Problem {
   /// the graph. Errors: unavailable when a unit has no device left (its ops and what forbids each device are named);
   /// config when a constraint names an unknown device or matches no op.
   Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable costs,
-          const cluster::Constraints& constraints = {});
+          const cluster::Constraints& constraints = {}, Objective objective = Objective::latency);
 
   const graph::OpGraph& graph() const { return graph_; }
   const cluster::Cluster& cluster() const { return cluster_; }
   const cost::CostTable& costs() const { return costs_; }
   const sim::Bounds& bounds() const { return bounds_; }
   uint32_t devices() const { return cluster_.size(); }
+  Objective objective() const { return objective_; }
+
+  /// Other input shapes that the same placement must serve: it is scored by the weighted mean over them and this
+  /// problem itself, and fits only if it fits in all. Errors: usage when a weight is not positive and finite, or the
+  /// units of `other` are not the same ops or may not use the same devices.
+  void also_serve(std::shared_ptr<const Problem> other, double weight);
+  struct Scenario {
+    double weight;
+    std::shared_ptr<const Problem> problem;
+  };
+  const std::vector<Scenario>& others() const { return others_; }
+  double weight() const { return weight_; }
+  void set_weight(double weight) { weight_ = weight; }
 
   bool allowed(UnitId unit, DeviceId device) const {
     return unit_time_ps_[unit * size_t{devices()} + device] != cost::kCannotRun;
@@ -59,33 +72,9 @@ class Problem {
   sim::Bounds bounds_;
   std::vector<int64_t> unit_time_ps_;
   base::Csr<DeviceId> choices_;
-};
-
-/// Feasible before infeasible, then by makespan; among infeasible ones the smaller overflow is better.
-struct Score {
-  int64_t makespan_ps = 0, overflow_bytes = 0;
-  friend bool operator<(const Score& a, const Score& b) {
-    return a.overflow_bytes != b.overflow_bytes ? a.overflow_bytes < b.overflow_bytes : a.makespan_ps < b.makespan_ps;
-  }
-  friend bool operator==(const Score&, const Score&) = default;
-};
-
-/// Scores placements by exact simulation and counts them.
-class Evaluator {
- public:
-  explicit Evaluator(const Problem& problem);
-  Score score(const UnitPlacement& placement);
-  sim::Outcome outcome(const UnitPlacement& placement, bool timeline = false);
-  uint64_t evaluations() const { return evaluations_; }
-
- private:
-  const sim::Outcome& run(const UnitPlacement& placement, const sim::Options& options);
-
-  const Problem* problem_;
-  sim::Simulator simulator_;
-  std::vector<DeviceId> ops_;
-  bool memory_matters_;
-  uint64_t evaluations_ = 0;
+  Objective objective_;
+  double weight_ = 1;
+  std::vector<Scenario> others_;
 };
 
 }  // namespace allot::place

@@ -131,8 +131,8 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
   given.method = "given";
   given.placement = restored.placement;
   place::Evaluator evaluator(*input.problem);
+  given.score = evaluator.score(given.placement);
   given.outcome = evaluator.outcome(given.placement);
-  given.score = {given.outcome.makespan_ps, given.outcome.overflow_bytes};
   given.evaluations = 1;
   comparison.best = comparison.methods.size();
   comparison.methods.push_back(std::move(given));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "place/problem.h"
+#include "place/evaluator.h"
 
 #include <catch2/catch.hpp>
 
@@ -119,12 +119,13 @@ TEST_CASE("names of any length can be matched") {
   CHECK(choices(p, 0) == std::vector<place::DeviceId>{1});
 }
 
-TEST_CASE("scores put what fits first, then the smaller overflow, then the makespan") {
+TEST_CASE("scores put what fits first, then the smaller overflow, then the objective, then the makespan") {
   using place::Score;
-  CHECK(Score{100, 0} < Score{1, 1});
-  CHECK(Score{100, 5} < Score{1, 6});
-  CHECK(Score{1, 0} < Score{2, 0});
-  CHECK_FALSE(Score{1, 0} < Score{1, 0});
+  CHECK(Score{0, 100, 100} < Score{1, 1, 1});
+  CHECK(Score{5, 100, 100} < Score{6, 1, 1});
+  CHECK(Score{0, 1, 9} < Score{0, 2, 3});
+  CHECK(Score{0, 1, 2} < Score{0, 1, 3});
+  CHECK_FALSE(Score{0, 1, 1} < Score{0, 1, 1});
 }
 
 TEST_CASE("an evaluator's score is the simulator's outcome, with memory to spare and without") {
@@ -140,7 +141,7 @@ TEST_CASE("an evaluator's score is the simulator's outcome, with memory to spare
       sim::Simulator simulator(p.graph(), p.costs(), p.cluster());
       const auto& expected = simulator.run(p.expand(placement));
       const auto score = evaluator.score(placement);
-      CHECK(score == place::Score{expected.makespan_ps, expected.overflow_bytes});
+      CHECK(score == place::Score{expected.overflow_bytes, expected.makespan_ps, expected.makespan_ps});
       CHECK(evaluator.outcome(placement).peak_bytes == expected.peak_bytes);
       overflowing += score.overflow_bytes > 0;
     }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scores placements of one problem.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "place/problem.h"
+#include "sim/simulator.h"
+
+namespace allot::place {
+
+/// Scores placements by exact simulation, of every scenario, and counts them.
+class Evaluator {
+ public:
+  /// The problem must outlive it.
+  explicit Evaluator(const Problem& problem);
+
+  Score score(const UnitPlacement& placement);
+  /// A run of the problem's own input shape.
+  sim::Outcome outcome(const UnitPlacement& placement, bool timeline = false);
+  /// Placements scored or run.
+  uint64_t evaluations() const { return evaluations_; }
+
+ private:
+  struct Run {
+    const Problem* problem;
+    double share;  // of all weights
+    sim::Simulator simulator;
+    bool memory;  // a placement could exceed some device's memory, or memory is the objective
+  };
+  void add(const Problem& problem, double share);
+  void expand(const UnitPlacement& placement);
+
+  const Problem* problem_;
+  std::vector<Run> runs_;  // the problem itself, then the other scenarios
+  std::vector<DeviceId> ops_;
+  uint64_t evaluations_ = 0;
+};
+
+}  // namespace allot::place

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a placement is chosen for, and how two answers compare.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/cluster.h"
+#include "cost/cost_table.h"
+#include "graph/op_graph.h"
+#include "sim/simulator.h"
+
+namespace allot::place {
+
+enum class Objective : uint8_t {
+  latency,     // the makespan of one run
+  throughput,  // the interval between the results of a full pipeline of runs
+  devices,     // how many devices are used
+  memory,      // the largest part of its memory that a device needs at once
+};
+std::string_view name(Objective objective);
+/// Errors: usage with the list of names.
+Objective parse_objective(std::string_view text);
+/// Names, in order.
+std::vector<std::string> objective_names();
+
+/// What fits into memory beats what does not; then the objective decides, then the makespan.
+struct Score {
+  int64_t overflow_bytes = 0;  // sum over devices
+  int64_t value = 0;           // of the objective: picoseconds, devices, or millionths of a device's memory
+  int64_t makespan_ps = 0;
+  friend auto operator<=>(const Score&, const Score&) = default;
+};
+
+/// The value of `objective` for a run of `placement` (by op) that came out as `outcome`.
+int64_t objective_value(Objective objective, const sim::Outcome& outcome, std::span<const cluster::DeviceId> placement,
+                        const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster);
+
+/// The largest load of a device or channel that one run causes, in picoseconds: when runs follow one another without
+/// pause, a result appears that often, and no schedule of this placement can be quicker.
+int64_t steady_interval_ps(std::span<const cluster::DeviceId> placement, const graph::OpGraph& graph,
+                           const cost::CostTable& costs, const cluster::Cluster& cluster);
+
+}  // namespace allot::place
