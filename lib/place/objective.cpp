@@ -72,14 +72,17 @@ int64_t steady_interval_ps(std::span<const DeviceId> placement, const graph::OpG
 int64_t objective_value(Objective objective, const sim::Outcome& outcome, std::span<const DeviceId> placement,
                         const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster) {
   switch (objective) {
-    case Objective::latency: return outcome.makespan_ps;
-    case Objective::throughput: return steady_interval_ps(placement, graph, costs, cluster);
+    case Objective::latency:
+      return outcome.makespan_ps;
+    case Objective::throughput:
+      return steady_interval_ps(placement, graph, costs, cluster);
     case Objective::devices: {
       uint64_t used = 0;
       for (const DeviceId device : placement) used |= uint64_t{1} << device;
       return __builtin_popcountll(used);
     }
-    case Objective::memory: break;
+    case Objective::memory:
+      break;
   }
   double largest = 0;
   for (DeviceId device = 0; device < cluster.size(); ++device) {

@@ -63,45 +63,96 @@ void collect_notes(Input& input) {
                 input.built.dead.size());
 }
 
-// Everything from here on speaks of nodes and tensors: the model's path goes in front of what it throws.
-void build_problem(Input& input, const InputOptions& options) {
-  const shape::Bindings bindings = parse_bindings(options, input.model);
-  cluster::Constraints constraints;
-  if (!options.constraints.empty()) constraints = cluster::load_constraints(options.constraints);
-  cluster::Cluster cluster = load_cluster(options);
-  cost::CostTable costs;
+/// Puts the model's path in front of what `body` throws, which speaks of nodes and tensors.
+template <typename Body>
+auto within_model(const Input& input, const Body& body) {
   try {
-    if (options.inline_functions && ir::calls_functions(input.model)) {
-      input.model = std::move(ir::inline_functions(input.model).model);
-      base::info("{}: functions are expanded; the written model differs from the file", base::printable(input.path));
+    return body();
+  } catch (const Error& error) {
+    throw error.within(base::printable(input.path));
+  }
+}
+
+/// What one set of bound dimensions makes of a model.
+struct Bound {
+  shape::Bindings bindings;
+  graph::PlanningModel planning;
+  graph::Built built;
+  std::unique_ptr<place::Problem> problem;
+};
+
+/// Binds dimensions and gives what they make of the model.
+class Binding {
+ public:
+  Binding(const Input& input, const InputOptions& options)
+      : input_(input), options_(options), cluster_(load_cluster(options)) {
+    if (!options.constraints.empty()) constraints_ = cluster::load_constraints(options.constraints);
+    if (!options.costs.empty() && options.scenario.size() > 1)
+      throw Error(ErrorKind::usage, "--scenario", "--costs were measured with one input shape only",
+                  "plan each scenario by itself, or leave --costs out");
+  }
+
+  Bound operator()(const Scenario& scenario) const {
+    Bound bound{.bindings = parse_bindings(options_, input_.model), .planning = {}, .built = {}, .problem = nullptr};
+    for (const auto& [symbol, size] : scenario.dims) bound.bindings.dims[symbol] = size;
+    auto costs = within_model(input_, [&] {
+      build(bound);
+      return cost::make_table(bound.built.graph, cost::op_costs(bound.planning, bound.built.graph), cluster_);
+    });
+    if (!options_.costs.empty()) {
+      const size_t matched = cost::apply_overrides(costs, bound.built.graph, cluster_, options_.costs);
+      base::info("{}: costs of {} of {} ops", base::printable(options_.costs), matched, bound.built.graph.num_ops());
     }
-    input.planning = graph::prepare(input.model, bindings);
-    graph::BuildOptions build = build_options(options, constraints);
-    build.runs_on = [&](ir::NodeId node) { return cost::runs_on(input.planning, node, cluster); };
-    input.built = graph::build(input.planning, build);
-    if (input.built.graph.num_ops() == 0)
+    within_model(input_, [&] {
+      cost::require_runnable(costs, bound.built.graph, cluster_);
+      bound.problem = std::make_unique<place::Problem>(bound.built.graph, cluster_, std::move(costs), constraints_,
+                                                       place::parse_objective(options_.objective));
+    });
+    return bound;
+  }
+
+ private:
+  void build(Bound& bound) const {
+    bound.planning = graph::prepare(input_.model, bound.bindings);
+    graph::BuildOptions build = build_options(options_, constraints_);
+    build.runs_on = [&](ir::NodeId node) { return cost::runs_on(bound.planning, node, cluster_); };
+    bound.built = graph::build(bound.planning, build);
+    if (bound.built.graph.num_ops() == 0)
       throw Error(ErrorKind::malformed, "", "has no operation to place: every node is constant or dead");
-    costs = cost::make_table(input.built.graph, cost::op_costs(input.planning, input.built.graph), cluster);
-  } catch (const Error& error) {
-    throw error.within(base::printable(input.path));
   }
-  if (!options.costs.empty()) {
-    const size_t matched = cost::apply_overrides(costs, input.built.graph, cluster, options.costs);
-    base::info("{}: costs of {} of {} ops", base::printable(options.costs), matched, input.built.graph.num_ops());
-  }
-  input.graph_hash = graph::structure_hash(input.planning, input.built.graph);
-  input.fingerprints = graph::fingerprints(input.planning, input.built.graph);
-  input.costs_hash = cost::hash(costs);
-  input.cluster_hash = cluster::hash(cluster);
-  input.dims = bindings.dims;
-  for (const auto& assumption : input.planning.shapes.assumptions) input.dims[assumption.symbol] = assumption.value;
-  try {
-    cost::require_runnable(costs, input.built.graph, cluster);
-    input.problem =
-        std::make_unique<place::Problem>(input.built.graph, std::move(cluster), std::move(costs), constraints);
-  } catch (const Error& error) {
-    throw error.within(base::printable(input.path));
-  }
+
+  const Input& input_;
+  const InputOptions& options_;
+  cluster::Cluster cluster_;
+  cluster::Constraints constraints_;
+};
+
+void expand_functions(Input& input) {
+  input.model = within_model(input, [&] { return std::move(ir::inline_functions(input.model).model); });
+  base::info("{}: functions are expanded; the written model differs from the file", base::printable(input.path));
+}
+
+/// The first scenario is the one that reports and files describe.
+void build_problem(Input& input, const InputOptions& options) {
+  if (options.inline_functions && ir::calls_functions(input.model)) expand_functions(input);
+  const Binding binding(input, options);
+  std::vector<Scenario> scenarios;
+  for (const std::string& text : options.scenario) scenarios.push_back(parse_scenario(text));
+  if (scenarios.empty()) scenarios.emplace_back();
+
+  Bound main = binding(scenarios.front());
+  main.problem->set_weight(scenarios.front().weight);
+  for (size_t i = 1; i < scenarios.size(); ++i)
+    main.problem->also_serve(std::move(binding(scenarios[i]).problem), scenarios[i].weight);
+  input.graph_hash = graph::structure_hash(main.planning, main.built.graph);
+  input.fingerprints = graph::fingerprints(main.planning, main.built.graph);
+  input.costs_hash = cost::hash(main.problem->costs());
+  input.cluster_hash = cluster::hash(main.problem->cluster());
+  input.dims = main.bindings.dims;
+  for (const auto& assumption : main.planning.shapes.assumptions) input.dims[assumption.symbol] = assumption.value;
+  input.planning = std::move(main.planning);
+  input.built = std::move(main.built);
+  input.problem = std::move(main.problem);
 }
 
 }  // namespace
@@ -115,6 +166,12 @@ void InputOptions::bind(config::Binder& binder) {
   binder.text("constraints", constraints, "pin, deny and colocate rules (allot.constraints/1)");
   binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper"});
   binder.flag("inline_functions", inline_functions, "expand model-local functions in the written file, too");
+}
+
+void InputOptions::bind_goal(config::Binder& binder) {
+  binder.choice("objective", objective, "what placements are chosen for", place::objective_names());
+  binder.list("scenario", scenario,
+              "place for several input shapes at once, e.g. batch=1,seq=128:0.8 and a weight; the first is reported");
 }
 
 void InputOptions::adopt(const place::Sidecar& sidecar) {
@@ -148,6 +205,28 @@ shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& mod
         bindings.dims.insert(*stored);
     }
   return bindings;
+}
+
+Scenario parse_scenario(const std::string& text) {
+  Scenario scenario;
+  std::string_view left = text;
+  // A last ':' in front of a dimension's '=' belongs to its name, as in x:0=8.
+  if (const size_t colon = left.rfind(':'); colon != left.npos && left.find('=', colon) == left.npos) {
+    const std::string_view weight = left.substr(colon + 1);
+    const auto [end, error] = std::from_chars(weight.data(), weight.data() + weight.size(), scenario.weight);
+    if (error != std::errc() || end != weight.data() + weight.size())
+      throw Error(ErrorKind::usage, "--scenario " + base::printable(text),
+                  fmt::format("'{}' is not a weight", base::printable(weight)), "write it like batch=1,seq=128:0.8");
+    left = left.substr(0, colon);
+  }
+  for (size_t begin = 0; begin <= left.size();) {
+    const size_t end = std::min(left.find(',', begin), left.size());
+    const auto [name, value] =
+        split_assignment(std::string(left.substr(begin, end - begin)), "--scenario", "--scenario batch=1,seq=128:0.8");
+    scenario.dims[name] = parse_dim(value, "--scenario", text);
+    begin = end + 1;
+  }
+  return scenario;
 }
 
 std::vector<cluster::DeviceId> Input::device_of_node(const std::vector<cluster::DeviceId>& device_of_op) const {

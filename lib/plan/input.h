@@ -20,8 +20,12 @@ struct InputOptions {
   int64_t default_dim = 1;
   std::string cluster, costs, constraints, colocation = "chain";
   bool inline_functions = false;
+  std::string objective = "latency";
+  std::vector<std::string> scenario;
 
   void bind(config::Binder& binder);
+  /// What placements are chosen for: of no use to commands that place nothing.
+  void bind_goal(config::Binder& binder);
   /// What a stored placement says of the things that the user leaves open.
   void adopt(const place::Sidecar& sidecar);
 
@@ -53,5 +57,13 @@ std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& o
 
 /// Parses "batch=8" and "x=1x3x224x224" forms and adds the stored dimensions that `model` has. Errors: usage.
 shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model);
+
+/// Parses "batch=1,seq=128:0.8": dimensions that are bound beside those of --dim, and the weight, 1 if left out.
+/// Errors: usage.
+struct Scenario {
+  std::map<std::string, int64_t> dims;
+  double weight = 1;
+};
+Scenario parse_scenario(const std::string& text);
 
 }  // namespace allot::plan

@@ -86,6 +86,7 @@ TEST_CASE("a scenario must fit, too, and have the same units") {
     builder.op({});
     return builder.build();
   }();
-  const auto other = std::make_shared<Problem>(graph, test::simple_cluster({.devices = 3}), test::uniform_costs(graph, 3, {1}));
+  const auto other =
+      std::make_shared<Problem>(graph, test::simple_cluster({.devices = 3}), test::uniform_costs(graph, 3, {1}));
   CHECK_THROWS_WITH(p.also_serve(other, 1), Catch::Contains("1 in 1 units, not 4 in 4"));
 }

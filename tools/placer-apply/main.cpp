@@ -27,6 +27,7 @@ struct Options {
 
   void bind(config::Binder& binder) {
     input.bind(binder);
+    input.bind_goal(binder);
     search.bind(binder);
     output.bind(binder);
     binder.text("placement", placement, "use this stored placement instead of placing anew").cli_only = true;

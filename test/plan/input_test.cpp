@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/input.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+
+using namespace allot;
+using plan::parse_scenario;
+
+TEST_CASE("scenarios are dimensions and a weight") {
+  const auto both = parse_scenario("batch=1,seq=128:0.8");
+  CHECK(both.dims == std::map<std::string, int64_t>{{"batch", 1}, {"seq", 128}});
+  CHECK(both.weight == 0.8);
+  CHECK(parse_scenario("batch=8").weight == 1);
+  const auto position = parse_scenario("x:0=8");  // a dimension without a symbol
+  CHECK(position.dims == std::map<std::string, int64_t>{{"x:0", 8}});
+  CHECK(position.weight == 1);
+  CHECK(parse_scenario("x:0=8:2").weight == 2);
+}
+
+TEST_CASE("odd scenarios are refused") {
+  for (const char* text : {"", "batch", "batch=", "batch=x", "batch=1,", "batch=1:", "batch=1:heavy", "batch=-1:2"})
+    CHECK_THROWS_AS(parse_scenario(text), base::Error);
+}
