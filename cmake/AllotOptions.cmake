@@ -4,6 +4,7 @@ option(ALLOT_LEARN "Build the parts that need LibTorch" ON)
 option(ALLOT_TESTS "Build the tests" ON)
 option(ALLOT_WERROR "Turn warnings into errors" OFF)
 option(ALLOT_ASSERTIONS "Check the standard library's preconditions" OFF)
+option(ALLOT_FUZZ "Build the fuzz targets for libFuzzer; needs Clang" OFF)
 set(ALLOT_SANITIZE "" CACHE STRING "Sanitizers for all code, e.g. address,undefined")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -43,7 +44,12 @@ if(ALLOT_SANITIZE)
   target_link_options(allot_flags INTERFACE -fsanitize=${ALLOT_SANITIZE})
 endif()
 
-foreach(option_default "ALLOT_LEARN=ON" "ALLOT_TESTS=ON" "ALLOT_WERROR=OFF" "ALLOT_ASSERTIONS=OFF" "ALLOT_SANITIZE=")
+if(ALLOT_FUZZ)
+  target_compile_options(allot_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+foreach(option_default "ALLOT_LEARN=ON" "ALLOT_TESTS=ON" "ALLOT_WERROR=OFF" "ALLOT_ASSERTIONS=OFF" "ALLOT_FUZZ=OFF"
+        "ALLOT_SANITIZE=")
   string(REGEX MATCH "([^=]+)=(.*)" _ "${option_default}")
   if(NOT "${${CMAKE_MATCH_1}}" STREQUAL "${CMAKE_MATCH_2}")
     message(STATUS "Allot: ${CMAKE_MATCH_1} = ${${CMAKE_MATCH_1}} (default: '${CMAKE_MATCH_2}')")
