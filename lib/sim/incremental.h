@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact re-evaluation of a placement after a few ops have moved, for search.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+
+#include "sim/simulator.h"
+
+namespace allot::sim {
+
+struct Move {
+  graph::OpId op;
+  DeviceId device;
+};
+
+/// Keeps one placement, the base, and answers what the exact engine (simulator.h) would say if some of its ops moved:
+///
+///   incremental.reset(placement);
+///   for (...) {
+///     const auto result = incremental.try_moves(moves, cutoff_ps);
+///     if (result.exact && ...) incremental.accept();
+///   }
+///
+/// Every exact result equals that of Simulator::run on the same placement, bit for bit.
+///
+/// One instance serves one thread. The arguments must outlive it.
+class Incremental {
+ public:
+  static constexpr int64_t kNoCutoff = std::numeric_limits<int64_t>::max();
+
+  struct Result {
+    int64_t makespan_ps = 0;     // if not exact: more than the cutoff, and no more than the true makespan
+    int64_t overflow_bytes = 0;  // Outcome::overflow_bytes; 0 without memory; if not exact: so far
+    bool exact = true;           // false: the run was cut off
+  };
+
+  /// Without `memory` overflow_bytes stays 0 and everything is quicker. Errors: those of Simulator.
+  Incremental(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster,
+              bool memory = true);
+  ~Incremental();
+  Incremental(Incremental&&) noexcept;
+
+  /// Makes `placement` [num_ops] the base. Errors: those of Simulator::run.
+  Result reset(std::span<const DeviceId> placement);
+
+  /// Evaluates the base with `moves` applied in order. The run is cut
+  /// off as soon as it is certain that the makespan exceeds `cutoff_ps`. A searcher that draws its threshold of
+  /// acceptance before it evaluates, and passes it here, decides as it would without a cutoff.
+  /// Errors: those of Simulator::run; the base stays.
+  Result try_moves(std::span<const Move> moves, int64_t cutoff_ps = kNoCutoff);
+
+  /// Makes what was tried last the base; it must have been exact.
+  void accept();
+
+  /// The base [num_ops].
+  std::span<const DeviceId> placement() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace allot::sim
