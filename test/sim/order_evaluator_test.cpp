@@ -64,7 +64,7 @@ class Reference {
       if (earlier.tensor == tensor && earlier.to == device) return earlier.end_ps;
       const auto& taken = c_.cluster.route(earlier.from, earlier.to).channels;
       const bool shares = std::find_first_of(wanted.begin(), wanted.end(), taken.begin(), taken.end()) != wanted.end();
-      if (c_.cluster.contention == cluster::Contention::link && shares) start = std::max(start, earlier.end_ps);
+      if (c_.cluster.simulation.contention == cluster::Contention::link && shares) start = std::max(start, earlier.end_ps);
     }
     sent_.push_back(
         {tensor, home, device, start + c_.cluster.transfer_ps(home, device, c_.costs.tensor_bytes[tensor])});
