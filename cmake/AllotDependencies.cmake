@@ -27,6 +27,28 @@ set(ALLOT_ONNX_DIR "$ENV{ALLOT_ONNX_DIR}" CACHE PATH "Install prefix of ONNX's C
 find_package(ONNX QUIET CONFIG PATHS "${ALLOT_ONNX_DIR}" NO_DEFAULT_PATH)
 allot_require(ONNX::onnx "ONNX 1.22.0 with namespace allot_onnx")
 
+# Libraries that one placement method each can use; all else works without them.
+function(allot_optional option header library target package)
+  if(${option})
+    find_path(${option}_INCLUDE ${header} PATH_SUFFIXES coin)
+    find_library(${option}_LIBRARY ${library})
+    if(${option}_INCLUDE AND ${option}_LIBRARY)
+      add_library(${target} UNKNOWN IMPORTED)
+      set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${${option}_LIBRARY}"
+                            INTERFACE_INCLUDE_DIRECTORIES "${${option}_INCLUDE}"
+                            INTERFACE_COMPILE_DEFINITIONS ${option})
+    else()
+      message(STATUS "Allot: ${library} was not found (${package}); the placement methods that need it are left out")
+    endif()
+  endif()
+endfunction()
+allot_optional(ALLOT_METIS metis.h metis METIS::metis libmetis-dev)
+foreach(target METIS::metis)
+  if(TARGET ${target})
+    list(APPEND ALLOT_SOLVERS ${target})
+  endif()
+endforeach()
+
 if(ALLOT_LEARN)
   find_package(TorchWheel QUIET)
   if(NOT TARGET torch::wheel)

@@ -4,55 +4,14 @@
 
 #include "place/idle_gaps.h"
 #include "place/methods.h"
+#include "place/ranks.h"
+#include "place/repair.h"
 
 namespace allot::place {
 namespace {
 
 using graph::kNone;
 using graph::TensorId;
-
-/// Mean transfer between two devices drawn with replacement, as a function of size.
-struct MeanTransfer {
-  double latency_ps = 0, ps_per_byte = 0;
-
-  explicit MeanTransfer(const cluster::Cluster& cluster) {
-    for (DeviceId from = 0; from < cluster.size(); ++from) {
-      for (DeviceId to = 0; to < cluster.size(); ++to) {
-        const cluster::Route& route = cluster.route(from, to);
-        if (from == to || !route.reachable) continue;
-        latency_ps += static_cast<double>(route.latency_ps);
-        if (!route.channels.empty()) ps_per_byte += 1e12 / route.bandwidth_bytes_per_s;
-      }
-    }
-    const double pairs = static_cast<double>(cluster.size()) * cluster.size();
-    latency_ps /= pairs;
-    ps_per_byte /= pairs;
-  }
-  double operator()(int64_t bytes) const { return latency_ps + ps_per_byte * static_cast<double>(bytes); }
-};
-
-double mean_time_ps(const Problem& problem, OpId op) {
-  double sum = 0;
-  const auto choices = problem.choices(problem.graph().unit_of[op]);
-  for (const DeviceId device : choices) sum += static_cast<double>(problem.costs().time(op, device));
-  return sum / static_cast<double>(choices.size());
-}
-
-/// Mean length of the longest path from the start of each op to the end of the graph, transfers included.
-std::vector<double> upward_ranks(const Problem& problem) {
-  const auto& graph = problem.graph();
-  const MeanTransfer transfer(problem.cluster());
-  std::vector<double> rank(graph.num_ops());
-  for (OpId op = graph.num_ops(); op-- > 0;) {
-    double longest = 0;
-    for (const TensorId tensor : graph.outputs[op]) {
-      const double sent = transfer(problem.costs().tensor_bytes[tensor]);
-      for (const OpId consumer : graph.consumers[tensor]) longest = std::max(longest, sent + rank[consumer]);
-    }
-    rank[op] = mean_time_ps(problem, op) + longest;
-  }
-  return rank;
-}
 
 /// Schedules ops by decreasing rank. The first op of a unit decides for all of it, by when the whole unit could end.
 class Schedule {
@@ -115,7 +74,7 @@ UnitPlacement place_heft(const Problem& problem, const Budget&) {
   std::stable_sort(order.begin(), order.end(), [&](OpId a, OpId b) { return rank[a] > rank[b]; });
   Schedule schedule(problem);
   for (const OpId op : order) schedule.add(op);
-  return schedule.take();
+  return repaired(problem, schedule.take());
 }
 
 }  // namespace allot::place

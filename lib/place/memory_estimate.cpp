@@ -7,6 +7,19 @@
 
 namespace allot::place {
 
+int64_t unit_bytes(const Problem& problem, UnitId unit) {
+  const auto& graph = problem.graph();
+  const auto& costs = problem.costs();
+  int64_t bytes = 0, workspace = 0;
+  for (const OpId op : graph.members[unit]) {
+    bytes += costs.resident_bytes[op];
+    workspace = std::max(workspace, costs.workspace_bytes[op]);
+    for (const graph::ParamId param : graph.params[op]) bytes += graph.param_bytes[param];
+    for (const graph::TensorId tensor : graph.outputs[op]) bytes += costs.tensor_bytes[tensor];
+  }
+  return bytes + workspace;
+}
+
 MemoryEstimate::MemoryEstimate(const Problem& problem)
     : problem_(&problem),
       param_at_(problem.graph().num_params(), 0),

@@ -9,6 +9,10 @@
 
 namespace allot::place {
 
+/// All that a unit brings along by itself, unaligned: parameters, resident bytes, the tensors it makes and its largest
+/// workspace. Parameters of several units count for each.
+int64_t unit_bytes(const Problem& problem, UnitId unit);
+
 /// Parameters, once a device, and resident bytes of the units, and the most that one of their ops needs while it runs.
 class MemoryEstimate {
  public:

@@ -14,15 +14,35 @@ std::vector<UnitPlacement> single_candidates(const Problem& problem);
 /// The best of the candidates.
 UnitPlacement place_single(const Problem& problem, const Budget& budget);
 
+// Placements that exceed a memory are repaired (repair.h) by all methods below.
+
 /// Units in topological order cut into one block a device, so that the longest block is as short as possible and
-/// each fits into its memory. After: the expert placements of Mirhoseini et al., ICML 2017.
+/// each fits into its memory (blocks.h).
 UnitPlacement place_contiguous(const Problem& problem, const Budget& budget);
+
+/// Layers, as the scopes of the node names or recurrent nodes tell them, cut like `contiguous`. After: the expert
+/// placements of Mirhoseini et al., ICML 2017.
+UnitPlacement place_expert(const Problem& problem, const Budget& budget);
 
 /// Units in topological order dealt out in turn.
 UnitPlacement place_round_robin(const Problem& problem, const Budget& budget);
 
+/// Min-cut: parts of work in proportion to the devices' speed (and of bytes to their memory, where it may run out) that
+/// exchange as few bytes as METIS can find; the order of ops plays no part. After: Karypis, Kumar, SISC 1998.
+UnitPlacement place_metis(const Problem& problem, const Budget& budget);
+/// Why this build lacks the method, or nullptr.
+const char* metis_missing();
+
 /// Heterogeneous earliest finish time with insertion. After: Topcuoglu, Hariri, Wu, TPDS 2002.
 UnitPlacement place_heft(const Problem& problem, const Budget& budget);
+
+/// List scheduling: of the ready ops the one with the longest path to the end, where it is done first. After: the
+/// critical-path baseline of DOPPLER, ICLR 2026.
+UnitPlacement place_critical_path(const Problem& problem, const Budget& budget);
+
+/// Memory-balanced: devices filled in topological order, each with its share of the bytes. After: Jeon et al.,
+/// "Baechi", SoCC 2020.
+UnitPlacement place_m_topo(const Problem& problem, const Budget& budget);
 
 /// Memory-aware earliest task first. After: Jeon et al., "Baechi", SoCC 2020.
 UnitPlacement place_m_etf(const Problem& problem, const Budget& budget);

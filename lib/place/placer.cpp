@@ -16,8 +16,12 @@ std::vector<Placer>& registry() {
   static std::vector<Placer> all = {
       {"single", "everything on one device", false, place_single},
       {"contiguous", "one block of the topological order a device, balanced", false, place_contiguous},
+      {"expert", "layers, as names tell them, one block a device", false, place_expert},
       {"round-robin", "units dealt out in topological order", false, place_round_robin},
+      {"m-topo", "topological order, memory balanced", false, place_m_topo},
+      {"metis", "min-cut in parts of balanced work", false, place_metis, metis_missing()},
       {"heft", "heterogeneous earliest finish time, with insertion", false, place_heft},
+      {"critical-path", "longest remaining path first, where it is done first", false, place_critical_path},
       {"m-etf", "earliest task first, within memory", false, place_m_etf},
       {"anneal", "simulated annealing from the best of the others", true, place_anneal},
   };
@@ -62,6 +66,9 @@ void register_placer(Placer placer) {
 const Placer& find_placer(const std::string& name) {
   std::vector<std::string> names;
   for (const Placer& placer : registry()) {
+    if (placer.name == name && placer.missing)
+      throw base::Error(base::ErrorKind::unavailable, fmt::format("placement method '{}'", name),
+                        fmt::format("this build lacks {}", placer.missing));
     if (placer.name == name) return placer;
     names.push_back(placer.name);
   }
@@ -75,7 +82,7 @@ Comparison compare(const Problem& problem, const std::string& method, const Budg
   const Placer* const named = all ? nullptr : &find_placer(method);
   std::vector<const Placer*> chosen;
   for (const Placer& placer : registry())
-    if (all || !placer.searches || &placer == named) chosen.push_back(&placer);
+    if (!placer.missing && (all || !placer.searches || &placer == named)) chosen.push_back(&placer);
 
   Comparison result;
   result.methods.resize(chosen.size());

@@ -30,14 +30,15 @@ struct Placer {
   std::string name, summary;
   bool searches = false;  // uses the budget; the others are constructive
   std::function<UnitPlacement(const Problem&, const Budget&)> place;
+  const char* missing = nullptr;  // what this build lacks for it, and the remedy: "METIS; install libmetis-dev"
 };
 
-/// Built-in placers in order of cost: single, contiguous, round-robin, heft, m-etf, anneal. A placer returns only
+/// Built-in placers in order of cost; the learned ones follow. A placer returns only
 /// allowed devices; whether memory suffices shows in the score.
 const std::vector<Placer>& placers();
 /// Adds one (learned policies do). Not thread-safe; call at start-up.
 void register_placer(Placer placer);
-/// Errors: usage with the list of names.
+/// Errors: usage with the list of names; unavailable when this build lacks what the method needs.
 const Placer& find_placer(const std::string& name);
 
 /// What one method gave.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "place/methods.h"
+#include "place/repair.h"
 
 namespace allot::place {
 
@@ -9,7 +10,7 @@ UnitPlacement place_round_robin(const Problem& problem, const Budget&) {
     const auto choices = problem.choices(unit);
     placement[unit] = choices[unit % choices.size()];
   }
-  return placement;
+  return repaired(problem, std::move(placement));
 }
 
 }  // namespace allot::place

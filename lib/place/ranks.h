@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// How urgent each op is to a list scheduler.
+#pragma once
+
+#include <vector>
+
+#include "place/problem.h"
+
+namespace allot::place {
+
+/// Mean length in picoseconds of the longest path from the start of each op to the end of the graph: mean times over
+/// the devices that may run an op, mean transfers over pairs of devices drawn with replacement. Never smaller than
+/// that of a consumer. After: Topcuoglu, Hariri, Wu, TPDS 2002, the upward rank.
+std::vector<double> upward_ranks(const Problem& problem);
+
+}  // namespace allot::place
