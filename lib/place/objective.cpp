@@ -50,7 +50,7 @@ int64_t steady_interval_ps(std::span<const DeviceId> placement, const graph::OpG
                            const cost::CostTable& costs, const cluster::Cluster& cluster) {
   std::vector<int64_t> busy_ps(cluster.size(), 0);
   for (graph::OpId op = 0; op < graph.num_ops(); ++op) busy_ps[placement[op]] += costs.time(op, placement[op]);
-  if (cluster.contention == cluster::Contention::free) return *std::max_element(busy_ps.begin(), busy_ps.end());
+  if (cluster.simulation.contention == cluster::Contention::free) return *std::max_element(busy_ps.begin(), busy_ps.end());
 
   ChannelLoads channels(costs, cluster);
   for (graph::TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor) {
