@@ -39,6 +39,12 @@ class Ledger {
     touched_ |= uint64_t{1} << device;
   }
 
+  /// As if so many bytes more (or fewer) had been held since the beginning. Where it first ran out is forgotten.
+  void shift(DeviceId device, int64_t bytes) {
+    accounts_[device].level += bytes;
+    accounts_[device].peak += bytes;
+  }
+
   /// Gives back what was taken at `since`.
   void give_back(DeviceId device, int64_t bytes, int64_t since, int64_t now) {
     Account& account = accounts_[device];
@@ -57,6 +63,13 @@ class Ledger {
       account.level -= account.passing;
       account.passing = 0;
     }
+  }
+
+  /// Sum over devices of the largest excess so far.
+  int64_t overflow_bytes() const {
+    int64_t sum = 0;
+    for (const Account& account : accounts_) sum += std::max<int64_t>(0, account.peak - account.capacity);
+    return sum;
   }
 
   void report(Outcome& outcome) const {

@@ -22,29 +22,44 @@ DeviceId lowest(uint64_t set) { return static_cast<DeviceId>(std::countr_zero(se
 }  // namespace
 
 const Outcome& Simulator::State::run(std::span<const DeviceId> placement, const Options& run_options) {
+  begin(placement, run_options);
+  advance(Timers::kNever);
+  ALLOT_ASSERT(ended_ops == graph.num_ops());
+  report();
+  return outcome;
+}
+
+/// Up to the end of the first instant.
+void Simulator::State::begin(std::span<const DeviceId> placement, const Options& run_options) {
   options = run_options;
   clear();
   place(placement);
   if (options.memory) hold_what_stays();
   push_sources();
   offer_inputs();
-  for (;;) {
+  instant();
+}
+
+/// On to the last instant before `until`, or to where the run is cut off.
+void Simulator::State::advance(int64_t until) {
+  for (int64_t next; (next = next_end()) < until;) {
+    now = next;
+    instant();
+    if (prospect != nullptr && prospect->hopeless()) return;
+  }
+}
+
+/// Rule 5.
+void Simulator::State::instant() {
+  do {
     end_what_is_due();
     start_idle_devices();
-    const int64_t next = std::min(op_ends.earliest(), network.earliest());
-    if (next == now) continue;
-    if (options.memory) {
-      ledger.settle(now, [&](DeviceId device) {
-        const OpId op = last_op[device];
-        return op != kNone && start_ps[op] + duration_ps[op] >= now ? op : kNone;
-      });
-    }
-    if (next == Timers::kNever) break;
-    now = next;
-  }
-  ALLOT_ASSERT(ended_ops == graph.num_ops());
-  report();
-  return outcome;
+  } while (next_end() == now);
+  if (!options.memory) return;
+  ledger.settle(now, [&](DeviceId device) {
+    const OpId op = last_op[device];
+    return op != kNone && start_ps[op] + duration_ps[op] >= now ? op : kNone;
+  });
 }
 
 /// Ops that wait for nothing.
@@ -95,6 +110,7 @@ void Simulator::State::start(DeviceId device) {
   last_op[device] = op;
   start_ps[op] = now;
   op_ends.set(device, now + duration_ps[op]);
+  if (prospect != nullptr) prospect->start(op, device, duration_ps[op], now + duration_ps[op]);
   if (!options.memory) return;
   int64_t bytes = ledger.block(costs.workspace_bytes[op], device);
   for (const TensorId tensor : graph.outputs[op]) bytes += ledger.block(costs.tensor_bytes[tensor], device);

@@ -84,6 +84,7 @@ class Simulator {
   const Outcome& run(std::span<const DeviceId> placement, const Options& options = {});
 
  private:
+  friend class Incremental;
   struct State;
   std::unique_ptr<State> state_;
 };

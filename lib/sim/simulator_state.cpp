@@ -26,13 +26,7 @@ size_t most_copies_in_all(const graph::OpGraph& graph, uint32_t devices) {
 }  // namespace
 
 Simulator::State::State(const graph::OpGraph& g, const cost::CostTable& t, const cluster::Cluster& c)
-    : graph(g),
-      costs(t),
-      cluster(c),
-      devices(c.size()),
-      op_ends(devices),
-      network(c, most_copies_in_all(g, devices)),
-      ledger(c) {
+    : Course(c, most_copies_in_all(g, c.size())), graph(g), costs(t), cluster(c), devices(c.size()) {
   require_simulable(graph, costs, cluster);
   while (num_inputs < graph.num_tensors() && graph.producer[num_inputs] == kNone) ++num_inputs;
   for (OpId op = 0; op < graph.num_ops(); ++op) {
@@ -47,7 +41,6 @@ Simulator::State::State(const graph::OpGraph& g, const cost::CostTable& t, const
   param_at.resize(graph.num_params());
   last_op.resize(devices);
   queues.resize(devices);
-  queue_slots.resize(graph.num_ops());
   due.reserve(devices);
   for (auto* by_device : {&outcome.busy_ps, &outcome.peak_bytes, &outcome.param_bytes}) by_device->resize(devices);
   outcome.out_of_memory.reserve(devices);
@@ -84,11 +77,7 @@ void Simulator::State::place(std::span<const DeviceId> placement) {
     ++count[device];
     ops[op] = {.pending = waits[op], .device = device};
   }
-  OpId* slots = queue_slots.data();
-  for (DeviceId device = 0; device < devices; ++device) {
-    queues[device].reset(slots);
-    slots += count[device];
-  }
+  for (DeviceId device = 0; device < devices; ++device) queues[device].reset(count[device]);
 }
 
 /// Parameters, once a device, and resident bytes.

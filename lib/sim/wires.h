@@ -22,6 +22,12 @@ class Wires {
   static constexpr uint32_t kNoLane = ~uint32_t{0};
 
   explicit Wires(const cluster::Cluster& cluster);
+  Wires(const Wires&) = default;
+  /// Takes over the state of wires of the same cluster.
+  Wires& operator=(const Wires& other) {
+    free_at_ = other.free_at_;
+    return *this;
+  }
 
   void clear() { std::fill(free_at_.begin(), free_at_.end(), 0); }
 
