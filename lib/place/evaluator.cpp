@@ -35,6 +35,7 @@ void Evaluator::add(const Problem& problem, double share) {
   runs_.push_back({.problem = &problem,
                    .share = share,
                    .simulator = sim::Simulator(problem.graph(), problem.costs(), problem.cluster()),
+                   .interval = SteadyInterval(problem.graph(), problem.costs(), problem.cluster()),
                    .memory = problem_->objective() == Objective::memory || memory_may_run_out(problem)});
 }
 
@@ -45,9 +46,8 @@ Score Evaluator::score(const UnitPlacement& placement) {
   Score score;
   double value = 0, makespan_ps = 0;
   for (Run& run : runs_) {
-    const Problem& p = *run.problem;
     const sim::Outcome& outcome = run.simulator.run(ops_, {.memory = run.memory});
-    const int64_t own = objective_value(objective, outcome, ops_, p.graph(), p.costs(), p.cluster());
+    const int64_t own = objective_value(run, outcome);
     if (runs_.size() == 1) return {outcome.overflow_bytes, own, outcome.makespan_ps};
     score.overflow_bytes += outcome.overflow_bytes;
     score.value = std::max(score.value, own);
@@ -58,6 +58,20 @@ Score Evaluator::score(const UnitPlacement& placement) {
   if (mean) score.value = std::llround(value);
   score.makespan_ps = std::llround(makespan_ps);
   return score;
+}
+
+int64_t Evaluator::objective_value(Run& run, const sim::Outcome& outcome) {
+  switch (problem_->objective()) {
+    case Objective::throughput:
+      return run.interval(ops_);
+    case Objective::devices:
+      return count_devices(ops_);
+    case Objective::memory:
+      return largest_memory_share(outcome, run.problem->cluster());
+    case Objective::latency:
+      break;
+  }
+  return outcome.makespan_ps;
 }
 
 sim::Outcome Evaluator::outcome(const UnitPlacement& placement, bool timeline) {

@@ -27,9 +27,11 @@ class Evaluator {
     const Problem* problem;
     double share;  // of all weights
     sim::Simulator simulator;
-    bool memory;  // a placement could exceed some device's memory, or memory is the objective
+    SteadyInterval interval;
+    bool memory;  // to be simulated: a placement could exceed some device's memory, or memory is the objective
   };
   void add(const Problem& problem, double share);
+  int64_t objective_value(Run& run, const sim::Outcome& outcome);
   void expand(const UnitPlacement& placement);
 
   const Problem* problem_;

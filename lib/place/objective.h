@@ -13,6 +13,7 @@
 #include "cost/cost_table.h"
 #include "graph/op_graph.h"
 #include "sim/simulator.h"
+#include "sim/wires.h"
 
 namespace allot::place {
 
@@ -36,13 +37,30 @@ struct Score {
   friend auto operator<=>(const Score&, const Score&) = default;
 };
 
-/// The value of `objective` for a run of `placement` (by op) that came out as `outcome`.
-int64_t objective_value(Objective objective, const sim::Outcome& outcome, std::span<const cluster::DeviceId> placement,
-                        const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster);
-
-/// The largest load of a device or channel that one run causes, in picoseconds: when runs follow one another without
+/// The largest load of a device or channel that one run of a placement causes: when runs follow one another without
 /// pause, a result appears that often, and no schedule of this placement can be quicker.
-int64_t steady_interval_ps(std::span<const cluster::DeviceId> placement, const graph::OpGraph& graph,
-                           const cost::CostTable& costs, const cluster::Cluster& cluster);
+class SteadyInterval {
+ public:
+  /// The arguments must outlive it.
+  SteadyInterval(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster);
+  /// placement [num_ops] -> picoseconds.
+  int64_t operator()(std::span<const cluster::DeviceId> placement);
+
+ private:
+  void send(graph::TensorId tensor, cluster::DeviceId from, cluster::DeviceId to);
+  void send_to_readers(graph::TensorId tensor, std::span<const cluster::DeviceId> placement);
+
+  const graph::OpGraph& graph_;
+  const cost::CostTable& costs_;
+  const cluster::Cluster& cluster_;
+  const sim::Wires wires_;
+  std::vector<int64_t> device_ps_, channel_ps_;
+};
+
+/// Devices that a placement uses.
+int64_t count_devices(std::span<const cluster::DeviceId> placement);
+
+/// The largest share of its memory that a device held at once, in millionths.
+int64_t largest_memory_share(const sim::Outcome& outcome, const cluster::Cluster& cluster);
 
 }  // namespace allot::place
