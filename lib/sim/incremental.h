@@ -26,7 +26,14 @@ struct Move {
 ///
 /// Every exact result equals that of Simulator::run on the same placement, bit for bit.
 ///
-/// One instance serves one thread. The arguments must outlive it.
+/// The device of an op matters for the first time when one of its inputs is made, since that is then sent to all who
+/// read it. So a run starts again from the last of some 30 checkpoints of the base before that instant, and is over
+/// where its lower bound (prospect.h) exceeds the cutoff. Checkpoints lost by accept() come back as runs pass by. Moves
+/// of ops that read nothing, or graph inputs that have to travel or be held, need a whole run; so does every move where
+/// the cluster's simulation is not the default but for its contention being `free`.
+///
+/// One instance serves one thread. The arguments must outlive it. Memory: about 64 bytes an op and tensor for each
+/// checkpoint; of large graphs, so few are made that they fit 256 MiB, but at least 4.
 class Incremental {
  public:
   static constexpr int64_t kNoCutoff = std::numeric_limits<int64_t>::max();
@@ -55,8 +62,9 @@ class Incremental {
   /// Makes what was tried last the base; it must have been exact.
   void accept();
 
-  /// The base [num_ops].
+  /// The base [num_ops], and what it gives.
   std::span<const DeviceId> placement() const;
+  Result base() const;
 
  private:
   struct State;

@@ -18,8 +18,8 @@ std::vector<int64_t> fastest_tails(const graph::OpGraph& graph, const cost::Cost
   return tails_ps;
 }
 
-void PlacedTails::update(const std::vector<cluster::DeviceId>& placement, OpId last) {
-  for (OpId op = last + 1; op-- > 0;) {
+void PlacedTails::update(const std::vector<cluster::DeviceId>& placement, OpId end) {
+  for (OpId op = end; op-- > 0;) {
     const cluster::DeviceId home = placement[op];
     int64_t tail_ps = 0;
     for (const TensorId tensor : graph_.outputs[op]) {

@@ -27,8 +27,8 @@ class PlacedTails {
         transfer_ps_(cluster, costs.tensor_bytes),
         tails_ps_(graph.num_ops()) {}
 
-  /// The devices of ops up to and including `last` may have changed since the last update.
-  void update(const std::vector<cluster::DeviceId>& placement, graph::OpId last);
+  /// The devices of ops before `end` may have changed since the last update.
+  void update(const std::vector<cluster::DeviceId>& placement, graph::OpId end);
   const std::vector<int64_t>& ps() const { return tails_ps_; }
 
  private:

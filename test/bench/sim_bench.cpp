@@ -2,10 +2,16 @@
 // Speed of one evaluation, exact or in a fixed order. Placements rotate: a repeated one lets the branch predictor learn
 // its run by heart.
 //   sim_bench --benchmark_filter=10000 --benchmark_format=json
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+
 #include <benchmark/benchmark.h>
 
 #include "base/rng.h"
 #include "graph/generate.h"
+#include "sim/incremental.h"
 #include "sim/order_evaluator.h"
 #include "sim/simulator.h"
 #include "support/simple_cluster.h"
@@ -68,6 +74,73 @@ void screening(benchmark::State& state) {
   rotate(state, task, [&](const Placement& placement) { return evaluator.run(placement); });
 }
 
+int64_t cpu_ns() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+template <typename Run>
+double ns_of(const Run& run) {
+  const int64_t begin = cpu_ns();
+  run();
+  return static_cast<double>(cpu_ns() - begin);
+}
+
+/// One op moved at a time, in parts of a whole run: `median`; `late` for the quarter of the moves whose inputs are made
+/// last; `cut` where the makespan may not exceed the base's. Placements as they are drawn, or (range(3)) improved
+/// before, by as many accepted moves.
+void single_moves(benchmark::State& state) {
+  const Task task(state);
+  const bool memory = state.range(2) != 0;
+  sim::Simulator simulator(task.graph, task.costs, task.cluster);
+  sim::Incremental incremental(task.graph, task.costs, task.cluster, memory);
+  base::Rng rng(3);
+  const auto draw = [&] { return sim::Move{rng.below(task.graph.num_ops()), rng.below(kDevices)}; };
+  std::vector<double> whole, all, late, cut;
+  double cut_share = 0;
+  for (auto _ : state) {
+    for (const Placement& placement : task.placements) {
+      incremental.reset(placement);
+      for (int accepted = 0, tries = 0; accepted < state.range(3) && tries < 50 * state.range(3); ++tries) {
+        const auto result = incremental.try_moves(std::array{draw()}, incremental.base().makespan_ps);
+        if (result.exact) incremental.accept(), ++accepted;
+      }
+      const Placement now(incremental.placement().begin(), incremental.placement().end());
+      whole.push_back(ns_of([&] { simulator.run(now, {.memory = memory}); }));
+      const auto timeline = simulator.run(now, {.memory = memory, .timeline = true});
+      std::vector<std::pair<double, double>> by_reach;
+      for (int i = 0; i < 40; ++i) {
+        const sim::Move move = draw();
+        if (now[move.op] == move.device) continue;
+        int64_t since = timeline.makespan_ps;
+        for (const auto before : task.graph.predecessors[move.op]) since = std::min(since, timeline.end_ps[before]);
+        const double ns = ns_of([&] { incremental.try_moves(std::array{move}); });
+        by_reach.emplace_back(static_cast<double>(-since), ns);
+        all.push_back(ns);
+        bool exact = true;
+        cut.push_back(ns_of([&] { exact = incremental.try_moves(std::array{move}, timeline.makespan_ps).exact; }));
+        cut_share += !exact;
+      }
+      std::sort(by_reach.begin(), by_reach.end());
+      for (size_t i = 0; i < by_reach.size() / 4; ++i) late.push_back(by_reach[i].second);
+    }
+  }
+  double cut_sum = 0;
+  for (const double ns : cut) cut_sum += ns;
+  state.counters["whole_ms"] = median(whole) * 1e-6;
+  state.counters["median"] = median(all) / median(whole);
+  state.counters["late"] = median(late) / median(whole);
+  state.counters["cut_mean"] = cut_sum / static_cast<double>(cut.size()) / median(whole);
+  state.counters["cut_share"] = cut_share / static_cast<double>(cut.size());
+}
+
 BENCHMARK(exact)
     ->ArgNames({"ops", "block", "memory"})
     ->ArgsProduct({{1000, 10000, 100000, 1000000}, {0, 40, 1}, {0, 1}})
@@ -75,6 +148,13 @@ BENCHMARK(exact)
 BENCHMARK(screening)
     ->ArgNames({"ops", "block"})
     ->ArgsProduct({{1000, 10000, 100000, 1000000}, {0, 40, 1}})
+    ->Unit(benchmark::kMillisecond);
+
+BENCHMARK(single_moves)
+    ->ArgNames({"ops", "block", "memory", "improved"})
+    ->ArgsProduct({{1000, 10000, 100000}, {0, 40, 1}, {0, 1}, {0}})
+    ->ArgsProduct({{1000, 10000}, {0, 1}, {0}, {300}})
+    ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

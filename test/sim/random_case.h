@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "graph/generate.h"
 #include "support/op_graph_builder.h"
 #include "support/simple_cluster.h"
 
@@ -92,6 +93,26 @@ inline RandomCase random_case(base::Rng& rng, uint32_t ops) {
     const bool stays = op % block != 0 && result.costs.time(op, result.placement.back()) != cost::kCannotRun;
     result.placement.push_back(stays ? result.placement.back() : random_device(rng, result.costs, op));
   }
+  return result;
+}
+
+/// A layered graph of ops of 1 to 100 us on 2 to 5 unequal devices; transfers of 1 KB to 4 MB at 50 GB/s and 2 us.
+inline RandomCase layered_case(base::Rng& rng, uint32_t ops) {
+  const uint32_t devices = 2 + rng.below(4);
+  ClusterOptions options{.devices = devices, .latency_ps = 2'000'000, .bytes_per_s = 50e9};
+  options.memory_bytes = chance(rng, 0.5) ? int64_t{1} << 50 : int64_t{1} << 25;
+  options.align_bytes = 256;
+  if (chance(rng, 0.3)) options.io_device = rng.below(devices);
+  RandomCase result{graph::layered({.ops = ops, .width = 1 + rng.below(16), .seed = rng.next_u64()}),
+                    simple_cluster(options),
+                    {},
+                    {}};
+  std::vector<int64_t> time_ps(size_t{ops} * devices);
+  for (int64_t& time : time_ps) time = 1'000'000 + rng.below(99'000'000);
+  result.costs = simple_costs(result.graph, devices, std::move(time_ps));
+  const uint32_t block = 1 + rng.below(40);
+  for (uint32_t op = 0; op < ops; ++op)
+    result.placement.push_back(op % block == 0 ? rng.below(devices) : result.placement.back());
   return result;
 }
 
