@@ -24,7 +24,7 @@ const std::vector<Named>& preset_table() {
       {"doppler", {.contention = Contention::free}},
       // TensorFlow's VirtualScheduler: a channel for each ordered pair of devices, ready ops by time.
       {"grappler", {}},
-      {"ort", {.semantics = Semantics::ort}},
+      {"ort", {.semantics = Semantics::ort, .blocking_transfers = true}},
   };
   return table;
 }
