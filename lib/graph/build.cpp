@@ -251,7 +251,8 @@ class Builder {
 
 Built build(const PlanningModel& planning, const BuildOptions& options) {
   Built built = Builder(planning).build();
-  colocate(built.graph, planning, options);
+  if (options.fuse) built.fusion = fuse(planning, built.graph);
+  colocate(built.graph, planning, options, built.fusion.main_of);
   return built;
 }
 

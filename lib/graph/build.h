@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/fusion.h"
 #include "graph/op_graph.h"
 #include "ir/inline.h"
 #include "ir/model.h"
@@ -48,6 +49,8 @@ struct BuildOptions {
   /// Which devices can run a main-graph node, one bit each; unset: all run all. chain and paper never merge nodes
   /// that run on different devices, so that one op without a GPU kernel does not hold its whole chain on the CPU.
   std::function<uint64_t(ir::NodeId)> runs_on = {};
+  /// Ops that a runtime runs as one kernel (fusion.h) form a unit, too.
+  bool fuse = false;
 };
 
 /// One op for each live node of the main graph. A node whose whole cone is constant becomes a parameter of its
@@ -63,6 +66,7 @@ struct Built {
   /// Planning node -> the op whose device it follows (itself for a live node; a consumer for a folded one; the
   /// nearest live producer for a dead one; kNone if there is none).
   std::vector<OpId> op_of_node;
+  Fusion fusion;  // empty unless asked for
 };
 Built build(const PlanningModel& planning, const BuildOptions& options);
 

@@ -100,6 +100,10 @@ class Colocation {
     }
   }
 
+  void unite_fused(const std::vector<OpId>& main_of) {
+    for (OpId op = 0; op < main_of.size(); ++op) sets_.unite(op, main_of[op]);
+  }
+
   // X and Y become one unit when Y is X's only consumer and X is Y's only producer, X and Y being units. One pass
   // is the fixpoint: merging the two changes the neighbour count of nobody else.
   void contract_chains(const std::function<uint64_t(ir::NodeId)>& runs_on) {
@@ -204,13 +208,15 @@ class Colocation {
 
 }  // namespace
 
-void colocate(OpGraph& graph, const PlanningModel& planning, const BuildOptions& options) {
+void colocate(OpGraph& graph, const PlanningModel& planning, const BuildOptions& options,
+              const std::vector<OpId>& main_of) {
   Colocation colocation(graph, planning);
   colocation.unite_function_calls();
   colocation.unite_shapes_with_producers();
   colocation.unite_containers();
   colocation.unite_quantization();
   colocation.unite_groups(options.groups);
+  colocation.unite_fused(main_of);
   if (options.colocation == BuildOptions::Colocation::chain) colocation.contract_chains(options.runs_on);
   if (options.colocation == BuildOptions::Colocation::paper) colocation.merge_single_consumers(options.runs_on);
   colocation.finish();
