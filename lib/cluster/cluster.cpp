@@ -55,22 +55,31 @@ std::optional<DeviceId> Cluster::find(std::string_view device_name) const {
   return std::nullopt;
 }
 
-int64_t Cluster::transfer_ps(DeviceId from, DeviceId to, int64_t bytes) const {
-  if (from == to) return 0;
-  const Route& way = route(from, to);
-  if (!way.reachable) return kNever;
-  if (way.channels.empty() || bytes <= 0) return std::min(way.latency_ps, kNever);
+uint64_t whole_rate(double bandwidth_bytes_per_s) {
+  return static_cast<uint64_t>(std::max(1.0, std::round(bandwidth_bytes_per_s)));
+}
+
+int64_t wire_ps(int64_t latency_ps, double bandwidth_bytes_per_s, int64_t bytes) {
+  if (bytes <= 0) return std::min(latency_ps, kNever);
   constexpr uint64_t kPicoseconds = 1'000'000'000'000;
   constexpr int64_t kMaxFastBytes = std::numeric_limits<int64_t>::max() / static_cast<int64_t>(kPicoseconds);
-  const auto rate = static_cast<uint64_t>(std::max(1.0, std::round(way.bandwidth_bytes_per_s)));
+  const uint64_t rate = whole_rate(bandwidth_bytes_per_s);
   if (bytes <= kMaxFastBytes) {  // 64 bits suffice, and divide several times faster
     const uint64_t work = static_cast<uint64_t>(bytes) * kPicoseconds;
-    return std::min(way.latency_ps + static_cast<int64_t>(work / rate + (work % rate != 0)), kNever);
+    return std::min(latency_ps + static_cast<int64_t>(work / rate + (work % rate != 0)), kNever);
   }
   const auto work = static_cast<unsigned __int128>(bytes) * kPicoseconds;
   const auto duration = work / rate + (work % rate != 0);
   if (duration >= static_cast<unsigned __int128>(kNever)) return kNever;
-  return std::min(way.latency_ps + static_cast<int64_t>(duration), kNever);
+  return std::min(latency_ps + static_cast<int64_t>(duration), kNever);
+}
+
+int64_t Cluster::transfer_ps(DeviceId from, DeviceId to, int64_t bytes) const {
+  if (from == to) return 0;
+  const Route& way = route(from, to);
+  if (!way.reachable) return kNever;
+  return way.channels.empty() ? std::min(way.latency_ps, kNever)
+                              : wire_ps(way.latency_ps, way.bandwidth_bytes_per_s, bytes);
 }
 
 Cluster default_cluster() {

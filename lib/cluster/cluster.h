@@ -100,6 +100,12 @@ struct Route {
   double bandwidth_bytes_per_s = 0;  // the narrowest link
 };
 
+/// Picoseconds that `bytes` take over a wire: latency plus bytes over bandwidth, rounded up in integers; saturates at
+/// kNever.
+int64_t wire_ps(int64_t latency_ps, double bandwidth_bytes_per_s, int64_t bytes);
+/// Whole bytes per second, at least one: what times are worked out with.
+uint64_t whole_rate(double bandwidth_bytes_per_s);
+
 /// Beyond any real time, yet two of them can be added: about 13 days.
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max() / 8;
 
@@ -116,8 +122,8 @@ struct Cluster {
   uint32_t size() const { return static_cast<uint32_t>(devices.size()); }
   const Route& route(DeviceId from, DeviceId to) const { return routes[from * devices.size() + to]; }
   std::optional<DeviceId> find(std::string_view device_name) const;
-  /// Picoseconds that `bytes` take from one device to another on an idle network: latency plus bytes over the
-  /// narrowest bandwidth, rounded up in integers; 0 when from == to. Saturates at kNever, where no route leads too.
+  /// Picoseconds that `bytes` take from one device to another on an idle network that passes them on at once:
+  /// wire_ps of the route, its latency alone if it has no links; 0 when from == to, kNever where no route leads.
   int64_t transfer_ps(DeviceId from, DeviceId to, int64_t bytes) const;
 };
 

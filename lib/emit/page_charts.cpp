@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "config/units.h"
-#include "emit/memory_curve.h"
 #include "emit/tracks.h"
 #include "report/chart.h"
 #include "report/flow.h"
@@ -92,10 +91,10 @@ class MemoryPanel {
     values_ = report::ticks(0, std::max(most, 1.0) / unit_.size, 3);
   }
 
-  std::string draw(const std::vector<MemoryPoint>& curve, size_t max_points, std::string_view css,
+  std::string draw(const std::vector<sim::MemoryPoint>& curve, size_t max_points, std::string_view css,
                    std::string_view label) {
     std::vector<std::pair<double, double>> points;
-    for (const MemoryPoint& point : curve) {
+    for (const sim::MemoryPoint& point : curve) {
       const double x = static_cast<double>(point.time_ps) / horizon_ * kWidth;
       points.emplace_back(x, static_cast<double>(point.bytes));
     }
@@ -182,8 +181,8 @@ std::string schedule_chart(const PageInput& input) {
 }
 
 std::string memory_charts(const PageInput& input) {
-  const auto curves = memory_curves(input.problem, input.placement, input.outcome);
-  const size_t points = std::min<size_t>(400, kMaxMemoryPoints / curves.size());
+  const auto& curves = input.outcome.memory;
+  const size_t points = std::min<size_t>(400, kMaxMemoryPoints / std::max<size_t>(1, curves.size()));
   std::string html = "<div class=\"panels\">\n";
   for (DeviceId device = 0; device < curves.size(); ++device) {
     if (input.outcome.peak_bytes[device] == 0) continue;

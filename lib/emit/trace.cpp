@@ -8,7 +8,6 @@
 
 #include "base/json.h"
 #include "config/units.h"
-#include "emit/memory_curve.h"
 #include "emit/tracks.h"
 
 namespace allot::emit {
@@ -39,8 +38,7 @@ class Trace {
         placement_(placement),
         outcome_(outcome),
         tracks_(tracks(problem.cluster(), placement, outcome)),
-        transfers_(transfers_of_tensor(problem.graph(), outcome)),
-        curves_(memory_curves(problem, placement, outcome)) {}
+        transfers_(transfers_of_tensor(problem.graph(), outcome)) {}
 
   std::string str(size_t max_events_with_details) {
     lay_out();
@@ -84,7 +82,7 @@ class Trace {
   size_t count_events() const {
     size_t events = placement_.size() + 2 * outcome_.transfers.size();
     for (const auto& places : transfer_places_) events += 2 * places.size();
-    for (const auto& curve : curves_) events += curve.size();
+    for (const auto& curve : outcome_.memory) events += curve.size();
     return events;
   }
 
@@ -183,7 +181,7 @@ class Trace {
   void add_memory(DeviceId device) {
     const std::string name = json_quote("memory of " + problem_.cluster().devices[device].name);
     const int64_t params = outcome_.param_bytes[device];
-    for (const MemoryPoint& point : curves_[device])
+    for (const sim::MemoryPoint& point : outcome_.memory[device])
       event("{{\"ph\":\"C\",\"pid\":{},\"ts\":{},\"name\":{},\"args\":{{\"params\":{},\"live\":{}}}}}", kDevices,
             us(ns(point.time_ps)), name, params, point.bytes - params);
   }
@@ -209,7 +207,6 @@ class Trace {
   const sim::Outcome& outcome_;
   const std::vector<Track> tracks_;
   const base::Csr<uint32_t> transfers_;
-  const std::vector<std::vector<MemoryPoint>> curves_;
   std::vector<Place> op_places_;
   std::vector<std::vector<Place>> transfer_places_;
   std::vector<Thread> threads_;  // those of the devices first

@@ -27,9 +27,12 @@ class Ledger {
           {.align = std::max<int64_t>(1, device.align_bytes), .capacity = std::max<int64_t>(0, device.usable_bytes())});
   }
 
-  void clear() {
+  /// `record`: report() tells the level at all times.
+  void clear(bool record = false) {
     for (Account& account : accounts_) account = {.align = account.align, .capacity = account.capacity};
     touched_ = all();  // so that the first instant counts what is always there
+    recorded_ = record ? all() : 0;
+    points_.assign(record ? accounts_.size() : 0, {});
   }
 
   int64_t block(int64_t bytes, DeviceId device) const { return block_bytes(bytes, accounts_[device].align); }
@@ -49,18 +52,22 @@ class Ledger {
   void give_back(DeviceId device, int64_t bytes, int64_t since, int64_t now) {
     Account& account = accounts_[device];
     (since == now ? account.passing : account.level) += since == now ? bytes : -bytes;
+    touched_ |= recorded_ & uint64_t{1} << device;
   }
 
-  /// `op_at(device)`: the op that runs there or ends now, or kNone.
-  template <typename OpAt>
-  void settle(int64_t now, const OpAt& op_at) {
+  /// `op_at(device)`: the op that runs there or ends now, or kNone; `held_at(device)`: what is held there.
+  template <typename OpAt, typename HeldAt = std::vector<Held> (*)(DeviceId)>
+  void settle(
+      int64_t now, const OpAt& op_at, const HeldAt& held_at = [](DeviceId) { return std::vector<Held>{}; }) {
     for (; touched_ != 0; touched_ &= touched_ - 1) {
       const auto device = static_cast<DeviceId>(__builtin_ctzll(touched_));
       Account& account = accounts_[device];
       if (account.level > account.capacity && account.peak <= account.capacity)
-        account.first_excess_ps = now, account.op = op_at(device);
+        account.excess = {.device = device, .time_ps = now, .op = op_at(device), .held = held_at(device)};
       account.peak = std::max(account.peak, account.level);
+      if (recorded_ != 0) add_point(device, now);
       account.level -= account.passing;
+      if (recorded_ != 0) add_point(device, now);
       account.passing = 0;
     }
   }
@@ -79,9 +86,12 @@ class Ledger {
       const int64_t over = account.peak - account.capacity;
       if (over <= 0) continue;
       outcome.overflow_bytes += over;
-      outcome.out_of_memory.push_back(
-          {.device = device, .time_ps = account.first_excess_ps, .over_bytes = over, .op = account.op});
+      outcome.out_of_memory.push_back(account.excess);
+      outcome.out_of_memory.back().over_bytes = over;
     }
+    outcome.memory = points_;
+    for (auto& points : outcome.memory)
+      if (points.back().time_ps < outcome.makespan_ps) points.push_back({outcome.makespan_ps, points.back().bytes});
   }
 
  private:
@@ -90,13 +100,22 @@ class Ledger {
     int64_t level = 0;
     int64_t passing = 0;  // of the level, what is gone after this instant
     int64_t peak = 0;
-    int64_t first_excess_ps = 0;
-    uint32_t op = graph::kNone;  // at the first excess
+    OutOfMemory excess = {};  // the first
   };
+  /// Whoever counts memory in another order than that of time gets what is counted later later.
+  void add_point(DeviceId device, int64_t now) {
+    auto& points = points_[device];
+    if (points.empty())
+      points.push_back({0, accounts_[device].level});
+    else if (points.back().bytes != accounts_[device].level)
+      points.push_back({std::max(now, points.back().time_ps), accounts_[device].level});
+  }
   uint64_t all() const { return ~uint64_t{0} >> (64 - accounts_.size()); }
 
   std::vector<Account> accounts_;
-  uint64_t touched_ = 0;  // devices that took memory at this instant
+  std::vector<std::vector<MemoryPoint>> points_;
+  uint64_t touched_ = 0;   // devices whose level may have a new peak or point at this instant
+  uint64_t recorded_ = 0;  // devices whose points are wanted
 };
 
 }  // namespace allot::sim

@@ -24,15 +24,14 @@ SlowestWire slowest_wire(const cluster::Cluster& cluster) {
   return slowest;
 }
 
-/// Rules that no engine plays yet.
-void require_known_rules(const cluster::Cluster& cluster) {
+/// How often a transfer may take its whole time: leg by leg, or at a rate that was rounded down.
+double passes(const cluster::Cluster& cluster) {
   const cluster::Simulation& rules = cluster.simulation;
-  const bool known =
-      rules == cluster::Simulation{} || rules == cluster::Simulation{.contention = cluster::Contention::free};
-  for (const cluster::Device& device : cluster.devices)
-    if (!known || device.streams != 1 || device.copy_engines != 0)
-      throw base::Error(base::ErrorKind::unavailable, cluster.path, "these simulation rules are not available",
-                        "use contention: link or free, queue: fifo, one stream and no copy engines");
+  if (rules.contention == cluster::Contention::share) return 2;
+  if (rules.forwarding == cluster::Forwarding::cut_through) return 1;
+  size_t legs = rules.contention == cluster::Contention::port ? 2 : 1;
+  for (const cluster::Route& route : cluster.routes) legs = std::max(legs, route.links.size());
+  return static_cast<double>(legs);
 }
 
 double sum(const std::vector<int64_t>& numbers) {
@@ -48,16 +47,16 @@ void require_simulable(const graph::OpGraph& graph, const cost::CostTable& costs
   ALLOT_ASSERT(costs.time_ps.size() == size_t{graph.num_ops()} * costs.devices);
   ALLOT_ASSERT(costs.tensor_bytes.size() == graph.num_tensors());
   ALLOT_ASSERT(costs.workspace_bytes.size() == graph.num_ops() && costs.resident_bytes.size() == graph.num_ops());
-  require_known_rules(cluster);
   const SlowestWire wire = slowest_wire(cluster);
-  double time_ps = 0;
+  const double gap_ps = static_cast<double>(cluster.simulation.transfer_gap_ps), legs = passes(cluster);
+  double time_ps = static_cast<double>(cluster.simulation.op_gap_ps) * graph.num_ops();
   double bytes = sum(graph.param_bytes) * cluster.size() + sum(costs.workspace_bytes) + sum(costs.resident_bytes);
   for (const int64_t time : costs.time_ps) time_ps += time == cost::kCannotRun ? 0 : static_cast<double>(time);
   for (graph::TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor) {
     const double copies = most_copies(graph, tensor, cluster.size());
     const auto size = static_cast<double>(costs.tensor_bytes[tensor]);
     bytes += (copies + 1) * size;
-    if (copies > 0) time_ps += copies * (wire.latency_ps + size * wire.ps_per_byte);
+    if (copies > 0) time_ps += copies * legs * (wire.latency_ps + size * wire.ps_per_byte + gap_ps);
   }
   constexpr double kMost = 4.6e18;  // half of what an int64_t holds
   if (time_ps < kMost && bytes < kMost) return;

@@ -167,7 +167,7 @@ void Sequential::State::clear() {
 
 /// Parameters, once a device, and resident bytes.
 void Sequential::State::hold_what_stays() {
-  ledger.clear();
+  ledger.clear(options.timeline);
   std::fill(param_at.begin(), param_at.end(), 0);
   auto& held = outcome.param_bytes;
   for (OpId op = 0; op < graph.num_ops(); ++op) {

@@ -7,10 +7,12 @@
 #include <bit>
 
 #include "base/error.h"
+#include "sim/sequential.h"
 #include "sim/simulator_state.h"
 
 namespace allot::sim {
 
+using cluster::Send;
 using graph::kNone;
 using graph::OpId;
 using graph::TensorId;
@@ -56,16 +58,18 @@ void Simulator::State::instant() {
     start_idle_devices();
   } while (next_end() == now);
   if (!options.memory) return;
-  ledger.settle(now, [&](DeviceId device) {
+  const auto op_at = [&](DeviceId device) {
     const OpId op = last_op[device];
     return op != kNone && start_ps[op] + duration_ps[op] >= now ? op : kNone;
-  });
+  };
+  const auto held_at = [&](DeviceId device) { return options.timeline ? largest_held(device) : std::vector<Held>{}; };
+  ledger.settle(now, op_at, held_at);
 }
 
 /// Ops that wait for nothing.
 void Simulator::State::push_sources() {
   for (OpId op = 0; op < graph.num_ops(); ++op)
-    if (ops[op].pending == 0) make_ready(op, ops[op].device);
+    if (ops[op].pending == 0) make_ready(op, ops[op].device, kNone);
 }
 
 /// Rule 2.
@@ -73,7 +77,10 @@ void Simulator::State::offer_inputs() {
   for (TensorId tensor = 0; tensor < num_inputs; ++tensor) {
     if (cluster.io_device) {
       const DeviceId home = *cluster.io_device;
-      if (options.memory) ledger.take(home, ledger.block(costs.tensor_bytes[tensor], home));
+      if (options.memory) {
+        tensors[tensor].block = tensor;
+        ledger.take(home, ledger.block(costs.tensor_bytes[tensor], home));
+      }
       publish(tensor, home);
     } else if (options.memory) {
       present_everywhere(tensor);
@@ -86,41 +93,67 @@ void Simulator::State::offer_inputs() {
 void Simulator::State::end_what_is_due() {
   for (;;) {
     while (network.earliest() == now) handle(network.take());
+    if (unblocked.earliest() == now) unblock_devices();
     if (op_ends.earliest() != now) return;
     due.clear();
-    while (op_ends.earliest() == now) {
-      const auto device = static_cast<DeviceId>(op_ends.first());
-      op_ends.set(device, Timers::kNever);
-      due.push_back(last_op[device]);
-    }
+    while (op_ends.earliest() == now) rest_or_free(static_cast<uint32_t>(op_ends.first()));
     std::sort(due.begin(), due.end());
     for (const OpId op : due) finish(op);
   }
 }
 
+/// A stream's op ends now, or its rest.
+void Simulator::State::rest_or_free(uint32_t stream) {
+  const OpId op = stream_op[stream];
+  const DeviceId device = stream_device[stream];
+  if (op != kNone) {
+    due.push_back(op);
+    if (options.critical) critical.freed_by(device, op, now + (duration_ps[op] > 0 ? rules.op_gap_ps : 0));
+    if (rules.op_gap_ps > 0 && duration_ps[op] > 0) {
+      stream_op[stream] = kNone;
+      op_ends.set(stream, now + rules.op_gap_ps);
+      return;
+    }
+  }
+  op_ends.set(stream, Timers::kNever);
+  free_streams[device] |= bit(stream - first_stream[device]);
+  idle |= bit(device);
+}
+
 /// Rule 5, second half.
 void Simulator::State::start_idle_devices() {
-  for (uint64_t starting = idle & waiting; starting != 0; starting &= starting - 1) start(lowest(starting));
+  for (uint64_t starting = idle & queues.startable() & ~blocked; starting != 0; starting &= starting - 1) {
+    const DeviceId device = lowest(starting);
+    do start(device);
+    while (idle & queues.startable() & bit(device));
+  }
 }
 
 void Simulator::State::start(DeviceId device) {
-  const OpId op = queues[device].pop();
-  if (queues[device].empty()) waiting &= ~bit(device);
-  idle &= ~bit(device);
+  const OpId op = queues.pop(device);
+  const uint32_t stream = first_stream[device] + lowest(free_streams[device]);
+  free_streams[device] &= free_streams[device] - 1;
+  if (free_streams[device] == 0) idle &= ~bit(device);
+  if (options.critical) critical.starts(op, device, last_op[device], now);
   last_op[device] = op;
+  stream_op[stream] = op;
   start_ps[op] = now;
-  op_ends.set(device, now + duration_ps[op]);
-  if (prospect != nullptr) prospect->start(op, device, duration_ps[op], now + duration_ps[op]);
-  if (!options.memory) return;
-  int64_t bytes = ledger.block(costs.workspace_bytes[op], device);
-  for (const TensorId tensor : graph.outputs[op]) bytes += ledger.block(costs.tensor_bytes[tensor], device);
-  ledger.take(device, bytes);
+  const int64_t end = now + duration_ps[op];
+  op_ends.set(stream, end);
+  if (prospect != nullptr) prospect->start(op, device, duration_ps[op], end);
+  if (rules.blocking_transfers) {
+    const int64_t rested = duration_ps[op] > 0 ? end + rules.op_gap_ps : end;
+    if (options.critical) critical.occupies(network.wires(), device, op, rested);
+    network.wires().occupy(device, rested);
+  }
+  if (options.timeline) outcome.stream[op] = stream - first_stream[device];
+  if (options.memory) take_outputs(op);
 }
 
 void Simulator::State::finish(OpId op) {
   const DeviceId device = ops[op].device;
-  idle |= bit(device);
   ++ended_ops;
+  outcome.makespan_ps = now;
   for (const TensorId tensor : graph.outputs[op]) publish(tensor, device);
   if (!options.memory) return;
   ledger.give_back(device, ledger.block(costs.workspace_bytes[op], device), start_ps[op], now);
@@ -137,92 +170,140 @@ void Simulator::State::publish(TensorId tensor, DeviceId home) {
     read_at |= bit(state.device);
     local += here;
     state.pending -= here;
-    if (here & (state.pending == 0)) make_ready(consumer, home);
+    if (here & (state.pending == 0)) make_ready(consumer, home, graph.producer[tensor]);
   }
   const bool output = graph.is_output[tensor], stays = output && cluster.io_device.value_or(home) == home;
-  tensors[tensor] = {.home = home, .readers = 1 + local + stays, .first_copy = network.size()};
+  TensorState& state = tensors[tensor];
+  state.home = home;
+  state.first_copy = network.size();
+  if (options.memory) {
+    state.readers = 0;
+    readers(state.block) += 1 + local + stays;
+  }
   uint64_t targets = (output && cluster.io_device ? read_at | bit(*cluster.io_device) : read_at) & ~bit(home);
-  for (; targets != 0; targets &= targets - 1) send(tensor, lowest(targets), (read_at & bit(lowest(targets))) != 0);
+  if (rules.send == Send::once && targets != 0) {
+    send_once(tensor, targets, read_at);
+  } else {
+    for (; targets != 0; targets &= targets - 1) send(tensor, lowest(targets), (read_at & bit(lowest(targets))) != 0);
+  }
   if (options.memory) release(tensor);
 }
 
 /// A graph input without io device: each device that reads it has its own from the start.
 void Simulator::State::present_everywhere(TensorId tensor) {
-  std::array<uint32_t, kMaxDevices> readers{};
+  std::array<uint32_t, kMaxDevices> read{};
   uint64_t at = 0;
   for (const OpId consumer : graph.consumers[tensor]) {
-    ++readers[ops[consumer].device];
+    ++read[ops[consumer].device];
     at |= bit(ops[consumer].device);
   }
-  tensors[tensor] = {.home = kEverywhere, .first_copy = network.size()};
+  tensors[tensor] = {.home = kEverywhere, .first_copy = network.size(), .block = tensor};
   for (; at != 0; at &= at - 1) {
-    network.add({.tensor = tensor, .to = lowest(at), .readers = readers[lowest(at)]});
+    network.add({.tensor = tensor, .to = lowest(at), .readers = read[lowest(at)]});
     ledger.take(lowest(at), ledger.block(costs.tensor_bytes[tensor], lowest(at)));
   }
 }
 
 void Simulator::State::send(TensorId tensor, DeviceId to, bool read_there) {
-  TensorState& state = tensors[tensor];
+  const TensorState& state = tensors[tensor];
   const int64_t bytes = costs.tensor_bytes[tensor];
+  if (options.critical)
+    critical.asks(network.wires(), graph.producer[tensor], state.home, bit(to), network.size(), now);
   const bool starts = network.send(tensor, state.home, to, bytes, now);
-  ++state.readers;
-  ++(read_there && tensor >= num_inputs ? outcome.crossings : outcome.io_transfers);
-  outcome.bytes_moved += bytes;
+  count_transfer(tensor, read_there);
   if (options.memory && starts) ledger.take(to, ledger.block(bytes, to));
+  if (rules.blocking_transfers) block_ends(state.home, to);
+}
+
+void Simulator::State::send_once(TensorId tensor, uint64_t targets, uint64_t read_at) {
+  const TensorState& state = tensors[tensor];
+  if (options.critical)
+    critical.asks(network.wires(), graph.producer[tensor], state.home, targets, network.size(), now);
+  const bool starts = network.send_once(tensor, state.home, targets, costs.tensor_bytes[tensor], now);
+  for (; targets != 0; targets &= targets - 1) {
+    const DeviceId to = lowest(targets);
+    count_transfer(tensor, (read_at & bit(to)) != 0);
+    if (options.memory && starts) ledger.take(to, ledger.block(costs.tensor_bytes[tensor], to));
+    if (rules.blocking_transfers) block_ends(state.home, to);
+  }
+}
+
+void Simulator::State::count_transfer(TensorId tensor, bool read_there) {
+  ++(read_there && tensor >= num_inputs ? outcome.crossings : outcome.io_transfers);
+  outcome.bytes_moved += costs.tensor_bytes[tensor];
+  if (options.memory) ++readers(tensors[tensor].block);
 }
 
 void Simulator::State::handle(Network::Event event) {
-  Copy& copy = network[event.copy];
-  if (event.ends) return arrive(copy);
-  ledger.take(copy.to, ledger.block(costs.tensor_bytes[copy.tensor], copy.to));
+  if (event.ends != kNone) {
+    outcome.makespan_ps = now;
+    for (uint32_t copy = event.ends, end = end_of_group(copy); copy < end; ++copy) arrive(copy);
+  }
+  if (event.starts == kNone) return;
+  for (uint32_t copy = event.starts, end = end_of_group(copy); copy < end; ++copy)
+    ledger.take(network[copy].to, ledger.block(costs.tensor_bytes[network[copy].tensor], network[copy].to));
+}
+
+/// Behind the copies that one transfer makes.
+uint32_t Simulator::State::end_of_group(uint32_t copy) const {
+  uint32_t end = copy + 1;
+  if (rules.send == Send::once)
+    while (end < network.size() && network[end].tensor == network[copy].tensor) ++end;
+  return end;
 }
 
 /// A copy is there now: tells its consumers.
-void Simulator::State::arrive(Copy& copy) {
+void Simulator::State::arrive(uint32_t index) {
+  Copy& copy = network[index];
   for (const OpId consumer : graph.consumers[copy.tensor]) {
     OpState& state = ops[consumer];
     const bool here = state.device == copy.to;
     copy.readers += here;
     state.pending -= here;
-    if (here & (state.pending == 0)) make_ready(consumer, copy.to);
+    if (here & (state.pending == 0)) make_ready(consumer, copy.to, graph.num_ops() + index);
   }
   if (!options.memory) return;
   copy.readers += graph.is_output[copy.tensor] && cluster.io_device == copy.to;
   release(copy.tensor);
 }
 
-/// Rule 6: `op` has ended and needs `tensor` no more.
-void Simulator::State::input_used(OpId op, TensorId tensor) {
-  const TensorState& state = tensors[tensor];
-  const DeviceId device = ops[op].device;
-  if (state.home == device) return release(tensor);
-  uint32_t index = state.first_copy;
-  while (network[index].to != device) ++index;
-  Copy& copy = network[index];
-  if (--copy.readers == 0)
-    ledger.give_back(device, ledger.block(costs.tensor_bytes[tensor], device), copy.start_ps, now);
+/// `node` brought the last tensor: an op, or num_ops + a copy.
+void Simulator::State::make_ready(OpId op, DeviceId device, uint32_t node) {
+  queues.push(op, device, now);
+  if (options.critical) critical.ready(op, node, now);
 }
 
-/// Rule 6: one reason less to keep a tensor where it was made.
-void Simulator::State::release(TensorId tensor) {
-  TensorState& state = tensors[tensor];
-  if (--state.readers > 0) return;
-  const int64_t since = tensor < num_inputs ? 0 : start_ps[graph.producer[tensor]];
-  ledger.give_back(state.home, ledger.block(costs.tensor_bytes[tensor], state.home), since, now);
+/// A transfer that was just asked for holds the compute of both its ends.
+void Simulator::State::block_ends(DeviceId from, DeviceId to) {
+  if (!network.wires().has_links(from, to)) return;
+  for (const DeviceId device : {from, to}) {
+    const int64_t until = network.wires().free_at(network.wires().compute(device));
+    if (until == now) continue;
+    blocked |= bit(device);
+    unblocked.set(device, until);
+  }
 }
 
-void Simulator::State::make_ready(OpId op, DeviceId device) {
-  queues[device].push(op, now);
-  waiting |= bit(device);
+void Simulator::State::unblock_devices() {
+  while (unblocked.earliest() == now) {
+    const auto device = static_cast<DeviceId>(unblocked.first());
+    unblocked.set(device, Timers::kNever);
+    blocked &= ~bit(device);
+    if (options.critical) critical.unblocked(network.wires(), device, now);
+  }
 }
 
-Simulator::Simulator(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster)
-    : state_(std::make_unique<State>(graph, costs, cluster)) {}
+Simulator::Simulator(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster) {
+  if (cluster.simulation.semantics == cluster::Semantics::ort)
+    sequential_ = std::make_unique<Sequential>(graph, costs, cluster, cluster.simulation.blocking_transfers);
+  else
+    state_ = std::make_unique<State>(graph, costs, cluster);
+}
 Simulator::~Simulator() = default;
 Simulator::Simulator(Simulator&&) noexcept = default;
 
 const Outcome& Simulator::run(std::span<const DeviceId> placement, const Options& options) {
-  return state_->run(placement, options);
+  return sequential_ ? sequential_->run(placement, options) : state_->run(placement, options);
 }
 
 }  // namespace allot::sim

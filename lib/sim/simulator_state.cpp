@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "sim/ranks.h"
 
 namespace allot::sim {
 
@@ -23,10 +24,29 @@ size_t most_copies_in_all(const graph::OpGraph& graph, uint32_t devices) {
   return sum;
 }
 
+size_t count_streams(const cluster::Cluster& cluster) {
+  size_t sum = 0;
+  for (const cluster::Device& device : cluster.devices) sum += device.streams;
+  return sum;
+}
+
 }  // namespace
 
+Course::Course(const graph::OpGraph& graph, const cluster::Cluster& cluster)
+    : ops(graph.num_ops()),
+      tensors(graph.num_tensors()),
+      start_ps(graph.num_ops()),
+      last_op(cluster.size()),
+      stream_op(count_streams(cluster)),
+      free_streams(cluster.size()),
+      queues(cluster.simulation.queue, cluster.size(), graph.num_ops()),
+      op_ends(stream_op.size()),
+      unblocked(cluster.size()),
+      network(cluster, most_copies_in_all(graph, cluster.size())),
+      ledger(cluster) {}
+
 Simulator::State::State(const graph::OpGraph& g, const cost::CostTable& t, const cluster::Cluster& c)
-    : Course(c, most_copies_in_all(g, c.size())), graph(g), costs(t), cluster(c), devices(c.size()) {
+    : Course(g, c), graph(g), costs(t), cluster(c), rules(c.simulation), devices(c.size()) {
   require_simulable(graph, costs, cluster);
   while (num_inputs < graph.num_tensors() && graph.producer[num_inputs] == kNone) ++num_inputs;
   for (OpId op = 0; op < graph.num_ops(); ++op) {
@@ -34,34 +54,59 @@ Simulator::State::State(const graph::OpGraph& g, const cost::CostTable& t, const
     const TensorId travel_from = cluster.io_device ? 0 : num_inputs;
     waits.push_back(static_cast<uint32_t>(inputs.end() - std::lower_bound(inputs.begin(), inputs.end(), travel_from)));
   }
-  ops.resize(graph.num_ops());
-  tensors.resize(graph.num_tensors());
+  for (DeviceId device = 0; device < devices; ++device) {
+    first_stream.push_back(static_cast<uint32_t>(stream_device.size()));
+    stream_device.resize(stream_device.size() + cluster.devices[device].streams, device);
+  }
+  first_stream.push_back(static_cast<uint32_t>(stream_device.size()));
+  find_reuse();
   duration_ps.resize(graph.num_ops());
-  start_ps.resize(graph.num_ops());
   param_at.resize(graph.num_params());
-  last_op.resize(devices);
-  queues.resize(devices);
-  due.reserve(devices);
+  due.reserve(stream_device.size());
   for (auto* by_device : {&outcome.busy_ps, &outcome.peak_bytes, &outcome.param_bytes}) by_device->resize(devices);
   outcome.out_of_memory.reserve(devices);
+}
+
+/// Ops with one output that may live in the block of an input.
+void Simulator::State::find_reuse() {
+  if (costs.ops.empty()) return;
+  reuse.resize(graph.num_ops());
+  for (OpId op = 0; op < graph.num_ops(); ++op) {
+    if (graph.outputs[op].size() != 1) continue;
+    const cluster::OpClass op_class = costs.ops[op].op_class;
+    if (op_class == cluster::OpClass::alias) reuse[op] = Reuse::alias;
+    if (op_class == cluster::OpClass::elementwise && rules.in_place) reuse[op] = Reuse::in_place;
+    shares_blocks |= reuse[op] != Reuse::none;
+  }
 }
 
 void Simulator::State::clear() {
   now = 0;
   ended_ops = 0;
   std::fill(last_op.begin(), last_op.end(), kNone);
+  std::fill(stream_op.begin(), stream_op.end(), kNone);
+  for (DeviceId device = 0; device < devices; ++device)
+    free_streams[device] = ~uint64_t{0} >> (64 - cluster.devices[device].streams);
   op_ends.clear();
+  unblocked.clear();
   network.clear(options.memory);
   idle = ~uint64_t{0} >> (kMaxDevices - devices);
-  waiting = 0;
+  blocked = 0;
+  if (options.critical) critical.clear(graph.num_ops(), devices, network.wires().lanes());
+  // What has no home yet is not held yet.
+  if (options.timeline) std::fill(tensors.begin(), tensors.end(), TensorState{});
   for (auto* by_device : {&outcome.busy_ps, &outcome.peak_bytes, &outcome.param_bytes})
     std::fill(by_device->begin(), by_device->end(), 0);
+  outcome.makespan_ps = 0;
   outcome.crossings = outcome.io_transfers = 0;
   outcome.bytes_moved = outcome.overflow_bytes = 0;
   outcome.out_of_memory.clear();
   outcome.start_ps.clear();
   outcome.end_ps.clear();
+  outcome.stream.assign(options.timeline ? graph.num_ops() : 0, 0);
   outcome.transfers.clear();
+  outcome.memory.clear();
+  outcome.critical.clear();
 }
 
 /// Fills what depends on the placement alone.
@@ -77,12 +122,19 @@ void Simulator::State::place(std::span<const DeviceId> placement) {
     ++count[device];
     ops[op] = {.pending = waits[op], .device = device};
   }
-  for (DeviceId device = 0; device < devices; ++device) queues[device].reset(count[device]);
+  if (rules.queue == cluster::Queue::fifo) return queues.reset(count);
+  if (options.priority.empty()) {
+    ranks.resize(graph.num_ops());
+    upward_ranks(graph, costs, cluster, placement, ranks);
+    options.priority = ranks;
+  }
+  ALLOT_ASSERT(options.priority.size() == graph.num_ops());
+  queues.reset(placement, options.priority);
 }
 
 /// Parameters, once a device, and resident bytes.
 void Simulator::State::hold_what_stays() {
-  ledger.clear();
+  ledger.clear(options.timeline);
   std::fill(param_at.begin(), param_at.end(), 0);
   auto& held = outcome.param_bytes;
   for (OpId op = 0; op < graph.num_ops(); ++op) {
@@ -98,9 +150,9 @@ void Simulator::State::hold_what_stays() {
 }
 
 void Simulator::State::report() {
-  outcome.makespan_ps = now;
   if (options.memory) ledger.report(outcome);
   if (options.timeline) report_timeline();
+  if (options.critical) report_critical();
 }
 
 void Simulator::State::report_timeline() {
@@ -112,13 +164,38 @@ void Simulator::State::report_timeline() {
     outcome.transfers.push_back({.tensor = copy.tensor,
                                  .from = tensors[copy.tensor].home,
                                  .to = copy.to,
-                                 .start_ps = copy.start_ps,
+                                 .start_ps = network.sent_ps(i),
                                  .end_ps = copy.end_ps,
                                  .io = is_io(copy)});
   }
   const auto order = [](const Transfer& t) { return std::tuple(t.start_ps, t.tensor, t.to); };
   std::sort(outcome.transfers.begin(), outcome.transfers.end(),
             [&](const Transfer& a, const Transfer& b) { return order(a) < order(b); });
+}
+
+/// The chain that ends with the first op, or else copy, that ends last.
+void Simulator::State::report_critical() {
+  uint32_t last = 0;
+  while (last < graph.num_ops() && start_ps[last] + duration_ps[last] != outcome.makespan_ps) ++last;
+  if (last == graph.num_ops())
+    while (last < graph.num_ops() + network.size() && network[last - graph.num_ops()].end_ps != outcome.makespan_ps)
+      ++last;
+  if (last == graph.num_ops() + network.size()) return;  // nothing ran
+  outcome.critical = critical.chain(last, [&](uint32_t node) -> CriticalStep {
+    if (node < graph.num_ops())
+      return {.op = node,
+              .device = ops[node].device,
+              .to = ops[node].device,
+              .start_ps = start_ps[node],
+              .end_ps = start_ps[node] + duration_ps[node]};
+    const uint32_t index = node - graph.num_ops();
+    const Copy& copy = network[index];
+    return {.tensor = copy.tensor,
+            .device = tensors[copy.tensor].home,
+            .to = copy.to,
+            .start_ps = network.sent_ps(index),
+            .end_ps = copy.end_ps};
+  });
 }
 
 /// Not for an op: brings a graph input in or only takes a graph output out.

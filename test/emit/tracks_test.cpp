@@ -8,7 +8,6 @@
 #include <rapidcheck.h>
 #include <catch2/catch.hpp>
 
-#include "emit/memory_curve.h"
 #include "run_fixture.h"
 
 using namespace allot;
@@ -84,7 +83,7 @@ TEST_CASE("memory curves reach the simulator's peaks and end as it does") {
     const std::string contention = seed % 3 == 0 ? "free" : "link";
     const Run run =
         random_run(layered_graph(5 + seed * 5, seed), small_cluster(1 + seed % 4, io, "16GiB", contention), seed);
-    const auto curves = emit::memory_curves(run.problem, run.placement, run.outcome);
+    const auto& curves = run.outcome.memory;
     REQUIRE(curves.size() == run.problem.devices());
     for (cluster::DeviceId device = 0; device < curves.size(); ++device) {
       INFO("seed " << seed << " device " << device);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ops that wait for a device, in order of (ready time, id).
+// The ops that wait for a device, first in first out: by (ready time, id).
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace allot::sim {
 /// Time never runs backwards, so older ops are simply in front: a plain array that is filled once. Only ops that
 /// become ready at the present instant may still need sorting; those form a heap from the first that comes out of
 /// order (an ascending array already is one) until the instant is over.
-class ReadyQueue {
+class FifoQueue {
  public:
   /// About `pushes` ops will ever be pushed; for more it grows.
   void reset(uint32_t pushes) {
