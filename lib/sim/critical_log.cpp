@@ -28,7 +28,7 @@ void CriticalLog::starts(OpId op, DeviceId device, OpId previous, int64_t now) {
   } else if (freed_[device].time_ps == now) {
     of_op_[op] = {freed_[device].node, Wait::device};
   } else {  // a stream was free, but it was not the op's turn until the one before it started
-    of_op_[op] = of_op_[previous];
+    of_op_[op] = {of_op_[previous].node, Wait::device};
   }
 }
 

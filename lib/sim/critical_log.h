@@ -18,8 +18,8 @@ class CriticalLog {
 
   /// `node` brought the last tensor of `op`.
   void ready(graph::OpId op, uint32_t node, int64_t now) { ready_[op] = {node, now}; }
-  /// A stream of the device is free from `at` on because `op` ended.
-  void freed_by(DeviceId device, graph::OpId op, int64_t at) { freed_[device] = {op, at}; }
+  /// A stream of the device is free because `op` has ended and rested.
+  void freed_by(DeviceId device, graph::OpId op, int64_t now) { freed_[device] = {op, now}; }
   /// The last transfer that blocked the device has ended.
   void unblocked(const Wires& wires, DeviceId device, int64_t now);
   /// `previous`: the op that the device started before, or kNone.

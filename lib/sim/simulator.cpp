@@ -106,18 +106,14 @@ void Simulator::State::end_what_is_due() {
 void Simulator::State::rest_or_free(uint32_t stream) {
   const OpId op = stream_op[stream];
   const DeviceId device = stream_device[stream];
-  if (op != kNone) {
+  if (start_ps[op] + duration_ps[op] == now) {
     due.push_back(op);
-    if (options.critical) critical.freed_by(device, op, now + (duration_ps[op] > 0 ? rules.op_gap_ps : 0));
-    if (rules.op_gap_ps > 0 && duration_ps[op] > 0) {
-      stream_op[stream] = kNone;
-      op_ends.set(stream, now + rules.op_gap_ps);
-      return;
-    }
+    if (rules.op_gap_ps > 0 && duration_ps[op] > 0) return op_ends.set(stream, now + rules.op_gap_ps);
   }
   op_ends.set(stream, Timers::kNever);
   free_streams[device] |= bit(stream - first_stream[device]);
   idle |= bit(device);
+  if (options.critical) critical.freed_by(device, op, now);
 }
 
 /// Rule 5, second half.

@@ -47,7 +47,7 @@ struct Course {
   std::vector<TensorState> tensors;
   std::vector<int64_t> start_ps;       // by op
   std::vector<graph::OpId> last_op;    // by device: started last
-  std::vector<graph::OpId> stream_op;  // by stream: runs, or ran last, or kNone while it rests
+  std::vector<graph::OpId> stream_op;  // by stream: runs, or ran last
   std::vector<uint64_t> free_streams;  // by device
   ReadyQueues queues;
   uint64_t idle = 0, blocked = 0;  // devices with a free stream; devices that transfers hold

@@ -61,12 +61,19 @@ inline cluster::Cluster random_cluster(base::Rng& rng) {
   auto result = simple_cluster(options);
   if (chance(rng, 0.5)) return result;
   result.num_channels = 1 + rng.below(4);
+  result.links.clear();
+  for (uint32_t link = 0; link < result.num_channels; ++link)
+    result.links.push_back({"", 0.5e12 * (1 + rng.below(4)), rng.below(3), false, 1});
   for (auto& route : result.routes) {
-    route.channels.clear();
-    for (uint32_t channel = 0; channel < result.num_channels; ++channel)
-      if (route.channels.size() < 3 && chance(rng, 0.5)) route.channels.push_back(channel);
-    route.latency_ps = rng.below(3);
-    route.bandwidth_bytes_per_s = 0.5e12 * (1 + rng.below(4));
+    route = {.reachable = true, .links = {}, .channels = {}, .latency_ps = rng.below(3), .bandwidth_bytes_per_s = 1e15};
+    for (uint32_t link = 0; link < result.num_channels; ++link) {
+      if (route.channels.size() == 3 || chance(rng, 0.5)) continue;
+      if (route.links.empty()) route.latency_ps = 0;
+      route.links.push_back(link);
+      route.channels.push_back(link);
+      route.latency_ps += result.links[link].latency_ps;
+      route.bandwidth_bytes_per_s = std::min(route.bandwidth_bytes_per_s, result.links[link].bandwidth_bytes_per_s);
+    }
   }
   return result;
 }
