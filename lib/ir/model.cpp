@@ -129,6 +129,7 @@ std::unique_ptr<Graph> clone(const Graph& original) {
   copy->value_infos = original.value_infos;
   copy->initializers = original.initializers;
   copy->sparse_initializers = original.sparse_initializers;
+  copy->quantization_annotations = original.quantization_annotations;
   copy->metadata = original.metadata;
   copy->origin = original.origin;
   copy->edited = original.edited;

@@ -94,6 +94,13 @@ struct SparseTensor {
   Span origin;
 };
 
+/// TensorAnnotation: which tensors hold the scale and zero point of another.
+struct QuantizationAnnotation {
+  Str tensor;
+  std::vector<Entry> parameters;
+  Span origin;
+};
+
 struct Graph;
 
 /// AttributeProto. `kind` uses ONNX's numbers (1 float, 2 int, 3 string, 4 tensor, 5 graph, 6 floats, 7 ints,
@@ -185,6 +192,7 @@ struct Graph {
   std::vector<ValueInfo> inputs, outputs, value_infos;
   std::vector<Tensor> initializers;
   std::vector<SparseTensor> sparse_initializers;
+  std::vector<QuantizationAnnotation> quantization_annotations;
   std::vector<Entry> metadata;
   Span origin;
   bool edited = false;

@@ -262,6 +262,7 @@ void parse_plain(std::string_view file, Span body, Message& message) {
   Parser(file, Parser::kPlain).message(body, message);
 }
 
+template void parse_plain(std::string_view, Span, ir::QuantizationAnnotation&);
 template void parse_plain(std::string_view, Span, ir::Model&);
 template void parse_plain(std::string_view, Span, ir::Function&);
 template void parse_plain(std::string_view, Span, ir::Graph&);

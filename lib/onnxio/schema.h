@@ -148,6 +148,16 @@ struct Schema<ir::Node> {
 };
 
 template <>
+struct Schema<ir::QuantizationAnnotation> {
+  static constexpr const char* kName = "TensorAnnotation";
+  template <typename M, typename Visitor>
+  static void visit(M& m, Visitor& v) {
+    v.plain(1, m.tensor);
+    v.children(2, m.parameters);
+  }
+};
+
+template <>
 struct Schema<ir::Graph> {
   static constexpr const char* kName = "GraphProto";
   template <typename M, typename Visitor>
@@ -158,6 +168,7 @@ struct Schema<ir::Graph> {
     v.children(11, m.inputs);
     v.children(12, m.outputs);
     v.children(13, m.value_infos);
+    v.children(14, m.quantization_annotations);
     v.children(15, m.sparse_initializers);
     v.children(16, m.metadata);
   }

@@ -9,6 +9,7 @@
 #include "emit/annotate.h"
 #include "emit/ort.h"
 #include "emit/page.h"
+#include "emit/split.h"
 #include "emit/trace.h"
 #include "onnxio/checker.h"
 #include "onnxio/reader.h"
@@ -30,7 +31,8 @@ void warn_of_conflicts(const Input& input, const Placed& placed) {
   for (const auto& name : conflicts) names += (names.empty() ? "" : ", ") + name;
   base::warn(
       "one ONNX Runtime session has one device of each provider type, and {} would be a second one: the file carries "
-      "the placement, but no session settings",
+      "the placement, but no session settings; --split FOLDER writes a model for each device instead, with a program "
+      "that runs them one after another",
       names);
 }
 
@@ -72,6 +74,39 @@ void write_model(Input& input, const Placed& placed, const OutputOptions& option
   warn_of_conflicts(input, placed);
 }
 
+// Sub-models, what they share, the manifest and the program that runs them.
+void write_split(Input& input, const Placed& placed, const OutputOptions& options, base::Replace replace,
+                 Written& written) {
+  emit::strip(input.model);
+  const auto devices = input.device_of_node(placed.placement);
+  const auto split =
+      emit::split({input.model, input.planning, input.problem->cluster(), devices, input.dims, placed.sidecar.version});
+  const auto path = [&](const std::string& file) {
+    std::string result = (std::filesystem::path(options.split) / file).string();
+    base::check_output(result, replace, input.files);
+    return result;
+  };
+  std::error_code error;
+  std::filesystem::create_directories(options.split, error);
+  if (error)
+    throw base::Error(base::ErrorKind::cannot_create, base::printable(options.split),
+                      "cannot create the folder: " + error.message());
+  for (const auto& part : split.parts) {
+    if (options.verify) onnxio::check(part.model);
+    onnxio::write(part.model, path(part.file), replace);
+    written.add(path(part.file));
+  }
+  for (const auto& copy : onnxio::copy_external_data(input.model, path(emit::kManifest), replace)) written.add(copy);
+  if (!split.shared_weights.empty()) {
+    emit::write_shared_weights(split, path(emit::kSharedWeights), replace);
+    written.add(path(emit::kSharedWeights));
+  }
+  base::write_file(path(emit::kRunner), emit::split_runner(), replace);
+  written.add(path(emit::kRunner));
+  base::write_file(path(emit::kManifest), split.manifest, replace);
+  written.add(path(emit::kManifest));
+}
+
 }  // namespace
 
 void OutputOptions::bind(config::Binder& binder) {
@@ -82,6 +117,7 @@ void OutputOptions::bind(config::Binder& binder) {
   file("report", report, "write an HTML page: schedule, memory, transfers, all methods");
   file("trace", trace, "write the simulated run as a Perfetto trace (JSON)");
   file("dot", dot, "write the placed graph for Graphviz");
+  file("split", split, "write a sub-model for each stretch of ops on one device into this folder, with a manifest");
   file("depfile", depfile, "write a Make rule: outputs depend on every file that was read");
   binder.choice("stage_numbering", stage_numbering, "pipeline_stage of the IR-11 configuration", {"device", "none"});
   binder.choice("ir_version", ir_version, "auto raises the IR version to 11 where that is safe", {"auto", "keep"});
@@ -133,6 +169,7 @@ std::vector<std::string> write_outputs(Input& input, const Placed& placed, const
   });
   write(options.trace, [&] { return emit::perfetto_trace(*input.problem, placed.placement, placed.outcome); });
   write(options.dot, [&] { return emit::dot(*input.problem, placed.placement); });
+  if (!options.split.empty()) write_split(input, placed, options, replace, written);
   if (!options.output.empty()) write_model(input, placed, options, replace, written);
   write(options.sidecar(), [&] { return place::to_json(placed.sidecar); });
   std::vector<std::string> paths = written.keep();

@@ -24,6 +24,7 @@ import onnxruntime
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("ALLOT_BIN", ROOT / "build/release/bin"))
+FULL = bool(os.environ.get("ALLOT_TEST_FULL"))  # long forms
 SANITIZED = bool(os.environ.get("ALLOT_SANITIZE"))
 MIB = 1 << 20
 CHECKED = collections.Counter()  # what was checked, how often: printed last, since no failure among nothing is no proof
