@@ -24,6 +24,11 @@ UnitPlacement place_contiguous(const Problem& problem, const Budget& budget);
 /// placements of Mirhoseini et al., ICML 2017.
 UnitPlacement place_expert(const Problem& problem, const Budget& budget);
 
+/// Stages of a pipeline: contiguous sets of units, one a device, whose largest load (StageCost) is the least possible.
+/// Exact over all contiguous splits for the throughput objective where the graph has at most 60,000 ideals; otherwise
+/// over the splits of one topological order. After: Tarnawski et al., NeurIPS 2020.
+UnitPlacement place_pipeline(const Problem& problem, const Budget& budget);
+
 /// Units in topological order dealt out in turn.
 UnitPlacement place_round_robin(const Problem& problem, const Budget& budget);
 

@@ -48,21 +48,27 @@ void SteadyInterval::send_to_readers(graph::TensorId tensor, std::span<const Dev
   const graph::OpId producer = graph_.producer[tensor];
   if (producer == graph::kNone && !cluster_.io_device) return;  // is everywhere
   const DeviceId home = producer == graph::kNone ? *cluster_.io_device : placement[producer];
-  uint64_t has = uint64_t{1} << home;
-  const auto bring = [&](DeviceId to) {
-    if (!(has >> to & 1)) send(tensor, home, to);
-    has |= uint64_t{1} << to;
-  };
-  for (const graph::OpId consumer : graph_.consumers[tensor]) bring(placement[consumer]);
-  if (graph_.is_output[tensor] && cluster_.io_device) bring(*cluster_.io_device);
+  uint64_t targets = 0;
+  for (const graph::OpId consumer : graph_.consumers[tensor]) targets |= uint64_t{1} << placement[consumer];
+  if (graph_.is_output[tensor] && cluster_.io_device) targets |= uint64_t{1} << *cluster_.io_device;
+  send(tensor, home, targets & ~(uint64_t{1} << home));
 }
 
-void SteadyInterval::send(graph::TensorId tensor, DeviceId from, DeviceId to) {
-  const int64_t time_ps = cluster_.transfer_ps(from, to, costs_.tensor_bytes[tensor]);
-  for (const uint32_t channel : wires_.channels(from, to)) channel_ps_[channel] += time_ps;
-  if (!cluster_.simulation.blocking_transfers) return;
-  device_ps_[from] += time_ps;
-  device_ps_[to] += time_ps;
+/// targets: a bit for each device, without `from`.
+void SteadyInterval::send(graph::TensorId tensor, DeviceId from, uint64_t targets) {
+  const auto& simulation = cluster_.simulation;
+  const bool once = simulation.send == cluster::Send::once;
+  int64_t slowest_ps = 0;
+  for (; targets != 0; targets &= targets - 1) {
+    const auto to = static_cast<DeviceId>(__builtin_ctzll(targets));
+    const int64_t time_ps = cluster_.transfer_ps(from, to, costs_.tensor_bytes[tensor]);
+    slowest_ps = std::max(slowest_ps, time_ps);
+    for (const uint32_t channel : wires_.channels(from, to)) channel_ps_[channel] += time_ps;
+    if (!simulation.blocking_transfers) continue;
+    device_ps_[to] += time_ps;
+    if (!once) device_ps_[from] += time_ps;
+  }
+  if (simulation.blocking_transfers && once) device_ps_[from] += slowest_ps;
 }
 
 int64_t count_devices(std::span<const DeviceId> placement) {

@@ -38,7 +38,8 @@ struct Score {
 };
 
 /// The largest load of a device or channel that one run of a placement causes: when runs follow one another without
-/// pause, a result appears that often, and no schedule of this placement can be quicker.
+/// pause, a result appears that often, and no schedule of this placement can be quicker. With blocking transfers the
+/// load of a device includes all that it sends and receives.
 class SteadyInterval {
  public:
   /// The arguments must outlive it.
@@ -47,7 +48,7 @@ class SteadyInterval {
   int64_t operator()(std::span<const cluster::DeviceId> placement);
 
  private:
-  void send(graph::TensorId tensor, cluster::DeviceId from, cluster::DeviceId to);
+  void send(graph::TensorId tensor, cluster::DeviceId from, uint64_t targets);
   void send_to_readers(graph::TensorId tensor, std::span<const cluster::DeviceId> placement);
 
   const graph::OpGraph& graph_;

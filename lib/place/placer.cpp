@@ -17,6 +17,7 @@ std::vector<Placer>& registry() {
       {"single", "everything on one device", false, place_single},
       {"contiguous", "one block of the topological order a device, balanced", false, place_contiguous},
       {"expert", "layers, as names tell them, one block a device", false, place_expert},
+      {"pipeline", "stages of balanced load, optimal among contiguous ones", false, place_pipeline},
       {"round-robin", "units dealt out in topological order", false, place_round_robin},
       {"m-topo", "topological order, memory balanced", false, place_m_topo},
       {"metis", "min-cut in parts of balanced work", false, place_metis, metis_missing()},
