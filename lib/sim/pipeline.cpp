@@ -90,12 +90,15 @@ Pipeline pipeline(const OpGraph& graph, const cost::CostTable& costs, const clus
   const Copies copies(graph, costs, runs);
   std::vector<cluster::DeviceId> devices;
   for (uint32_t run = 0; run < runs; ++run) devices.insert(devices.end(), placement.begin(), placement.end());
-  const Outcome outcome =
-      Simulator(copies.graph(), copies.costs(), cluster).run(devices, {.memory = false, .timeline = true});
+  std::vector<int64_t> priority(devices.size());
+  for (size_t op = 0; op < priority.size(); ++op) priority[op] = runs - static_cast<int64_t>(op / graph.num_ops());
+  cluster::Cluster oldest_first = cluster;
+  oldest_first.simulation.queue = cluster::Queue::priority;
+  Simulator simulator(copies.graph(), copies.costs(), oldest_first);
+  const Outcome& outcome = simulator.run(devices, {.memory = false, .timeline = true, .priority = priority});
   std::vector<int64_t> done_ps(runs, 0);
   for (OpId op = 0; op < copies.graph().num_ops(); ++op)
     done_ps[op / graph.num_ops()] = std::max(done_ps[op / graph.num_ops()], outcome.end_ps[op]);
-  for (uint32_t run = 1; run < runs; ++run) done_ps[run] = std::max(done_ps[run], done_ps[run - 1]);  // kept in order
   const uint32_t half = runs / 2;
   return {.runs = runs, .first_ps = done_ps[0], .interval_ps = (done_ps[runs - 1] - done_ps[runs - 1 - half]) / half};
 }

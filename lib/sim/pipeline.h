@@ -17,8 +17,8 @@ struct Pipeline {
   int64_t interval_ps = 0;  // between results, mean over the second half of the runs
 };
 
-/// Simulates `runs` >= 2 runs whose inputs are all there at the start. Devices prefer the older run among ops that became
-/// ready at one instant; parameters are shared. Memory is not looked at. Errors: those of Simulator.
+/// Simulates `runs` >= 2 runs whose inputs are all there at the start. Devices take ready ops of the oldest run first,
+/// whatever the cluster's queue. Memory is not looked at. Errors: those of Simulator.
 Pipeline pipeline(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster,
                   std::span<const cluster::DeviceId> placement, uint32_t runs);
 

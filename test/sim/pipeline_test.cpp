@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/pipeline.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "sim/simulator.h"
@@ -23,20 +24,22 @@ TEST_CASE("a pipeline of two stages gives a result as often as its slower stage 
   CHECK(sim::pipeline(graph, costs, cluster, together, 6).interval_ps == 11'000);
 }
 
-TEST_CASE("the first of several runs may wait for others, but no interval beats the busiest device") {
+TEST_CASE("the oldest run goes first, and no interval beats the busiest device") {
   for (uint64_t seed = 0; seed < 30; ++seed) {
-    const auto problem = test::random_problem({.ops = 40, .devices = 3, .seed = seed, .forbidden = 0});
+    auto problem = test::random_problem({.ops = 40, .devices = 3, .seed = seed, .forbidden = 0});
     const auto& graph = problem.graph();
+    auto cluster = problem.cluster();
+    cluster.simulation.contention = cluster::Contention::free;
     base::Rng rng(seed, 7);
     std::vector<cluster::DeviceId> placement(graph.num_ops());
     for (auto& device : placement) device = rng.below(3);
-    const auto alone = sim::Simulator(graph, problem.costs(), problem.cluster()).run(placement);
-    const auto many = sim::pipeline(graph, problem.costs(), problem.cluster(), placement, 16);
-    int64_t busiest = 0;
-    for (const int64_t busy : alone.busy_ps) busiest = std::max(busiest, busy);
-    CHECK(many.first_ps >= alone.makespan_ps / 2);
-    CHECK(many.interval_ps <= alone.makespan_ps);
-    // Over all runs the busiest device is never idle for long: the pipeline keeps up with it.
-    CHECK(static_cast<double>(many.interval_ps) >= 0.5 * static_cast<double>(busiest));
+    const auto alone = sim::Simulator(graph, problem.costs(), cluster).run(placement);
+    const auto many = sim::pipeline(graph, problem.costs(), cluster, placement, 16);
+    const auto busiest = static_cast<double>(*std::max_element(alone.busy_ps.begin(), alone.busy_ps.end()));
+    INFO("seed " << seed);
+    // Ops do not preempt one another, so that the first run may be held up, but each time by one op of a later run.
+    CHECK(many.first_ps < 2 * alone.makespan_ps);
+    CHECK(static_cast<double>(many.interval_ps) >= 0.9 * busiest);
+    CHECK(static_cast<double>(many.interval_ps) <= 1.1 * busiest);
   }
 }
