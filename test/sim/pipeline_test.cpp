@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "base/rng.h"
+#include "graph/generate.h"
 #include "sim/simulator.h"
 #include "support/op_graph_builder.h"
-#include "support/random_problem.h"
+#include "support/simple_cluster.h"
 
 using namespace allot;
 
@@ -26,15 +28,17 @@ TEST_CASE("a pipeline of two stages gives a result as often as its slower stage 
 
 TEST_CASE("the oldest run goes first, and no interval beats the busiest device") {
   for (uint64_t seed = 0; seed < 30; ++seed) {
-    auto problem = test::random_problem({.ops = 40, .devices = 3, .seed = seed, .forbidden = 0});
-    const auto& graph = problem.graph();
-    auto cluster = problem.cluster();
-    cluster.simulation.contention = cluster::Contention::free;
+    const auto graph = graph::layered({.ops = 40, .width = 4, .seed = seed});
+    const auto cluster = test::simple_cluster(
+        {.devices = 3, .latency_ps = 2'000'000, .bytes_per_s = 50e9, .contention = cluster::Contention::free});
     base::Rng rng(seed, 7);
+    std::vector<int64_t> op_ps(graph.num_ops());
+    for (auto& time : op_ps) time = 1'000'000 + rng.below(99'000'000);
+    const auto costs = test::uniform_costs(graph, 3, op_ps);
     std::vector<cluster::DeviceId> placement(graph.num_ops());
     for (auto& device : placement) device = rng.below(3);
-    const auto alone = sim::Simulator(graph, problem.costs(), cluster).run(placement);
-    const auto many = sim::pipeline(graph, problem.costs(), cluster, placement, 16);
+    const auto alone = sim::Simulator(graph, costs, cluster).run(placement);
+    const auto many = sim::pipeline(graph, costs, cluster, placement, 16);
     const auto busiest = static_cast<double>(*std::max_element(alone.busy_ps.begin(), alone.busy_ps.end()));
     INFO("seed " << seed);
     // Ops do not preempt one another, so that the first run may be held up, but each time by one op of a later run.
