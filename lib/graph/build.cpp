@@ -43,9 +43,10 @@ class Builder {
   explicit Builder(const PlanningModel& planning)
       : planning_(planning),
         values_(planning.values),
-        main_(values_.graphs[0]),
-        tensor_of_value_(values_.values.size(), kNone),
-        param_of_value_(values_.values.size(), kNone) {}
+        main_(values_.graphs[0]) {
+    built_.tensor_of_value.assign(values_.values.size(), kNone);
+    built_.param_of_value.assign(values_.values.size(), kNone);
+  }
 
   Built build() {
     find_roles();
@@ -243,8 +244,8 @@ class Builder {
   Built built_;
   OpGraph& graph_ = built_.graph;
   std::vector<Role> role_;  // by main-graph node
-  std::vector<TensorId> tensor_of_value_;
-  std::vector<ParamId> param_of_value_;
+  std::vector<TensorId>& tensor_of_value_ = built_.tensor_of_value;
+  std::vector<ParamId>& param_of_value_ = built_.param_of_value;
 };
 
 }  // namespace

@@ -67,6 +67,9 @@ struct Built {
   /// nearest live producer for a dead one; kNone if there is none).
   std::vector<OpId> op_of_node;
   Fusion fusion;  // empty unless asked for
+  /// By ir::ValueId: its tensor or parameter, or kNone.
+  std::vector<TensorId> tensor_of_value;
+  std::vector<ParamId> param_of_value;
 };
 Built build(const PlanningModel& planning, const BuildOptions& options);
 

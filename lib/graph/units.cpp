@@ -6,27 +6,10 @@
 
 #include "base/error.h"
 #include "base/name_pattern.h"
+#include "graph/sets.h"
 
 namespace allot::graph {
 namespace {
-
-// Union-find whose representative is a set's smallest member.
-class Sets {
- public:
-  explicit Sets(uint32_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), 0u); }
-  uint32_t find(uint32_t x) {
-    while (parent_[x] != x) x = parent_[x] = parent_[parent_[x]];
-    return x;
-  }
-  void unite(uint32_t a, uint32_t b) {
-    a = find(a);
-    b = find(b);
-    parent_[std::max(a, b)] = std::min(a, b);
-  }
-
- private:
-  std::vector<uint32_t> parent_;
-};
 
 class Colocation {
  public:
