@@ -193,12 +193,12 @@ class Expander {
       const Slot& slot = reads[i];
       if (!slot.wanted) continue;
       if (i < 2) ++result_.products[gradient];
+      const std::string name = fmt::format("gradient/{}/{}", forward_.op_names[op], i);
       if (slot.tensor != kNone)
-        gradients_[slot.tensor].push_back(
-            add_output("gradient/" + forward_.tensor_names[slot.tensor], forward_.tensor_bytes[slot.tensor]));
+        gradients_[slot.tensor].push_back(add_output(name, forward_.tensor_bytes[slot.tensor]));
       else
         param_gradients_[trainable_.group[slot.param]].push_back(
-            {add_output("gradient/" + forward_.param_names[slot.param], forward_.param_bytes[slot.param]), op});
+            {add_output(name, forward_.param_bytes[slot.param]), op});
     }
     token_ = options_.checkpoint_every > 0 ? add_output("token/" + forward_.op_names[op], 0) : kNone;
     end_op();

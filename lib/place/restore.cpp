@@ -6,8 +6,8 @@ namespace allot::place {
 namespace {
 
 std::vector<OpIdentity> identities_today(const graph::OpGraph& graph, const std::vector<std::string>& fingerprints) {
-  std::vector<OpIdentity> out(graph.num_ops());
-  for (OpId op = 0; op < graph.num_ops(); ++op) {
+  std::vector<OpIdentity> out(fingerprints.size());
+  for (OpId op = 0; op < out.size(); ++op) {
     out[op].type = graph.type_names[graph.type[op]];
     out[op].fingerprint = fingerprints[op];
     if (!graph.outputs[op].empty()) out[op].output = graph.tensor_names[graph.outputs[op].front()];
@@ -26,7 +26,7 @@ Restored restore(const Problem& problem, const std::vector<std::string>& fingerp
   Restored restored;
   restored.placement.assign(graph.num_units(), graph::kNone);
   std::vector<char> found(stored.size());
-  for (OpId op = 0; op < graph.num_ops(); ++op) {
+  for (OpId op = 0; op < counterpart.size(); ++op) {
     if (counterpart[op] == graph::kNone) {
       restored.unmatched.push_back(op);
       continue;

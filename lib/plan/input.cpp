@@ -95,17 +95,17 @@ class Binding {
   Bound operator()(const Scenario& scenario) const {
     Bound bound{.bindings = parse_bindings(options_, input_.model), .planning = {}, .built = {}, .problem = nullptr};
     for (const auto& [symbol, size] : scenario.dims) bound.bindings.dims[symbol] = size;
-    auto costs = within_model(input_, [&] {
+    auto [graph, costs] = within_model(input_, [&] {
       build(bound);
-      return cost::make_table(bound.built.graph, cost::op_costs(bound.planning, bound.built.graph), cluster_);
+      return make_workload(options_.workload, bound.planning, bound.built, cluster_);
     });
     if (!options_.costs.empty()) {
-      const size_t matched = cost::apply_overrides(costs, bound.built.graph, cluster_, options_.costs);
-      base::info("{}: costs of {} of {} ops", base::printable(options_.costs), matched, bound.built.graph.num_ops());
+      const size_t matched = cost::apply_overrides(costs, graph, cluster_, options_.costs);
+      base::info("{}: costs of {} of {} ops", base::printable(options_.costs), matched, graph.num_ops());
     }
     within_model(input_, [&] {
-      cost::require_runnable(costs, bound.built.graph, cluster_);
-      bound.problem = std::make_unique<place::Problem>(bound.built.graph, cluster_, std::move(costs), constraints_,
+      cost::require_runnable(costs, graph, cluster_);
+      bound.problem = std::make_unique<place::Problem>(std::move(graph), cluster_, std::move(costs), constraints_,
                                                        place::parse_objective(options_.objective));
     });
     return bound;
@@ -166,6 +166,7 @@ void InputOptions::bind(config::Binder& binder) {
   binder.text("constraints", constraints, "pin, deny and colocate rules (allot.constraints/1)");
   binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper"});
   binder.flag("inline_functions", inline_functions, "expand model-local functions in the written file, too");
+  workload.bind(binder);
 }
 
 void InputOptions::bind_goal(config::Binder& binder) {

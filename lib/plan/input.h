@@ -11,6 +11,7 @@
 #include "graph/build.h"
 #include "place/problem.h"
 #include "place/sidecar.h"
+#include "plan/workload.h"
 
 namespace allot::plan {
 
@@ -22,6 +23,7 @@ struct InputOptions {
   bool inline_functions = false;
   std::string objective = "latency";
   std::vector<std::string> scenario;
+  WorkloadOptions workload;
 
   void bind(config::Binder& binder);
   /// What placements are chosen for: of no use to commands that place nothing.
@@ -46,6 +48,7 @@ struct Input {
   std::vector<std::string> notes;       // assumed dimensions, inference warnings: for stderr and the report
   std::vector<std::string> files;       // everything read: for a depfile
 
+  /// What is placed: the model's ops, whose numbers and tensors are those of built.graph, and for training the others.
   const graph::OpGraph& graph() const { return problem->graph(); }
   /// Device by node of `model`'s main graph, from devices by op: folded and dead nodes follow their op, a node that
   /// follows none goes to device 0.

@@ -19,8 +19,8 @@ using base::ErrorKind;
 
 std::vector<place::PlacedOp> placed_ops(const Input& input, const std::vector<cluster::DeviceId>& placement) {
   const auto& graph = input.graph();
-  std::vector<place::PlacedOp> ops(graph.num_ops());
-  for (graph::OpId op = 0; op < graph.num_ops(); ++op) {
+  std::vector<place::PlacedOp> ops(input.built.graph.num_ops());  // of the model: those of training follow them
+  for (graph::OpId op = 0; op < ops.size(); ++op) {
     auto& placed = ops[op];
     placed.name = graph.op_names[op];
     placed.op = graph.type_names[graph.type[op]];
@@ -115,7 +115,7 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
   if (!restored.unmatched.empty())
     throw Error(ErrorKind::malformed, base::printable(path),
                 fmt::format("does not place {} of the model's {} ops, the first is '{}'", restored.unmatched.size(),
-                            input.graph().num_ops(), base::printable(input.graph().op_names[restored.unmatched[0]])),
+                            input.built.graph.num_ops(), base::printable(input.graph().op_names[restored.unmatched[0]])),
                 "place the model anew: leave --placement out");
   const auto homeless = std::find(restored.placement.begin(), restored.placement.end(), graph::kNone);
   if (homeless != restored.placement.end()) {

@@ -40,6 +40,16 @@ std::string headroom_text(const Input& input, const Placed& placed) {
   return "";
 }
 
+// What a training step adds to the inference it is made of; "" for an inference.
+std::string training_text(const Input& input) {
+  const uint32_t forward = input.built.graph.num_ops(), all = input.graph().num_ops();
+  if (all == forward) return "";
+  double once = 0;
+  for (graph::OpId op = 0; op < forward; ++op) once += input.problem->costs().ops[op].mac_flops;
+  return fmt::format("{} operations for {} of the model; {:.3f} x its multiply-adds", all, forward,
+                     once > 0 ? total_mac_flops(input) / once : 0);
+}
+
 }  // namespace
 
 std::string methods_text(const Input& input, const Placed& placed) {
@@ -81,6 +91,7 @@ std::string totals_text(const Input& input) {
                                        statistics.units, input.built.folded.size(), input.built.dead.size())});
   table.row(
       {"edges", fmt::format("{} (depth {}, width {})", statistics.edges, statistics.depth, statistics.max_width)});
+  if (const auto text = training_text(input); !text.empty()) table.row({"training step", text});
   table.row({"multiply-adds", config::human_count(total_mac_flops(input) / 2) + "MAC"});
   table.row({"parameters", bytes_text(statistics.param_bytes)});
   table.row({"activations", bytes_text(activations)});

@@ -18,10 +18,12 @@ namespace {
 
 using namespace allot;
 
+// Of the model's tensors; those that training adds have none.
 std::vector<std::vector<int64_t>> tensor_dims(const plan::Input& input) {
-  std::vector<std::vector<int64_t>> dims;
-  for (const auto& name : input.graph().tensor_names)
-    dims.push_back(input.planning.shapes.types[input.planning.values.find(name)].dims);
+  std::vector<std::vector<int64_t>> dims(input.graph().num_tensors());
+  const auto& tensor_of_value = input.built.tensor_of_value;
+  for (ir::ValueId value = 0; value < tensor_of_value.size(); ++value)
+    if (tensor_of_value[value] != graph::kNone) dims[tensor_of_value[value]] = input.planning.shapes.types[value].dims;
   return dims;
 }
 
