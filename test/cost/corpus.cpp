@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cluster/cluster.h"
 #include "cost/cost_table.h"
+#include "cost/training.h"
 #include "onnxio/corpus.h"
 #include "onnxio/reader.h"
 
@@ -27,6 +28,13 @@ struct Planned {
     double flops = 0;
     for (const auto& cost : costs) flops += cost.mac_flops;
     return std::llround(flops / 2);
+  }
+
+  int64_t training_flops() const {
+    double flops = 0;
+    const auto training = graph::expand_training(built, planning, {});
+    for (const auto& cost : cost::training_costs(training, costs)) flops += cost.mac_flops;
+    return std::llround(flops);
   }
 
   ir::Model model;
@@ -96,21 +104,24 @@ TEST_CASE("multiply-accumulates of published networks, exactly") {
   }
 }
 
-// The reference counts 2 flops for each; its fused encoder layers, which it does not see, are off.
-TEST_CASE("multiply-accumulates of exported transformers equal PyTorch's FlopCounterMode") {
+// The reference counts 2 flops for each; its fused encoder layers, which it does not see, are off. Its training step is
+// an inference and the gradients of the sum of all outputs by all parameters.
+TEST_CASE("multiply-accumulates of exported networks, also of training steps, equal PyTorch's FlopCounterMode") {
   struct Case {
     const char* name;
     std::map<std::string, int64_t> dims;
-    int64_t flops;
+    int64_t flops, training_flops;
   };
-  for (const auto& [name, dims, flops] :
-       {Case{"bert-base.onnx", {{"batch", 1}, {"seq", 128}}, 22'348'431'360},
-        Case{"gpt2.onnx", {{"batch", 1}, {"seq", 128}}, 32'228'179'968},
-        Case{"transformer-base.onnx", {{"batch", 1}, {"source_seq", 64}, {"target_seq", 48}}, 6'867'517'440},
-        Case{"resnet50.onnx", {{"batch", 1}}, 2 * 4'089'184'256}}) {
+  for (const auto& [name, dims, flops, training_flops] :
+       {Case{"bert-base.onnx", {{"batch", 1}, {"seq", 128}}, 22'348'431'360, 67'045'294'080},
+        Case{"gpt2.onnx", {{"batch", 1}, {"seq", 128}}, 32'228'179'968, 96'684'539'904},
+        Case{"transformer-base.onnx", {{"batch", 1}, {"source_seq", 64}, {"target_seq", 48}}, 6'867'517'440, 20'602'552'320},
+        Case{"resnet50.onnx", {{"batch", 1}}, 2 * 4'089'184'256, 24'299'077'632}}) {
     CAPTURE(name);
     shape::Bindings bindings;
     bindings.dims = dims;
-    CHECK(2 * Planned(std::string(ALLOT_SOURCE_DIR) + "/models/" + name, bindings).macs() == flops);
+    const Planned planned(std::string(ALLOT_SOURCE_DIR) + "/models/" + name, bindings);
+    CHECK(2 * planned.macs() == flops);
+    CHECK(planned.training_flops() == training_flops);
   }
 }

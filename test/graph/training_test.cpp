@@ -193,12 +193,13 @@ TEST_CASE("all families can be trained") {
     const Expanded step(generate(parse_recipe(std::string(family.name) + ":ops=300,size=32")), {},
                         BuildOptions::Colocation::chain);
     const uint32_t forward = step.count(Role::forward);
-    CHECK(step.count(Role::gradient) > forward / 2);
+    CHECK(step.count(Role::gradient) > forward / 4);  // most spokes of a star have no parameter
     CHECK(step.count(Role::gradient) <= forward);
     CHECK(step.training.graph.num_units() <= step.built.graph.num_units());
     const Expanded sparing(generate(parse_recipe(std::string(family.name) + ":ops=300,size=32")),
                            {.checkpoint_every = 20}, BuildOptions::Colocation::chain);
-    CHECK(sparing.count(Role::recompute) > 0);
+    // All that a segment of those two families computes is read behind it.
+    CHECK((sparing.count(Role::recompute) > 0) == (family.name != "star" && family.name != "matmul"));
     CHECK(sparing.count(Role::gradient) == step.count(Role::gradient));
   }
 }
