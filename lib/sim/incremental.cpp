@@ -79,10 +79,6 @@ struct Incremental::State {
     Course course;
     std::vector<int64_t> started_ps;
   };
-  struct Change {
-    OpId op;
-    DeviceId from, to;
-  };
 
   State(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster, bool memory);
 
@@ -202,23 +198,10 @@ Incremental::Result Incremental::State::whole_run() {
   return {outcome.makespan_ps, outcome.overflow_bytes, outcome.makespan_ps <= prospect.cutoff_ps};
 }
 
-/// Notes what the moves change in all.
 void Incremental::State::apply(std::span<const Move> moves) {
-  for (const Move& move : moves) {
-    ALLOT_ASSERT(move.op < base.size() && move.device < engine.devices);
-    ALLOT_ASSERT(engine.costs.time(move.op, move.device) != cost::kCannotRun);
-    if (tried[move.op] == base[move.op]) changes.push_back({move.op, base[move.op], 0});
-    tried[move.op] = move.device;
-  }
-  const auto by_op = [](const Change& a, const Change& b) { return a.op < b.op; };
-  const auto same_op = [](const Change& a, const Change& b) { return a.op == b.op; };
-  std::sort(changes.begin(), changes.end(), by_op);
-  changes.erase(std::unique(changes.begin(), changes.end(), same_op), changes.end());
-  changes.erase(std::remove_if(changes.begin(), changes.end(),
-                               [&](const Change& change) { return tried[change.op] == change.from; }),
-                changes.end());
-  for (Change& change : changes) {
-    change.to = tried[change.op];
+  apply_moves(moves, engine.devices, tried, changes);
+  for (const Change& change : changes) ALLOT_ASSERT(engine.costs.time(change.op, change.to) != cost::kCannotRun);
+  for (const Change& change : changes) {
     put(change.op, change.from, change.to);
     prospect.differs[change.op] = 1;
   }

@@ -7,14 +7,10 @@
 #include <memory>
 #include <span>
 
+#include "sim/moves.h"
 #include "sim/simulator.h"
 
 namespace allot::sim {
-
-struct Move {
-  graph::OpId op;
-  DeviceId device;
-};
 
 /// Keeps one placement, the base, and answers what the exact engine (simulator.h) would say if some of its ops moved:
 ///

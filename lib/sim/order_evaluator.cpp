@@ -3,10 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
-
-#include "base/error.h"
-#include "sim/limits.h"
 
 namespace allot::sim {
 
@@ -18,83 +14,41 @@ namespace {
 constexpr int64_t kAbsent = -1;
 constexpr int64_t kLastEpoch = int64_t{1} << 62;  // one more run fits behind it
 
-/// Positions at which an op makes a graph output, and one that is never reached.
-std::vector<uint32_t> returning(const graph::OpGraph& graph, std::span<const OpId> order) {
-  std::vector<uint32_t> positions;
-  for (uint32_t position = 0; position < order.size(); ++position) {
-    const auto outputs = graph.outputs[order[position]];
-    if (std::any_of(outputs.begin(), outputs.end(), [&](TensorId tensor) { return graph.is_output[tensor]; }))
-      positions.push_back(position);
-  }
-  positions.push_back(graph::kNone);
-  return positions;
-}
-
-void require_topological(const graph::OpGraph& graph, std::span<const OpId> order) {
-  ALLOT_ASSERT(order.size() == graph.num_ops());
-  std::vector<uint32_t> position(order.size(), graph::kNone);
-  for (uint32_t i = 0; i < order.size(); ++i) {
-    ALLOT_ASSERT(order[i] < order.size() && position[order[i]] == graph::kNone);
-    position[order[i]] = i;
-    for (const OpId before : graph.predecessors[order[i]]) ALLOT_ASSERT(position[before] < i);
-  }
-}
-
 }  // namespace
 
 OrderEvaluator::OrderEvaluator(const graph::OpGraph& graph, const cost::CostTable& costs,
                                const cluster::Cluster& cluster, std::span<const OpId> order)
-    : graph_(graph),
-      costs_(costs),
-      cluster_(cluster),
-      devices_(cluster.size()),
-      wires_(cluster),
-      transfer_ps_(cluster, costs.tensor_bytes),
-      order_(order.begin(), order.end()) {
-  require_simulable(graph, costs, cluster);
-  if (order.empty()) {
-    order_.resize(graph.num_ops());
-    std::iota(order_.begin(), order_.end(), 0u);
-  }
-  require_topological(graph, order_);
-  while (num_inputs_ < graph.num_tensors() && graph.producer[num_inputs_] == graph::kNone) ++num_inputs_;
-  read_in_order();
-  time_in_order();
-  returns_ = cluster.io_device ? returning(graph, order_) : std::vector<uint32_t>{graph::kNone};
-  arrival_.assign(devices_ * (size_t{graph.num_tensors()} + 1), kAbsent);
-  device_free_.resize(devices_);
-  channel_free_.resize(wires_.lanes());
+    : tables_(graph, costs, cluster, order) {
+  list_reads();
+  list_returns();
+  arrival_.assign(cluster.size() * (size_t{graph.num_tensors()} + 1), kAbsent);
+  device_free_.resize(cluster.size());
+  channel_free_.resize(tables_.wires.lanes());
 }
 
-/// Fills reads_. An even number an op, made up by repeating one or by what never has to be waited for, spares the
-/// processor the guess whether an op reads one tensor or two.
-void OrderEvaluator::read_in_order() {
-  const TensorId always_there = graph_.num_tensors();
-  const TensorId first = cluster_.io_device ? 0 : num_inputs_;  // of those that can be waited for
-  reads_begin_.reserve(order_.size() + 1);
+/// An even number an op, made up by repeating one or by what never has to be waited for, spares the processor the guess
+/// whether an op reads one tensor or two.
+void OrderEvaluator::list_reads() {
+  const TensorId always_there = tables_.graph.num_tensors();
+  reads_begin_.reserve(tables_.order.size() + 1);
   reads_begin_.push_back(0);
-  for (const OpId op : order_) {
-    for (const TensorId tensor : graph_.inputs[op])
-      if (tensor >= first) reads_.push_back(tensor);
+  for (const OpId op : tables_.order) {
+    for (const TensorId tensor : tables_.graph.inputs[op])
+      if (tensor >= tables_.first_awaited) reads_.push_back(tensor);
     if (reads_.size() == reads_begin_.back()) reads_.push_back(always_there);
     if (reads_.size() % 2 == 1) reads_.push_back(reads_.back());
     reads_begin_.push_back(static_cast<uint32_t>(reads_.size()));
   }
 }
 
-/// Fills times_ps_: a column a kind of device, so that a device's ops, often neighbours, read one stream.
-void OrderEvaluator::time_in_order() {
-  for (DeviceId device = 0; device < devices_; ++device) {
-    const auto equals = [&](DeviceId other) {
-      return std::all_of(order_.begin(), order_.end(),
-                         [&](OpId op) { return costs_.time(op, device) == costs_.time(op, other); });
-    };
-    DeviceId same = 0;
-    while (same < device && !equals(same)) ++same;
-    times_begin_.push_back(same < device ? times_begin_[same] : times_ps_.size());
-    if (same == device)
-      for (const OpId op : order_) times_ps_.push_back(costs_.time(op, device));
+void OrderEvaluator::list_returns() {
+  for (uint32_t position = 0; position < tables_.order.size(); ++position) {
+    const auto outputs = tables_.graph.outputs[tables_.order[position]];
+    const auto is_output = [&](TensorId tensor) { return tables_.graph.is_output[tensor]; };
+    if (tables_.cluster.io_device && std::any_of(outputs.begin(), outputs.end(), is_output))
+      returns_.push_back(position);
   }
+  returns_.push_back(graph::kNone);
 }
 
 void OrderEvaluator::begin() {
@@ -106,19 +60,20 @@ void OrderEvaluator::begin() {
   next_epoch_ = kLastEpoch + 1;  // should the run end in an error
   std::fill(device_free_.begin(), device_free_.end(), epoch_);
   std::fill(channel_free_.begin(), channel_free_.end(), epoch_);
-  for (DeviceId device = 0; device < devices_; ++device) arrivals(device)[graph_.num_tensors()] = epoch_;
-  if (cluster_.io_device) std::fill_n(arrivals(*cluster_.io_device), num_inputs_, epoch_);
+  const auto& io = tables_.cluster.io_device;
+  for (DeviceId device = 0; device < tables_.devices; ++device) arrivals(device)[tables_.graph.num_tensors()] = epoch_;
+  if (io) std::fill_n(arrivals(*io), tables_.num_inputs, epoch_);
 }
 
 template <bool kNote>
 int64_t OrderEvaluator::pass(std::span<const DeviceId> placement) {
-  ALLOT_ASSERT(placement.size() == graph_.num_ops());
+  ALLOT_ASSERT(placement.size() == tables_.order.size());
   begin();
   const uint32_t* next_return = returns_.data();
-  for (uint32_t position = 0; position < order_.size(); ++position) {
-    const OpId op = order_[position];
+  for (uint32_t position = 0; position < tables_.order.size(); ++position) {
+    const OpId op = tables_.order[position];
     const DeviceId device = placement[op];
-    ALLOT_ASSERT(device < devices_);
+    ALLOT_ASSERT(device < tables_.devices);
     int64_t* const arrived = arrivals(device);
     int64_t ready = epoch_, earliest = std::numeric_limits<int64_t>::max();
     for (uint32_t i = reads_begin_[position]; i < reads_begin_[position + 1]; i += 2) {
@@ -127,12 +82,10 @@ int64_t OrderEvaluator::pass(std::span<const DeviceId> placement) {
       earliest = std::min(earliest, std::min(one, other));
     }
     if (earliest < epoch_) ready = std::max(ready, fetch(position, device, placement));
-    const int64_t duration = times_ps_[times_begin_[device] + position];
-    ALLOT_ASSERT(duration != cost::kCannotRun);
-    const int64_t end = std::max(device_free_[device], ready) + duration;
+    const int64_t end = std::max(device_free_[device], ready) + tables_.duration_ps(position, device);
     device_free_[device] = end;
-    const uint32_t last = num_inputs_ + graph_.outputs.begin[op + 1];
-    for (TensorId tensor = num_inputs_ + graph_.outputs.begin[op]; tensor < last; ++tensor) arrived[tensor] = end;
+    const TensorId last = tables_.first_output(op + 1);
+    for (TensorId tensor = tables_.first_output(op); tensor < last; ++tensor) arrived[tensor] = end;
     if constexpr (kNote) end_ps_[op] = end - epoch_;
     if (position != *next_return) continue;
     ++next_return;
@@ -153,36 +106,34 @@ int64_t OrderEvaluator::fetch(uint32_t position, DeviceId to, std::span<const De
 
 /// Rule 2; returns when it arrives.
 int64_t OrderEvaluator::send(TensorId tensor, DeviceId to, std::span<const DeviceId> placement) {
-  const DeviceId home = tensor < num_inputs_ ? *cluster_.io_device : placement[graph_.producer[tensor]];
-  const uint32_t pair = home * devices_ + to;
+  const DeviceId home = tables_.home(tensor, placement);
   int64_t start = arrivals(home)[tensor];
-  const auto channels = wires_.channels(home, to);
+  const auto channels = tables_.wires.channels(home, to);
   for (const uint32_t channel : channels) start = std::max(start, channel_free_[channel]);
-  const int64_t end = start + transfer_ps_(tensor, pair);
+  const int64_t end = start + tables_.transfer_ps(tensor, home * tables_.devices + to);
   for (const uint32_t channel : channels) channel_free_[channel] = end;
   return arrivals(to)[tensor] = end;
 }
 
 /// Rule 3, for an op's outputs.
 void OrderEvaluator::give_out(OpId op, std::span<const DeviceId> placement) {
-  const DeviceId io = *cluster_.io_device;
-  for (const TensorId tensor : graph_.outputs[op])
-    if (graph_.is_output[tensor] && placement[op] != io)
-      last_return_ = std::max(last_return_, send(tensor, io, placement));
+  for (const TensorId tensor : tables_.graph.outputs[op])
+    if (tables_.is_returned(tensor, placement[op]))
+      last_return_ = std::max(last_return_, send(tensor, *tables_.cluster.io_device, placement));
 }
 
 int64_t OrderEvaluator::run(std::span<const DeviceId> placement) { return pass<false>(placement); }
 
 OrderEvaluator::Timeline OrderEvaluator::timeline(std::span<const DeviceId> placement) {
-  end_ps_.resize(graph_.num_ops());
+  end_ps_.resize(tables_.order.size());
   Timeline result;
   result.makespan_ps = pass<true>(placement);
-  result.busy_ps.resize(devices_);
+  result.busy_ps.resize(tables_.devices);
   result.end_ps = end_ps_;
-  for (OpId op = 0; op < graph_.num_ops(); ++op) {
-    const int64_t duration = costs_.time(op, placement[op]);
-    result.start_ps.push_back(end_ps_[op] - duration);
-    result.busy_ps[placement[op]] += duration;
+  for (OpId op = 0; op < placement.size(); ++op) {
+    const int64_t duration_ps = tables_.duration_ps(tables_.position[op], placement[op]);
+    result.start_ps.push_back(end_ps_[op] - duration_ps);
+    result.busy_ps[placement[op]] += duration_ps;
   }
   return result;
 }

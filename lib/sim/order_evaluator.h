@@ -6,15 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "cluster/cluster.h"
-#include "cost/cost_table.h"
-#include "graph/op_graph.h"
-#include "sim/transfer_times.h"
-#include "sim/wires.h"
+#include "sim/order_tables.h"
 
 namespace allot::sim {
-
-using cluster::DeviceId;
 
 /// Semantics (onnx-and-cost 7.2): ops are taken one by one in the given order.
 /// 1. An op starts when its device has ended the ops before it and all its tensors have arrived there.
@@ -33,8 +27,7 @@ using cluster::DeviceId;
 /// Memory: 8 bytes a tensor and device, 8 an op and kind of device, about 8 an op and 5 an edge.
 class OrderEvaluator {
  public:
-  /// order [num_ops]: each op once, every producer before its consumers; empty = by id.
-  /// Errors: those of require_simulable; internal for another kind of order.
+  /// order and errors: as of OrderTables.
   OrderEvaluator(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster,
                  std::span<const graph::OpId> order = {});
 
@@ -54,26 +47,17 @@ class OrderEvaluator {
   template <bool kNote>
   int64_t pass(std::span<const DeviceId> placement);
   void begin();
-  void read_in_order();
-  void time_in_order();
+  void list_reads();
+  void list_returns();
   int64_t fetch(uint32_t position, DeviceId to, std::span<const DeviceId> placement);
   int64_t send(graph::TensorId tensor, DeviceId to, std::span<const DeviceId> placement);
   void give_out(graph::OpId op, std::span<const DeviceId> placement);
   /// By tensor, and at last of what never has to be waited for.
-  int64_t* arrivals(DeviceId device) { return arrival_.data() + device * (size_t{graph_.num_tensors()} + 1); }
+  int64_t* arrivals(DeviceId device) { return arrival_.data() + device * (size_t{tables_.graph.num_tensors()} + 1); }
 
-  const graph::OpGraph& graph_;
-  const cost::CostTable& costs_;
-  const cluster::Cluster& cluster_;
-  const uint32_t devices_;
-  const Wires wires_;
-  const TransferTimes transfer_ps_;
-  uint32_t num_inputs_ = 0;             // of the graph: the first tensors
-  std::vector<graph::OpId> order_;      // position -> op
+  const OrderTables tables_;
   std::vector<uint32_t> reads_begin_;   // position -> its first in reads_
   std::vector<graph::TensorId> reads_;  // an even number for each op
-  std::vector<size_t> times_begin_;     // device -> its first in times_ps_; equal devices share theirs
-  std::vector<int64_t> times_ps_;       // by position
   std::vector<uint32_t> returns_;       // positions of ops that make graph outputs to be sent, then none
 
   // -- of a run. Its time begins at epoch_, after all times of earlier runs, so that what these left in arrival_ reads

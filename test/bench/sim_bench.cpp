@@ -13,6 +13,7 @@
 #include "graph/generate.h"
 #include "sim/incremental.h"
 #include "sim/order_evaluator.h"
+#include "sim/order_incremental.h"
 #include "sim/simulator.h"
 #include "support/simple_cluster.h"
 
@@ -141,6 +142,31 @@ void single_moves(benchmark::State& state) {
   state.counters["cut_share"] = cut_share / static_cast<double>(cut.size());
 }
 
+/// The same in a fixed order, in parts of a whole pass; `accept` for a try that becomes the base.
+void single_moves_in_order(benchmark::State& state) {
+  const Task task(state);
+  sim::OrderEvaluator evaluator(task.graph, task.costs, task.cluster);
+  sim::OrderIncremental incremental(task.graph, task.costs, task.cluster);
+  base::Rng rng(4);
+  std::vector<double> whole, tries, accepts;
+  for (auto _ : state) {
+    for (const Placement& placement : task.placements) {
+      incremental.reset(placement);
+      whole.push_back(ns_of([&] { evaluator.run(placement); }));
+      for (int i = 0; i < 100; ++i) {
+        const sim::Move move{rng.below(task.graph.num_ops()), rng.below(kDevices)};
+        if (incremental.placement()[move.op] == move.device) continue;
+        tries.push_back(ns_of([&] { incremental.try_moves(std::array{move}); }));
+        if (i % 10 == 0) accepts.push_back(ns_of([&] { incremental.accept(); }));
+      }
+    }
+  }
+  state.counters["whole_ms"] = median(whole) * 1e-6;
+  state.counters["median"] = median(tries) / median(whole);
+  state.counters["median_us"] = median(tries) * 1e-3;
+  state.counters["accept"] = median(accepts) / median(whole);
+}
+
 BENCHMARK(exact)
     ->ArgNames({"ops", "block", "memory"})
     ->ArgsProduct({{1000, 10000, 100000, 1000000}, {0, 40, 1}, {0, 1}})
@@ -154,6 +180,12 @@ BENCHMARK(single_moves)
     ->ArgNames({"ops", "block", "memory", "improved"})
     ->ArgsProduct({{1000, 10000, 100000}, {0, 40, 1}, {0, 1}, {0}})
     ->ArgsProduct({{1000, 10000}, {0, 1}, {0}, {300}})
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+
+BENCHMARK(single_moves_in_order)
+    ->ArgNames({"ops", "block"})
+    ->ArgsProduct({{1000, 10000, 100000}, {0, 40, 1}})
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 

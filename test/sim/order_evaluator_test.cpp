@@ -64,7 +64,8 @@ class Reference {
       if (earlier.tensor == tensor && earlier.to == device) return earlier.end_ps;
       const auto& taken = c_.cluster.route(earlier.from, earlier.to).channels;
       const bool shares = std::find_first_of(wanted.begin(), wanted.end(), taken.begin(), taken.end()) != wanted.end();
-      if (c_.cluster.simulation.contention == cluster::Contention::link && shares) start = std::max(start, earlier.end_ps);
+      if (c_.cluster.simulation.contention == cluster::Contention::link && shares)
+        start = std::max(start, earlier.end_ps);
     }
     sent_.push_back(
         {tensor, home, device, start + c_.cluster.transfer_ps(home, device, c_.costs.tensor_bytes[tensor])});
@@ -76,23 +77,6 @@ class Reference {
   OrderEvaluator::Timeline result_;
 };
 
-/// Any topological order: each time one of the ops that wait for nothing.
-Order random_order(Rng& rng, const graph::OpGraph& graph) {
-  std::vector<uint32_t> waits, ready, order;
-  for (uint32_t op = 0; op < graph.num_ops(); ++op) {
-    waits.push_back(static_cast<uint32_t>(graph.predecessors[op].size()));
-    if (waits[op] == 0) ready.push_back(op);
-  }
-  while (!ready.empty()) {
-    std::swap(ready[rng.below(static_cast<uint32_t>(ready.size()))], ready.back());
-    order.push_back(ready.back());
-    ready.pop_back();
-    for (const uint32_t next : graph.successors[order.back()])
-      if (--waits[next] == 0) ready.push_back(next);
-  }
-  return order;
-}
-
 }  // namespace
 
 TEST_CASE("the order evaluator equals its reference on 10,000 random cases in random orders") {
@@ -100,7 +84,7 @@ TEST_CASE("the order evaluator equals its reference on 10,000 random cases in ra
     Rng rng(seed, 10);
     RandomCase c = test::random_case(rng, 1 + rng.below(seed % 100 == 0 ? 300 : 40));
     const bool by_id = test::chance(rng, 0.3);
-    Order order = by_id ? Order{} : random_order(rng, c.graph);
+    Order order = by_id ? Order{} : test::random_order(rng, c.graph);
     OrderEvaluator evaluator(c.graph, c.costs, c.cluster, order);
     if (by_id) order.resize(c.graph.num_ops()), std::iota(order.begin(), order.end(), 0u);
     for (int again = 0; again < 3; ++again) {  // what a run leaves behind must not reach the next

@@ -103,6 +103,23 @@ inline RandomCase random_case(base::Rng& rng, uint32_t ops) {
   return result;
 }
 
+/// Any topological order: each time one of the ops that wait for nothing.
+inline std::vector<uint32_t> random_order(base::Rng& rng, const graph::OpGraph& graph) {
+  std::vector<uint32_t> waits, ready, order;
+  for (uint32_t op = 0; op < graph.num_ops(); ++op) {
+    waits.push_back(static_cast<uint32_t>(graph.predecessors[op].size()));
+    if (waits[op] == 0) ready.push_back(op);
+  }
+  while (!ready.empty()) {
+    std::swap(ready[rng.below(static_cast<uint32_t>(ready.size()))], ready.back());
+    order.push_back(ready.back());
+    ready.pop_back();
+    for (const uint32_t next : graph.successors[order.back()])
+      if (--waits[next] == 0) ready.push_back(next);
+  }
+  return order;
+}
+
 /// A layered graph of ops of 1 to 100 us on 2 to 5 unequal devices; transfers of 1 KB to 4 MB at 50 GB/s and 2 us.
 inline RandomCase layered_case(base::Rng& rng, uint32_t ops) {
   const uint32_t devices = 2 + rng.below(4);
