@@ -27,15 +27,15 @@ size_t checkpoints_for(const graph::OpGraph& graph) {
   return std::clamp(kMostCheckpointBytes / bytes, kFewestCheckpoints, kMostCheckpoints);
 }
 
-/// Whether the rules are those by which an op's device matters to nothing that happens before its inputs are made, and
-/// for which the bounds of Prospect hold.
+/// Whether the rules are such that an op's device matters to nothing before its inputs are made, and that the bounds of
+/// Prospect hold. They are not where priorities follow from the placement, where a device waits for an op whose turn it
+/// is, or where several ops or legs of a transfer run side by side.
 bool can_restart(const cluster::Cluster& cluster) {
-  cluster::Simulation rules = cluster.simulation;
-  if (rules.contention == cluster::Contention::free) rules.contention = cluster::Contention::link;
-  const bool plain = std::all_of(cluster.devices.begin(), cluster.devices.end(), [](const cluster::Device& device) {
-    return device.streams == 1 && device.copy_engines == 0;
-  });
-  return plain && rules == cluster::Simulation{};
+  const cluster::Simulation& rules = cluster.simulation;
+  return rules.semantics == cluster::Semantics::dataflow && rules.queue == cluster::Queue::fifo &&
+         rules.contention != cluster::Contention::share && rules.forwarding != cluster::Forwarding::pipelined &&
+         std::all_of(cluster.devices.begin(), cluster.devices.end(),
+                     [](const cluster::Device& device) { return device.streams == 1; });
 }
 
 /// Bytes on each device that the placement alone decides: parameters, once a device, and resident bytes.
@@ -97,10 +97,9 @@ struct Incremental::State {
   void diverge();
   Result finish();
 
-  Simulator simulator;
-  Simulator::State& engine;  // its inside
+  Simulator::State engine;
   const Options options;
-  const bool restarts;  // else every evaluation is a whole run
+  std::unique_ptr<Simulator> whole;  // set where runs cannot be restarted
   const int64_t num_checkpoints;
   const std::vector<int64_t> fastest_tails_ps;
   PlacedTails base_tails;
@@ -124,10 +123,9 @@ struct Incremental::State {
 
 Incremental::State::State(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster,
                           bool memory)
-    : simulator(graph, costs, cluster),
-      engine(*simulator.state_),
+    : engine(graph, costs, cluster),
       options{.memory = memory, .timeline = false},
-      restarts(can_restart(cluster)),
+      whole(can_restart(cluster) ? nullptr : std::make_unique<Simulator>(graph, costs, cluster)),
       num_checkpoints(static_cast<int64_t>(checkpoints_for(graph))),
       fastest_tails_ps(fastest_tails(graph, costs)),
       base_tails(graph, costs, cluster),
@@ -139,7 +137,7 @@ Incremental::State::State(const graph::OpGraph& graph, const cost::CostTable& co
   prospect.differs.resize(graph.num_ops());
   prospect.sure_tails_ps = fastest_tails_ps.data();
   prospect.near_tails_ps = base_tails.ps().data();
-  if (restarts) engine.prospect = &prospect;
+  engine.prospect = &prospect;
 }
 
 Incremental::Result Incremental::State::reset(std::span<const DeviceId> placement) {
@@ -148,7 +146,7 @@ Incremental::Result Incremental::State::reset(std::span<const DeviceId> placemen
   prospect.cutoff_ps = kNoCutoff;
   valid = 0;
   tried.assign(placement.begin(), placement.end());
-  if (!restarts) {
+  if (whole) {
     base_result = tried_result = whole_run();
     base = tried;
     return base_result;
@@ -173,14 +171,14 @@ Incremental::Result Incremental::State::try_moves(std::span<const Move> moves, i
   take_back();
   tried_result.exact = false;  // should this end in an error
   prospect.cutoff_ps = cutoff_ps;
-  if (restarts && cutoff_ps != kNoCutoff && stale_tails > 0) base_tails.update(base, std::exchange(stale_tails, 0));
+  if (!whole && cutoff_ps != kNoCutoff && stale_tails > 0) base_tails.update(base, std::exchange(stale_tails, 0));
   apply(moves);
   if (changes.empty()) {
     tried_result = base_result;
     tried_result.exact = base_result.makespan_ps <= cutoff_ps;
     return tried_result;
   }
-  if (!restarts) return tried_result = whole_run();
+  if (whole) return tried_result = whole_run();
   first_ps = kNoCutoff;
   for (const Change& change : changes) first_ps = std::min(first_ps, first_effect_ps(change.op));
   if (first_ps == 0) {
@@ -194,7 +192,7 @@ Incremental::Result Incremental::State::try_moves(std::span<const Move> moves, i
 }
 
 Incremental::Result Incremental::State::whole_run() {
-  const Outcome& outcome = simulator.run(tried, options);
+  const Outcome& outcome = whole->run(tried, options);
   return {outcome.makespan_ps, outcome.overflow_bytes, outcome.makespan_ps <= prospect.cutoff_ps};
 }
 
@@ -292,7 +290,8 @@ void Incremental::State::diverge() {
 Incremental::Result Incremental::State::finish() {
   const int64_t overflow_bytes = options.memory ? engine.ledger.overflow_bytes() : 0;
   if (prospect.hopeless()) return {prospect.bound_ps, overflow_bytes, false};
-  return {engine.now, overflow_bytes, engine.now <= prospect.cutoff_ps};
+  const int64_t makespan_ps = engine.outcome.makespan_ps;
+  return {makespan_ps, overflow_bytes, makespan_ps <= prospect.cutoff_ps};
 }
 
 void Incremental::State::accept() {

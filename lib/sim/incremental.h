@@ -25,8 +25,8 @@ namespace allot::sim {
 /// The device of an op matters for the first time when one of its inputs is made, since that is then sent to all who
 /// read it. So a run starts again from the last of some 30 checkpoints of the base before that instant, and is over
 /// where its lower bound (prospect.h) exceeds the cutoff. Checkpoints lost by accept() come back as runs pass by. Moves
-/// of ops that read nothing, or graph inputs that have to travel or be held, need a whole run; so does every move where
-/// the cluster's simulation is not the default but for its contention being `free`.
+/// of ops that read nothing, or graph inputs that have to travel or be held, need a whole run; so does every move with
+/// Semantics::ort, a queue other than fifo, Contention::share, Forwarding::pipelined or several streams.
 ///
 /// One instance serves one thread. The arguments must outlive it. Memory: about 64 bytes an op and tensor for each
 /// checkpoint; of large graphs, so few are made that they fit 256 MiB, but at least 4.
@@ -49,9 +49,9 @@ class Incremental {
   /// Makes `placement` [num_ops] the base. Errors: those of Simulator::run.
   Result reset(std::span<const DeviceId> placement);
 
-  /// Evaluates the base with `moves` applied in order. The run is cut
-  /// off as soon as it is certain that the makespan exceeds `cutoff_ps`. A searcher that draws its threshold of
-  /// acceptance before it evaluates, and passes it here, decides as it would without a cutoff.
+  /// Evaluates the base with `moves` applied in order. The run is cut off as soon as it is certain that the makespan
+  /// exceeds `cutoff_ps`. A searcher that draws its threshold of acceptance before it evaluates, and passes it here,
+  /// decides as it would without a cutoff.
   /// Errors: those of Simulator::run; the base stays.
   Result try_moves(std::span<const Move> moves, int64_t cutoff_ps = kNoCutoff);
 

@@ -18,6 +18,8 @@ namespace allot::sim {
 /// 3. Graph inputs are there at time 0, on the io device or else everywhere. With an io device, an op's graph outputs
 ///    are sent there in the op's turn, after it.
 /// 4. The makespan is the last end of an op or transfer.
+/// Of Cluster::simulation only the channels are followed (contention, copy engines), each transfer holding all of its
+/// own for as long as it takes; a device has one stream.
 ///
 /// Against the exact engine (simulator.h) a device may idle before an op whose turn has come while others are ready,
 /// and a tensor is asked for by its reader instead of its maker; where a runtime executes one fixed order, as ONNX

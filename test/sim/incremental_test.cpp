@@ -80,6 +80,7 @@ TEST_CASE("incremental results equal whole runs on small problems full of ties")
   for (uint64_t seed = 0; seed < (full() ? 24000 : 480); ++seed) {
     Rng rng(seed, 20);
     RandomCase c = test::random_case(rng, 1 + rng.below(seed % 20 == 0 ? 400 : 40));
+    if (seed % 2 == 0) test::draw_rules(rng, c.cluster);
     INFO("seed " << seed);
     walk(rng, c, 40, seed % 3 != 0);
   }
