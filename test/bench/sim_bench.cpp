@@ -2,15 +2,19 @@
 // Speed of one evaluation, exact or in a fixed order. Placements rotate: a repeated one lets the branch predictor learn
 // its run by heart.
 //   sim_bench --benchmark_filter=10000 --benchmark_format=json
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include <benchmark/benchmark.h>
 
 #include "base/rng.h"
 #include "graph/generate.h"
+#include "sim/batch.h"
 #include "sim/incremental.h"
 #include "sim/order_evaluator.h"
 #include "sim/order_incremental.h"
@@ -167,6 +171,49 @@ void single_moves_in_order(benchmark::State& state) {
   state.counters["accept"] = median(accepts) / median(whole);
 }
 
+template <typename Run>
+double seconds_of(const Run& run) {
+  const auto begin = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// A batch on two threads against two processes that do half of it each, both in parts of one thread's time.
+void two_threads(benchmark::State& state) {
+  const Task task(state);
+  const bool in_order = state.range(2) != 0;
+  std::vector<Placement> placements;
+  for (int i = 0; i < (in_order ? 40 : 10); ++i)
+    placements.insert(placements.end(), task.placements.begin(), task.placements.end());
+  sim::Batch one(task.graph, task.costs, task.cluster, 1), two(task.graph, task.costs, task.cluster, 2);
+  std::vector<sim::Batch::Score> scores(placements.size());
+  std::vector<int64_t> makespans(placements.size());
+  const auto run = [&](sim::Batch& batch, size_t begin, size_t end) {
+    const auto part = std::span(placements).subspan(begin, end - begin);
+    if (in_order) return batch.in_order(part, std::span(makespans).subspan(begin, end - begin));
+    batch.exact(part, false, std::span(scores).subspan(begin, end - begin));
+  };
+  const size_t all = placements.size(), half = all / 2;
+  const auto both_processes = [&] {
+    const pid_t child = fork();
+    child == 0 ? run(one, 0, half) : run(one, half, all);
+    if (child == 0) _exit(0);
+    waitpid(child, nullptr, 0);
+  };
+  run(one, 0, all), run(two, 0, all);  // so that all have their memory
+  double threads = 1e9, processes = 1e9, alone = 1e9;
+  for (auto _ : state) {
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      alone = std::min(alone, seconds_of([&] { run(one, 0, all); }));
+      threads = std::min(threads, seconds_of([&] { run(two, 0, all); }));
+      processes = std::min(processes, seconds_of(both_processes));
+    }
+  }
+  state.counters["placements_per_s"] = static_cast<double>(all) / alone;
+  state.counters["threads"] = alone / threads;
+  state.counters["processes"] = alone / processes;
+}
+
 BENCHMARK(exact)
     ->ArgNames({"ops", "block", "memory"})
     ->ArgsProduct({{1000, 10000, 100000, 1000000}, {0, 40, 1}, {0, 1}})
@@ -186,6 +233,12 @@ BENCHMARK(single_moves)
 BENCHMARK(single_moves_in_order)
     ->ArgNames({"ops", "block"})
     ->ArgsProduct({{1000, 10000, 100000}, {0, 40, 1}})
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+
+BENCHMARK(two_threads)
+    ->ArgNames({"ops", "block", "in_order"})
+    ->ArgsProduct({{10000}, {0, 1}, {0, 1}})
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 

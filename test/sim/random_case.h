@@ -78,25 +78,6 @@ inline cluster::Cluster random_cluster(base::Rng& rng) {
   return result;
 }
 
-/// Any rules of dataflow; by half of them runs can be restarted.
-inline void draw_rules(base::Rng& rng, cluster::Cluster& cluster) {
-  using namespace cluster;  // NOLINT: names of the rules
-  Simulation& rules = cluster.simulation;
-  rules.contention = static_cast<Contention>(rng.below(chance(rng, 0.2) ? 5 : 4));
-  rules.queue = chance(rng, 0.8) ? Queue::fifo : static_cast<Queue>(rng.below(3));
-  rules.forwarding = static_cast<Forwarding>(rng.below(chance(rng, 0.2) ? 3 : 2));
-  rules.send = chance(rng, 0.7) ? Send::per_device : Send::once;
-  rules.blocking_transfers = chance(rng, 0.2);
-  rules.in_place = chance(rng, 0.5);
-  rules.op_gap_ps = chance(rng, 0.3) ? rng.below(4) : 0;
-  rules.transfer_gap_ps = chance(rng, 0.3) ? rng.below(4) : 0;
-  const bool streams = chance(rng, 0.2);
-  for (Device& device : cluster.devices) {
-    device.streams = streams ? 1 + rng.below(2) : 1;
-    device.copy_engines = chance(rng, 0.3) ? rng.below(3) : 0;
-  }
-}
-
 /// A device that can run `op`.
 inline cluster::DeviceId random_device(base::Rng& rng, const cost::CostTable& costs, uint32_t op) {
   cluster::DeviceId device = rng.below(costs.devices);
@@ -114,11 +95,6 @@ inline RandomCase random_case(base::Rng& rng, uint32_t ops) {
   result.costs = simple_costs(result.graph, devices, std::move(time_ps));
   for (int64_t& bytes : result.costs.workspace_bytes) bytes = chance(rng, 0.3) ? rng.below(30) : 0;
   for (int64_t& bytes : result.costs.resident_bytes) bytes = chance(rng, 0.2) ? rng.below(10) : 0;
-  result.costs.ops.resize(ops);
-  for (cost::OpCost& op : result.costs.ops)
-    op.op_class = chance(rng, 0.2)   ? cluster::OpClass::alias
-                  : chance(rng, 0.3) ? cluster::OpClass::elementwise
-                                     : cluster::OpClass::matmul;
   const uint32_t block = chance(rng, 0.5) ? 1 : 1 + rng.below(10);  // neighbours on one device
   for (uint32_t op = 0; op < ops; ++op) {
     const bool stays = op % block != 0 && result.costs.time(op, result.placement.back()) != cost::kCannotRun;
