@@ -1,156 +1,196 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "place/methods.h"
 #include "place/search.h"
+#include "place/walker.h"
 
 namespace allot::place {
 namespace {
 
 constexpr uint32_t kStream = 0x616E6E65;
-constexpr double kHottest = 0.05;       // of the start's makespan
-constexpr double kUnitShare = 0.1;      // of a unit's mean time: a move changes about one unit
-constexpr double kCooling = 1.0 / 500;  // from the first temperature to the last
-constexpr uint32_t kLongestRun = 9;
+constexpr double kHottest = 0.05;                      // temperature: of the start's value, at most
+constexpr std::array kLadder = {0.15, 0.6, 2.0, 6.0};  // temperatures tried: of a unit's mean time
+constexpr double kColdest = 0.02;                      // the last temperature: of a unit's mean time
+constexpr double kTrial = 0.06;                        // of the budget, for each temperature tried
+constexpr double kLonger = 2;                          // the long cycle is hotter than the best short one
+constexpr uint64_t kChainAge = 100;                    // evaluations after which the critical chain is looked up again
+constexpr size_t kMostKnown = 1 << 18;                 // placements remembered
+constexpr size_t kOpsToForget = 20'000;                // larger graphs never come back to the same placement
 
-/// Distinct units that exchange a tensor with each unit.
-base::Csr<UnitId> neighbours(const graph::OpGraph& graph) {
-  base::Csr<UnitId> result;
-  std::vector<UnitId> row;
-  for (UnitId unit = 0; unit < graph.num_units(); ++unit) {
-    row.clear();
-    for (const OpId op : graph.members[unit]) {
-      for (const OpId other : graph.predecessors[op]) row.push_back(graph.unit_of[other]);
-      for (const OpId other : graph.successors[op]) row.push_back(graph.unit_of[other]);
-    }
-    std::sort(row.begin(), row.end());
-    row.erase(std::unique(row.begin(), row.end()), row.end());
-    row.erase(std::remove(row.begin(), row.end(), unit), row.end());
-    result.add_row(row);
-  }
-  return result;
-}
-
-/// A placement that is changed a little at a time and can take the last change back.
-class Walker {
- public:
-  Walker(const Problem& problem, UnitPlacement placement)
-      : problem_(problem), neighbours_(neighbours(problem.graph())), placement_(std::move(placement)) {
-    for (UnitId unit = 0; unit < placement_.size(); ++unit)
-      if (problem.choices(unit).size() > 1) movable_.push_back(unit);
-  }
-
-  bool can_move() const { return !movable_.empty(); }
-  const UnitPlacement& placement() const { return placement_; }
-
-  /// Returns whether anything changed. The mix of moves is that of placement 8.11.
-  bool move(base::Rng& rng) {
-    changes_.clear();
-    const UnitId unit = movable_[rng.below(static_cast<uint32_t>(movable_.size()))];
-    const auto choices = problem_.choices(unit);
-    const DeviceId device = choices[rng.below(static_cast<uint32_t>(choices.size()))];
-    const double kind = rng.uniform();
-    if (kind < 0.6) {
-      put(unit, device);
-    } else if (kind < 0.8) {
-      put(unit, device);
-      for (const UnitId neighbour : neighbours_[unit])
-        if (rng.next_u32() & 1) put(neighbour, device);
-    } else if (kind < 0.9) {
-      const UnitId other = movable_[rng.below(static_cast<uint32_t>(movable_.size()))];
-      const DeviceId here = placement_[unit], there = placement_[other];
-      if (!problem_.allowed(unit, there) || !problem_.allowed(other, here)) return false;
-      put(unit, there);
-      put(other, here);
-    } else {
-      const auto end = std::min<size_t>(placement_.size(), unit + 1 + rng.below(kLongestRun));
-      for (UnitId next = unit; next < end; ++next) put(next, device);
-    }
-    return !changes_.empty();
-  }
-
-  void undo() {
-    for (; !changes_.empty(); changes_.pop_back()) placement_[changes_.back().first] = changes_.back().second;
-  }
-
- private:
-  void put(UnitId unit, DeviceId device) {
-    if (placement_[unit] == device || !problem_.allowed(unit, device)) return;
-    changes_.emplace_back(unit, placement_[unit]);
-    placement_[unit] = device;
-  }
-
-  const Problem& problem_;
-  base::Csr<UnitId> neighbours_;
-  UnitPlacement placement_;
-  std::vector<UnitId> movable_;
-  std::vector<std::pair<UnitId, DeviceId>> changes_;  // with the device before
-};
-
-/// What annealing minimises: the makespan, plus one start's makespan for each percent of the smallest memory that is
-/// exceeded.
+/// What annealing minimises, in values of the start: the objective, a little of the makespan where the objective is
+/// another, and one start's value for each percent of the smallest memory that is exceeded.
 class Energy {
  public:
-  Energy(const Problem& problem, const Score& start) : unit_(std::max(1.0, static_cast<double>(start.makespan_ps))) {
+  Energy(const Problem& problem, const Score& start)
+      : value_(1.0 / std::max(1.0, static_cast<double>(start.value))),
+        makespan_(problem.objective() == Objective::latency
+                      ? 0
+                      : kTieBreak / std::max(1.0, static_cast<double>(start.makespan_ps))) {
     int64_t smallest = std::numeric_limits<int64_t>::max();
     for (const auto& device : problem.cluster().devices) smallest = std::min(smallest, device.usable_bytes());
-    per_byte_ = 100.0 / std::max(1.0, static_cast<double>(smallest));
+    overflow_ = 100.0 / std::max(1.0, static_cast<double>(smallest));
   }
-  /// In makespans of the start.
   double operator()(const Score& score) const {
-    return static_cast<double>(score.makespan_ps) / unit_ + per_byte_ * static_cast<double>(score.overflow_bytes);
+    return value_ * static_cast<double>(score.value) + makespan_ * static_cast<double>(score.makespan_ps) +
+           overflow_ * static_cast<double>(score.overflow_bytes);
+  }
+  /// A makespan above it has more energy than `limit`, where the objective is latency.
+  int64_t cutoff_ps(double limit) const {
+    const double cutoff = limit / value_;
+    return cutoff < 9e18 ? static_cast<int64_t>(cutoff) : std::numeric_limits<int64_t>::max();
   }
 
  private:
-  double unit_, per_byte_;
+  static constexpr double kTieBreak = 0.01;
+  double value_, makespan_, overflow_;
 };
 
-/// In makespans of the start. Hotter than a unit's share, a search of many units only loses what its start knew.
-double start_temperature(const Problem& problem, const Score& start) {
+/// What the placements tried last cost at least, so that a walk need not evaluate again what it just turned down.
+class Known {
+ public:
+  explicit Known(size_t slots) : entries_(slots) {}
+  double at_least(uint64_t fingerprint) const {
+    if (entries_.empty()) return 0;
+    const Entry& entry = entries_[fingerprint % entries_.size()];
+    return entry.fingerprint == fingerprint ? entry.energy : 0;
+  }
+  void add(uint64_t fingerprint, double energy) {
+    if (!entries_.empty()) entries_[fingerprint % entries_.size()] = {fingerprint, energy};
+  }
+
+ private:
+  struct Entry {
+    uint64_t fingerprint = 0;
+    double energy = 0;
+  };
+  std::vector<Entry> entries_;
+};
+
+/// A unit's mean time on its fastest device, in values of the start: what a move changes, about.
+double unit_share(const Problem& problem, const Score& start) {
   double work_ps = 0;
   for (UnitId unit = 0; unit < problem.graph().num_units(); ++unit)
     work_ps += static_cast<double>(problem.unit_time_ps(unit, problem.fastest(unit)));
   const double mean_ps = work_ps / std::max(1u, problem.graph().num_units());
-  return std::min(kHottest, kUnitShare * mean_ps / std::max(1.0, static_cast<double>(start.makespan_ps)));
+  return mean_ps / std::max(1.0, static_cast<double>(start.makespan_ps));
 }
 
-/// Scores what the constructive methods give, cheapest first.
-void score_starts(const Problem& problem, const Budget& budget, Search& search) {
-  for (const UnitPlacement& candidate : single_candidates(problem)) {
-    search.score(candidate);
-    if (search.over() && budget.seconds != 0) return;
+/// One walk from placement to placement, in cycles that cool down geometrically. How hot a graph wants it cannot be
+/// told beforehand: short cycles from the start try a ladder of temperatures, then a long one goes on from the best at
+/// the temperature that led there.
+class Annealing {
+ public:
+  Annealing(const Problem& problem, const UnitPlacement& start, const Budget& budget, uint32_t chain)
+      : search_(problem, budget),
+        walker_(problem, start),
+        origin_(start),
+        energy_(problem, search_.start(start)),
+        unit_share_(unit_share(problem, search_.best_score())),
+        known_(problem.graph().num_ops() < kOpsToForget ? kMostKnown : 0),
+        rng_(budget.seed, kStream, chain) {}
+
+  UnitPlacement run() {
+    if (!walker_.can_move()) return search_.finish();
+    const double origin = energy_(search_.best_score());
+    double lowest = origin;
+    double temperature = kLadder.front();
+    for (size_t trial = 0; trial < kLadder.size() && !search_.over(); ++trial) {
+      const double reached = cycle(origin_, kLadder[trial], kTrial * static_cast<double>(trial + 1));
+      if (reached < lowest) lowest = reached, temperature = kLadder[trial];
+    }
+    if (!search_.over()) cycle(UnitPlacement(search_.best()), kLonger * temperature, 1);
+    return search_.finish();
   }
-  for (const auto method : {place_contiguous, place_round_robin, place_heft, place_m_etf}) {
-    search.score(method(problem, budget));
-    if (search.over() && budget.seconds != 0) return;
+
+ private:
+  /// From `start` until part `end` of the budget is spent. Returns the lowest energy on the way.
+  double cycle(const UnitPlacement& start, double hottest, double end) {
+    walker_.restart(start);
+    current_ = lowest_ = energy_(search_.start(start));
+    stale_ = true;
+    const double begin = search_.spent(), first = std::min(kHottest, hottest * unit_share_);
+    const double last = std::min(first, kColdest * unit_share_);
+    while (!search_.over()) {
+      const double part = (search_.spent() - begin) / (end - begin);
+      if (part >= 1) break;
+      step(first * std::pow(last / first, part));
+    }
+    return lowest_;
   }
+
+  void step(double temperature) {
+    if (stale_ && search_.evaluations() >= chain_again_) look_up_critical_chain();
+    const auto moves = walker_.propose(rng_);
+    if (moves.empty()) return search_.skip();
+    // Metropolis: the limit is drawn before anything is evaluated, so that hopeless candidates can be cut off.
+    const double limit = current_ - temperature * std::log(1 - rng_.uniform());
+    if (!accepted(moves, limit)) walker_.undo();
+  }
+
+  bool accepted(std::span<const UnitMove> moves, double limit) {
+    const uint64_t fingerprint = walker_.fingerprint();
+    if (known_.at_least(fingerprint) > limit) return search_.skip(), false;
+    const auto score = search_.try_moves(moves, walker_.placement(), energy_.cutoff_ps(limit));
+    const double energy = score ? energy_(*score) : std::nextafter(limit, std::numeric_limits<double>::max());
+    known_.add(fingerprint, energy);
+    if (energy > limit) return false;
+    search_.accept();
+    current_ = energy;
+    lowest_ = std::min(lowest_, energy);
+    stale_ = true;
+    return true;
+  }
+
+  void look_up_critical_chain() {
+    walker_.set_critical(search_.critical_units(walker_.placement()));
+    stale_ = false;
+    chain_again_ = search_.evaluations() + kChainAge;
+  }
+
+  Search search_;
+  Walker walker_;
+  const UnitPlacement origin_;
+  const Energy energy_;
+  const double unit_share_;
+  Known known_;
+  base::Rng rng_;
+  double current_ = 0, lowest_ = 0;  // energies: now, and in this cycle
+  bool stale_ = true;                // the critical chain is that of an earlier placement
+  uint64_t chain_again_ = 0;
+};
+
+/// Where no better start is given: the best of what the constructive methods make.
+UnitPlacement best_start(const Problem& problem, const Budget& budget) {
+  Search search(problem, budget);
+  for (const Placer& placer : placers()) {
+    if (placer.searches || placer.missing) continue;
+    if (search.evaluations() > 0 && search.over() && budget.seconds != 0) break;
+    search.score(placer.place(problem, budget));
+  }
+  return search.finish();
 }
 
 }  // namespace
 
 UnitPlacement place_anneal(const Problem& problem, const Budget& budget) {
-  Search search(problem, budget);
-  score_starts(problem, budget, search);
-  Walker walker(problem, search.best());
-  if (!walker.can_move()) return search.finish();
-
-  const Energy energy(problem, search.best_score());
-  const double hottest = start_temperature(problem, search.best_score());
-  double current = energy(search.best_score());
-  for (uint64_t step = 0; !search.over(); ++step) {
-    base::Rng rng(budget.seed, kStream, static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32));
-    if (!walker.move(rng)) continue;
-    const double next = energy(search.score(walker.placement()));
-    const double temperature = hottest * std::pow(kCooling, search.spent());
-    if (next <= current || rng.uniform() < std::exp((current - next) / temperature)) {
-      current = next;
-    } else {
-      walker.undo();
-    }
-  }
-  return search.finish();
+  const UnitPlacement start = budget.start ? *budget.start : best_start(problem, budget);
+  // A budget of evaluations buys most in one long walk. Time is shared by as many walks as there are threads.
+  const bool by_time = budget.seconds >= 0 && budget.evaluations == 0;
+  const unsigned chains = by_time ? base::resolve_threads(budget.threads) : 1;
+  std::vector<UnitPlacement> ends(chains);
+  base::parallel_for(chains, budget.threads, [&](size_t chain) {
+    ends[chain] = Annealing(problem, start, budget, static_cast<uint32_t>(chain)).run();
+  });
+  Evaluator evaluator(problem);
+  return *std::min_element(ends.begin(), ends.end(), [&](const UnitPlacement& a, const UnitPlacement& b) {
+    return evaluator.score(a) < evaluator.score(b);
+  });
 }
 
 }  // namespace allot::place

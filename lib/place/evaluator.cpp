@@ -25,6 +25,7 @@ bool memory_may_run_out(const Problem& problem) {
 }  // namespace
 
 Evaluator::Evaluator(const Problem& problem) : problem_(&problem), ops_(problem.graph().num_ops()) {
+  if (problem.make_scorer()) scorer_ = problem.make_scorer()();
   double weights = problem.weight();
   for (const auto& [weight, other] : problem.others()) weights += weight;
   add(problem, problem.weight() / weights);
@@ -42,6 +43,7 @@ void Evaluator::add(const Problem& problem, double share) {
 Score Evaluator::score(const UnitPlacement& placement) {
   ++evaluations_;
   expand(placement);
+  if (scorer_) return scorer_(ops_);
   const Objective objective = problem_->objective();
   Score score;
   double value = 0, makespan_ps = 0;
@@ -78,6 +80,12 @@ sim::Outcome Evaluator::outcome(const UnitPlacement& placement, bool timeline) {
   ++evaluations_;
   expand(placement);
   return runs_.front().simulator.run(ops_, {.memory = true, .timeline = timeline});
+}
+
+std::vector<sim::CriticalStep> Evaluator::critical(const UnitPlacement& placement) {
+  ++evaluations_;
+  expand(placement);
+  return runs_.front().simulator.run(ops_, {.memory = false, .critical = true}).critical;
 }
 
 void Evaluator::expand(const UnitPlacement& placement) {

@@ -19,6 +19,10 @@ class Evaluator {
   Score score(const UnitPlacement& placement);
   /// A run of the problem's own input shape.
   sim::Outcome outcome(const UnitPlacement& placement, bool timeline = false);
+  /// The critical chain of such a run.
+  std::vector<sim::CriticalStep> critical(const UnitPlacement& placement);
+  /// A placement could exceed some device's memory, in the problem's own input shape.
+  bool memory_matters() const { return runs_.front().memory; }
   /// Placements scored or run.
   uint64_t evaluations() const { return evaluations_; }
 
@@ -35,7 +39,8 @@ class Evaluator {
   void expand(const UnitPlacement& placement);
 
   const Problem* problem_;
-  std::vector<Run> runs_;  // the problem itself, then the other scenarios
+  std::vector<Run> runs_;   // the problem itself, then the other scenarios
+  Problem::Scorer scorer_;  // used instead, if there is one
   std::vector<DeviceId> ops_;
   uint64_t evaluations_ = 0;
 };

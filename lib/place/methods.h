@@ -55,4 +55,7 @@ UnitPlacement place_m_etf(const Problem& problem, const Budget& budget);
 /// Simulated annealing from the best of the others.
 UnitPlacement place_anneal(const Problem& problem, const Budget& budget);
 
+/// On one device, two, three ... those with most memory first, until "auto" finds a placement that fits there.
+UnitPlacement place_fewest_devices(const Problem& problem, const Budget& budget);
+
 }  // namespace allot::place

@@ -25,6 +25,7 @@ std::vector<Placer>& registry() {
       {"critical-path", "longest remaining path first, where it is done first", false, place_critical_path},
       {"m-etf", "earliest task first, within memory", false, place_m_etf},
       {"anneal", "simulated annealing from the best of the others", true, place_anneal},
+      {"fewest-devices", "as few devices as memory allows, annealed", true, place_fewest_devices},
   };
   return all;
 }
@@ -78,23 +79,109 @@ const Placer& find_placer(const std::string& name) {
                     base::suggestion(name, names));
 }
 
-Comparison compare(const Problem& problem, const std::string& method, const Budget& budget) {
-  const bool all = method == "auto";
-  const Placer* const named = all ? nullptr : &find_placer(method);
-  std::vector<const Placer*> chosen;
-  for (const Placer& placer : registry())
-    if (!placer.missing && (all || !placer.searches || &placer == named)) chosen.push_back(&placer);
+namespace {
 
-  Comparison result;
-  result.methods.resize(chosen.size());
-  std::mutex reporting;
-  base::parallel_for(chosen.size(), budget.threads,
-                     [&](size_t i) { result.methods[i] = run_method(*chosen[i], problem, budget, reporting); });
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    const bool better = all ? result.methods[i].score < result.methods[result.best].score : chosen[i] == named;
-    if (better) result.best = i;
+/// What "auto" searches with.
+const char* search_for(Objective objective) { return objective == Objective::devices ? "fewest-devices" : "anneal"; }
+
+bool meets_bound(const Problem& problem, const Score& best) {
+  return problem.plain_latency() && best.overflow_bytes == 0 && best.value <= problem.bounds().best();
+}
+
+/// Equal devices cannot make a graph without parallelism faster (placement 7.3).
+bool has_headroom(const Problem& problem, const Score& best) {
+  constexpr double kNextToNone = 1.05;
+  if (!problem.plain_latency() || best.overflow_bytes > 0 || problem.bounds().parallelism >= kNextToNone) return true;
+  for (UnitId unit = 0; unit < problem.graph().num_units(); ++unit)
+    for (DeviceId device = 0; device < problem.devices(); ++device)
+      if (problem.unit_time_ps(unit, device) != problem.unit_time_ps(unit, 0)) return true;
+  return static_cast<double>(best.value) > kNextToNone * static_cast<double>(problem.bounds().best());
+}
+
+/// What is left of a budget.
+Budget rest(const Problem& problem, const Budget& budget, uint64_t evaluations, double seconds) {
+  Budget left = budget;
+  if (budget.evaluations > 0 || budget.seconds < 0) {
+    const uint64_t most = budget.evaluations > 0 ? budget.evaluations : default_evaluations(problem);
+    left.evaluations = most > evaluations ? most - evaluations : 1;
   }
-  return result;
+  if (budget.seconds >= 0) left.seconds = std::max(0.0, budget.seconds - seconds);
+  return left;
+}
+
+class Comparing {
+ public:
+  Comparing(const Problem& problem, const Budget& budget) : problem_(problem), budget_(budget) {}
+
+  void construct() {
+    std::vector<const Placer*> constructive;
+    for (const Placer& placer : registry())
+      if (!placer.searches && !placer.missing) constructive.push_back(&placer);
+    result_.methods.resize(constructive.size());
+    base::parallel_for(constructive.size(), budget_.threads, [&](size_t i) {
+      result_.methods[i] = run_method(*constructive[i], problem_, budget_, reporting_);
+    });
+    for (size_t i = 1; i < constructive.size(); ++i)
+      if (result_.methods[i].score < best().score) result_.best = i;
+    for (const MethodResult& method : result_.methods) evaluations_ += method.evaluations;
+    result_.curve.push_back({evaluations_, elapsed_s(), best().score});
+  }
+
+  /// Runs `placer` from the best so far.
+  void search(const Placer& placer) {
+    const UnitPlacement start = best().placement;
+    Budget budget = rest(problem_, budget_, evaluations_, elapsed_s());
+    budget.start = &start;
+    const double before_s = elapsed_s();
+    budget.improved = [&](const CurvePoint& point) {
+      const std::lock_guard lock(reporting_);
+      if (point.best < result_.curve.back().best)
+        result_.curve.push_back({evaluations_ + point.evaluations, before_s + point.seconds, point.best});
+    };
+    result_.methods.push_back(run_method(placer, problem_, budget, reporting_));
+    if (result_.methods.back().score < best().score) result_.best = result_.methods.size() - 1;
+  }
+
+  /// Whether a search could find something better; else says why not.
+  bool worth_searching() {
+    if (meets_bound(problem_, best().score)) return result_.ending = Ending::optimal, false;
+    const bool asked_for = budget_.evaluations > 0 || budget_.seconds >= 0;
+    if (!asked_for && !has_headroom(problem_, best().score)) return result_.ending = Ending::no_headroom, false;
+    return budget_.seconds != 0;
+  }
+
+  void choose(const std::string& method) {
+    const auto named = [&](const MethodResult& result) { return result.method == method; };
+    result_.best = std::find_if(result_.methods.begin(), result_.methods.end(), named) - result_.methods.begin();
+  }
+
+  Comparison finish() {
+    if (meets_bound(problem_, best().score)) result_.ending = Ending::optimal;
+    return std::move(result_);
+  }
+
+ private:
+  const MethodResult& best() const { return result_.methods[result_.best]; }
+  double elapsed_s() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  const Problem& problem_;
+  const Budget& budget_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::mutex reporting_;
+  uint64_t evaluations_ = 0;  // of the constructive methods
+  Comparison result_;
+};
+
+}  // namespace
+
+Comparison compare(const Problem& problem, const std::string& method, const Budget& budget) {
+  const bool automatic = method == "auto";
+  const Placer& named = find_placer(automatic ? search_for(problem.objective()) : method);
+  Comparing comparing(problem, budget);
+  comparing.construct();
+  if (automatic ? comparing.worth_searching() : named.searches) comparing.search(named);
+  if (!automatic) comparing.choose(method);
+  return comparing.finish();
 }
 
 }  // namespace allot::place

@@ -13,6 +13,13 @@
 
 namespace allot::place {
 
+/// The best so far after some evaluations.
+struct CurvePoint {
+  uint64_t evaluations = 0;
+  double seconds = 0;
+  Score best;
+};
+
 /// Search stops at `evaluations` simulations, at `seconds`, or when `stop` is set, whichever comes first. A budget
 /// of evaluations alone gives the same answer on any machine and at any number of threads.
 struct Budget {
@@ -21,7 +28,9 @@ struct Budget {
   uint64_t seed = 0;
   unsigned threads = 0;
   const std::atomic<bool>* stop = nullptr;
+  const UnitPlacement* start = nullptr;  // the best known so far, to begin with; else a search finds its own
   std::function<void(uint64_t evaluations, const Score& best)> progress = {};  // may be empty; called now and then
+  std::function<void(const CurvePoint&)> improved = {};                        // may be empty; called for each new best
 };
 /// About 20 million op visits, at least 100 and at most 20,000 evaluations.
 uint64_t default_evaluations(const Problem& problem);
@@ -51,12 +60,23 @@ struct MethodResult {
   double seconds = 0;
 };
 
-struct Comparison {
-  std::vector<MethodResult> methods;  // in registry order
-  size_t best = 0;                    // the chosen one; the earliest among equals
+/// Why a search ended.
+enum class Ending : uint8_t {
+  budget,       // evaluations or seconds were spent, or it was stopped
+  optimal,      // the best meets a lower bound
+  no_headroom,  // devices are equal, the graph has next to no parallelism, and one device holds it all
 };
-/// method "auto": every placer with the whole budget each, best kept, hence never worse than any of them alone.
-/// Otherwise that method, beside the constructive ones for comparison; the named method is chosen.
+
+struct Comparison {
+  std::vector<MethodResult> methods;  // in registry order, a search last
+  size_t best = 0;                    // the chosen one; the earliest among equals
+  Ending ending = Ending::budget;
+  std::vector<CurvePoint> curve;  // of the search, from the best constructive method on
+};
+/// The constructive methods, side by side, then one search that begins with the best of them. With method "auto" that
+/// is annealing, and the best is chosen; otherwise the named method is run and chosen. Evaluations and seconds count
+/// for all together; the constructive methods are always run. Unless the budget was given explicitly, "auto" does not
+/// search where there is nothing to gain.
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget);
 
 }  // namespace allot::place

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,11 +44,19 @@ class Problem {
   /// problem itself, and fits only if it fits in all. Errors: usage when a weight is not positive and finite, or the
   /// units of `other` are not the same ops or may not use the same devices.
   void also_serve(std::shared_ptr<const Problem> other, double weight);
+  /// Scores placements otherwise than by simulation. `make` is called for each thread that needs a scorer, which takes
+  /// the device of each op. Constructive methods still go by the costs.
+  using Scorer = std::function<Score(std::span<const DeviceId>)>;
+  void score_with(std::function<Scorer()> make) { make_scorer_ = std::move(make); }
+  const std::function<Scorer()>& make_scorer() const { return make_scorer_; }
+
   struct Scenario {
     double weight;
     std::shared_ptr<const Problem> problem;
   };
   const std::vector<Scenario>& others() const { return others_; }
+  /// Placements are scored by one simulation, and its makespan alone: bounds and incremental evaluation apply.
+  bool plain_latency() const { return objective_ == Objective::latency && others_.empty() && !make_scorer_; }
   double weight() const { return weight_; }
   void set_weight(double weight) { weight_ = weight; }
 
@@ -75,6 +84,7 @@ class Problem {
   Objective objective_;
   double weight_ = 1;
   std::vector<Scenario> others_;
+  std::function<Scorer()> make_scorer_;  // may be empty
 };
 
 }  // namespace allot::place

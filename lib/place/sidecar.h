@@ -37,12 +37,22 @@ struct Baseline {
   friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 
+/// Of place::Robustness; draws 0: not measured.
+struct StoredRobustness {
+  std::string runner_up;
+  uint32_t draws = 0, better = 0;
+  friend bool operator==(const StoredRobustness&, const StoredRobustness&) = default;
+};
+
 struct Sidecar {
   std::string model_path, model_hash, graph_hash, costs_hash, cluster_hash, cluster_text;
   int cost_model_version = 0;
   std::map<std::string, int64_t> dims;  // bound dimensions (>= 0), so that a check binds the same
+  std::string objective = "latency";
+  std::vector<std::string> scenarios;  // as given, so that a check plans for the same input shapes
   std::vector<PlacedOp> placement;
   Metrics metrics;
+  StoredRobustness robustness;
   std::vector<Baseline> baselines;
   std::string method, version;
   uint64_t seed = 0, evaluations = 0;

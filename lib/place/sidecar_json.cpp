@@ -122,7 +122,10 @@ std::string to_json(const Sidecar& sidecar) {
   json.key("cluster").begin_object().field("sha256", sidecar.cluster_hash).field("yaml", sidecar.cluster_text);
   json.end_object();
   json.field("method", sidecar.method).field("seed", sidecar.seed).field("evaluations", sidecar.evaluations);
+  json.field("objective", sidecar.objective).field("scenarios", sidecar.scenarios);
   write_metrics(json.key("metrics"), sidecar.metrics);
+  json.key("robustness").begin_object(true).field("runner_up", sidecar.robustness.runner_up);
+  json.field("draws", sidecar.robustness.draws).field("better", sidecar.robustness.better).end_object();
   write_baselines(json, sidecar.baselines);
   write_placement(json, sidecar.placement);
   return json.end_object().str();
@@ -140,17 +143,22 @@ Sidecar read_sidecar(const std::string& path) {
     throw base::Error(base::ErrorKind::malformed, base::printable(path), fmt::format("is not \"{}\"", kSchema),
                       "give a placement file that placer-apply wrote");
   const JsonObject root(source, document, "",
-                        {"schema", "version", "model", "costs", "cluster", "method", "seed", "evaluations", "metrics",
-                         "baselines", "placement"});
+                        {"schema", "version", "model", "costs", "cluster", "method", "seed", "evaluations", "objective",
+                         "scenarios", "metrics", "robustness", "baselines", "placement"});
   Sidecar sidecar;
   sidecar.version = root.text("version");
   sidecar.method = root.text("method");
   sidecar.seed = root.natural("seed");
   sidecar.evaluations = root.natural("evaluations");
+  sidecar.objective = root.text("objective");
+  sidecar.scenarios = root.texts("scenarios");
   read_provenance(root, sidecar);
   sidecar.metrics = read_metrics(
       root.object("metrics", {"makespan_us", "critical_path_us", "work_bound_us", "parallelism", "crossings",
                               "bytes_moved", "overflow_bytes", "peak_bytes", "param_bytes", "busy_us"}));
+  const JsonObject robustness = root.object("robustness", {"runner_up", "draws", "better"});
+  sidecar.robustness = {robustness.text("runner_up"), static_cast<uint32_t>(robustness.integer("draws", 0, UINT32_MAX)),
+                        static_cast<uint32_t>(robustness.integer("better", 0, UINT32_MAX))};
   read_ops(root, sidecar);
   return sidecar;
 }

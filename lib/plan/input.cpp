@@ -148,6 +148,7 @@ void build_problem(Input& input, const InputOptions& options) {
   input.fingerprints = graph::fingerprints(main.planning, main.built.graph);
   input.costs_hash = cost::hash(main.problem->costs());
   input.cluster_hash = cluster::hash(main.problem->cluster());
+  input.scenarios = options.scenario;
   input.dims = main.bindings.dims;
   for (const auto& assumption : main.planning.shapes.assumptions) input.dims[assumption.symbol] = assumption.value;
   input.planning = std::move(main.planning);
@@ -178,6 +179,8 @@ void InputOptions::bind_goal(config::Binder& binder) {
 void InputOptions::adopt(const place::Sidecar& sidecar) {
   stored_dims = sidecar.dims;
   stored_cluster = sidecar.cluster_text;
+  if (objective == InputOptions().objective) objective = sidecar.objective;
+  if (scenario.empty()) scenario = sidecar.scenarios;
 }
 
 shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model) {

@@ -44,6 +44,7 @@ struct Input {
   std::unique_ptr<place::Problem> problem;
   std::vector<std::string> fingerprints;
   std::string model_hash, graph_hash, costs_hash, cluster_hash;
+  std::vector<std::string> scenarios;   // as given
   std::map<std::string, int64_t> dims;  // every symbol and the value it was given
   std::vector<std::string> notes;       // assumed dimensions, inference warnings: for stderr and the report
   std::vector<std::string> files;       // everything read: for a depfile

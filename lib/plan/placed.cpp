@@ -52,6 +52,10 @@ place::Sidecar make_sidecar(const Input& input, const Placed& placed, const plac
   sidecar.version = std::string(cli::version());
   sidecar.seed = budget.seed;
   sidecar.evaluations = chosen.evaluations;
+  sidecar.objective = place::name(input.problem->objective());
+  sidecar.scenarios = input.scenarios;
+  if (placed.robustness)
+    sidecar.robustness = {placed.robustness->runner_up, placed.robustness->draws, placed.robustness->better};
   return sidecar;
 }
 
@@ -73,6 +77,7 @@ Placed finish(const Input& input, place::Comparison comparison, const place::Bud
   require_fit(input, chosen);
   placed.placement = input.problem->expand(chosen.placement);
   placed.outcome = place::Evaluator(*input.problem).outcome(chosen.placement, true);
+  if (budget.seconds != 0) placed.robustness = place::robustness(*input.problem, placed.comparison, budget);
   placed.sidecar = make_sidecar(input, placed, budget);
   return placed;
 }
@@ -82,7 +87,7 @@ Placed finish(const Input& input, place::Comparison comparison, const place::Bud
 void SearchOptions::bind(config::Binder& binder) {
   std::vector<std::string> methods = {"auto"};
   for (const auto& placer : place::placers()) methods.push_back(placer.name);
-  binder.choice("method", method, "how to place; auto runs all and keeps the best", methods);
+  binder.choice("method", method, "how to place; auto searches from the best of the quick ones", methods);
   binder.integer("evaluations", evaluations, "simulations that a search may spend; 0 = about 20 million op visits", 0,
                  int64_t{1} << 40);
   binder.number("seconds", seconds, "time that a search may spend; -1 = limited by evaluations alone", -1, 1e9);
@@ -113,10 +118,11 @@ Placed place_model(const Input& input, const SearchOptions& search, const place:
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path) {
   const auto restored = place::restore(*input.problem, input.fingerprints, stored);
   if (!restored.unmatched.empty())
-    throw Error(ErrorKind::malformed, base::printable(path),
-                fmt::format("does not place {} of the model's {} ops, the first is '{}'", restored.unmatched.size(),
-                            input.built.graph.num_ops(), base::printable(input.graph().op_names[restored.unmatched[0]])),
-                "place the model anew: leave --placement out");
+    throw Error(
+        ErrorKind::malformed, base::printable(path),
+        fmt::format("does not place {} of the model's {} ops, the first is '{}'", restored.unmatched.size(),
+                    input.built.graph.num_ops(), base::printable(input.graph().op_names[restored.unmatched[0]])),
+        "place the model anew: leave --placement out");
   const auto homeless = std::find(restored.placement.begin(), restored.placement.end(), graph::kNone);
   if (homeless != restored.placement.end()) {
     const auto unit = static_cast<graph::UnitId>(homeless - restored.placement.begin());

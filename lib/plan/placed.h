@@ -2,11 +2,13 @@
 // A problem solved: every method's result, the chosen placement, and its stored form.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/binder.h"
 #include "place/placer.h"
+#include "place/robustness.h"
 #include "place/sidecar.h"
 #include "plan/input.h"
 
@@ -23,8 +25,9 @@ struct SearchOptions {
 
 struct Placed {
   place::Comparison comparison;
-  std::vector<cluster::DeviceId> placement;  // by op
-  sim::Outcome outcome;                      // with timeline
+  std::optional<place::Robustness> robustness;  // not measured where no time is to be spent
+  std::vector<cluster::DeviceId> placement;     // by op
+  sim::Outcome outcome;                         // with timeline
   place::Sidecar sidecar;
 };
 

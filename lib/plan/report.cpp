@@ -59,7 +59,18 @@ std::string methods_json(const Input& input, const Placed& placed) {
     json.field("bytes_moved", method.outcome.bytes_moved).field("evaluations", method.evaluations);
     json.field("peak_bytes", method.outcome.peak_bytes).end_object();
   }
-  return json.end_array().field("notes", input.notes).end_object().str();
+  json.end_array().field("objective", place::name(input.problem->objective()));
+  json.field("objective_value", placed.comparison.methods[placed.comparison.best].score.value);
+  json.field("lower_bound_us", us(input.problem->bounds().best()));
+  json.field("optimal", placed.comparison.ending == place::Ending::optimal);
+  json.key("robustness");
+  if (placed.robustness) {
+    json.begin_object(true).field("runner_up", placed.robustness->runner_up);
+    json.field("draws", placed.robustness->draws).field("better", placed.robustness->better).end_object();
+  } else {
+    json.null();
+  }
+  return json.field("notes", input.notes).end_object().str();
 }
 
 std::string report_json(const Input& input) {

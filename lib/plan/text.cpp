@@ -29,15 +29,51 @@ double total_mac_flops(const Input& input) {
   return sum;
 }
 
+// What the objective says of the chosen placement, where it is not the makespan in the table.
+std::string objective_text(const Input& input, const Placed& placed) {
+  const int64_t value = placed.comparison.methods[placed.comparison.best].score.value;
+  std::string text;
+  switch (input.problem->objective()) {
+    case place::Objective::throughput:
+      text = fmt::format("interval between results {}: the largest load of a device or wire\n", time_text(value));
+      break;
+    case place::Objective::devices:
+      text = fmt::format("devices used: {}\n", value);
+      break;
+    case place::Objective::memory:
+      text = fmt::format("fullest device: {:.1f} % of its memory\n", static_cast<double>(value) * 1e-4);
+      break;
+    case place::Objective::latency:
+      break;
+  }
+  if (const size_t others = input.problem->others().size())
+    text += fmt::format("makespans are weighted means over {} input shapes; the other columns are those of the first\n",
+                        others + 1);
+  return text;
+}
+
 // A remark that keeps users from searching for gains that cannot exist.
 std::string headroom_text(const Input& input, const Placed& placed) {
   const auto& bounds = input.problem->bounds();
   const auto best = placed.comparison.methods[placed.comparison.best].score.makespan_ps;
+  if (!input.problem->plain_latency()) return "";
+  if (placed.comparison.ending == place::Ending::optimal)
+    return "This placement is optimal: it meets the lower bound.\n";
   if (static_cast<double>(best) <= 1.005 * static_cast<double>(bounds.best()))
     return "This placement is optimal to within 0.5 %: it meets the lower bound.\n";
+  const std::string gap =
+      fmt::format("At most {:.1f} % below this could be possible.\n",
+                  100.0 * (1 - static_cast<double>(bounds.best()) / static_cast<double>(std::max<int64_t>(1, best))));
   if (input.problem->devices() > 1 && bounds.parallelism < 1.05)
-    return "The graph has next to no parallelism: several equal devices cannot make one run of it faster.\n";
-  return "";
+    return gap + "The graph has next to no parallelism: several equal devices cannot make one run of it faster.\n";
+  return gap;
+}
+
+std::string robustness_text(const Placed& placed) {
+  if (!placed.robustness) return "";
+  const auto& [runner_up, draws, better] = *placed.robustness;
+  return fmt::format("With costs wrong by up to 20 % it stays no slower than {} in {} of {} draws.\n", runner_up,
+                     better, draws);
 }
 
 // What a training step adds to the inference it is made of; "" for an inference.
@@ -77,7 +113,7 @@ std::string methods_text(const Input& input, const Placed& placed) {
   return table.str() +
          fmt::format("\nlower bound {} (critical path {}, work {}), parallelism {:.2f}\n", time_text(bounds.best()),
                      time_text(bounds.critical_path_ps), time_text(bounds.work_ps), bounds.parallelism) +
-         headroom_text(input, placed);
+         objective_text(input, placed) + headroom_text(input, placed) + robustness_text(placed);
 }
 
 std::string totals_text(const Input& input) {

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "support/op_graph_builder.h"
 #include "support/random_problem.h"
 
 using namespace allot;
@@ -45,7 +46,7 @@ TEST_CASE("the built-in placers are there in order of cost") {
   std::vector<std::string> known;
   for (const auto& placer : place::placers()) known.push_back(placer.name);
   CHECK(known == std::vector<std::string>{"single", "contiguous", "expert", "pipeline", "round-robin", "m-topo",
-                                          "metis", "heft", "critical-path", "m-etf", "anneal"});
+                                          "metis", "heft", "critical-path", "m-etf", "anneal", "fewest-devices"});
   CHECK(place::find_placer("heft").name == "heft");
   try {
     place::find_placer("hefd");
@@ -63,19 +64,20 @@ TEST_CASE("the default budget is about 20 million op visits within limits") {
   CHECK(evaluations(400000) == 100);
 }
 
-TEST_CASE("auto is never worse than each method alone, with the same seed and budget") {
+TEST_CASE("auto is never worse than each method of its portfolio alone, with the same seed and budget") {
   int beaten = 0;
   for (uint64_t seed = 0; seed < 200; ++seed) {
     const auto p = problem(seed);
     const Budget budget{.evaluations = 60, .seed = seed, .threads = 1};
     const Comparison all = compare(p, "auto", budget);
     INFO("seed " << seed);
-    CHECK(all.methods.size() == constructive().size() + 1);
-    for (const auto& placer : place::placers()) {
-      if (placer.missing) continue;
-      const Comparison alone = compare(p, placer.name, budget);
+    auto portfolio = constructive();
+    portfolio.push_back("anneal");
+    if (all.ending != place::Ending::optimal) CHECK(names(all) == portfolio);
+    for (const std::string& method : portfolio) {
+      const Comparison alone = compare(p, method, budget);
       const auto& chosen = alone.methods[alone.best];
-      CHECK(chosen.method == placer.name);
+      CHECK(chosen.method == method);
       CHECK_FALSE(chosen.score < all.methods[all.best].score);
       beaten += all.methods[all.best].score < chosen.score;
     }
@@ -83,15 +85,65 @@ TEST_CASE("auto is never worse than each method alone, with the same seed and bu
   CHECK(beaten > 200);
 }
 
-TEST_CASE("a named method is compared with the constructive ones") {
+TEST_CASE("a named method is compared with the constructive ones, and evaluations count for all together") {
   const auto p = problem(1);
-  const Budget budget{.evaluations = 20};
+  const Budget budget{.evaluations = 50};
   CHECK(names(compare(p, "heft", budget)) == constructive());
   const auto with_search = compare(p, "anneal", budget);
   CHECK(names(with_search).back() == "anneal");
   CHECK(with_search.best == with_search.methods.size() - 1);
-  CHECK(with_search.methods.back().evaluations == 20);
+  uint64_t evaluations = 0;
+  for (const auto& method : with_search.methods) evaluations += method.evaluations;
+  CHECK(evaluations == 50);
   CHECK_THROWS_AS(compare(p, "magic", budget), base::Error);
+}
+
+TEST_CASE("the search curve falls from the best constructive method to the best of all") {
+  const auto p = test::random_problem({.ops = 120, .width = 8, .devices = 4, .seed = 2});
+  const auto all = compare(p, "auto", {.evaluations = 2000});
+  REQUIRE(all.curve.size() > 3);
+  for (size_t i = 1; i < all.curve.size(); ++i) {
+    CHECK(all.curve[i].best < all.curve[i - 1].best);
+    CHECK(all.curve[i].evaluations > all.curve[i - 1].evaluations);
+    CHECK(all.curve[i].seconds >= all.curve[i - 1].seconds);
+  }
+  CHECK(all.curve.front().evaluations >= all.methods.size() - 1);
+  CHECK(all.curve.back().evaluations <= 2000);
+  CHECK(all.curve.back().best == all.methods[all.best].score);
+}
+
+TEST_CASE("auto says when there is nothing to gain") {
+  const auto alone = test::random_problem({.ops = 40, .devices = 1, .unequal = 0, .paired = 0});
+  CHECK(compare(alone, "auto", {}).ending == place::Ending::optimal);  // one device: work is the bound
+
+  // A chain with a side branch of 3 % on two equal devices.
+  test::OpGraphBuilder builder;
+  const auto a = builder.op({});
+  const auto b = builder.op({a});
+  builder.op({a});
+  builder.op({b});
+  const auto graph = builder.build();
+  const place::Problem chain(graph, test::simple_cluster(), test::uniform_costs(graph, 2, {100, 100, 9, 100}));
+  const auto stopped = compare(chain, "auto", {});
+  CHECK(stopped.methods.back().method != "anneal");
+  CHECK(stopped.ending ==
+        (stopped.methods[stopped.best].score.makespan_ps == 300 ? place::Ending::optimal : place::Ending::no_headroom));
+}
+
+TEST_CASE("without a gain to hope for, a search runs only when it is asked for") {
+  // Two equal devices so far apart that only one is worth using.
+  test::OpGraphBuilder builder;
+  const auto a = builder.op({}, {1000});
+  const auto b = builder.op({a}, {1000});
+  builder.op({a}, {1000});
+  builder.op({b}, {1000});
+  const auto graph = builder.build();
+  const place::Problem p(graph, test::simple_cluster(), test::uniform_costs(graph, 2, {100, 100, 9, 100}));
+  const auto stopped = compare(p, "auto", {});
+  CHECK(stopped.ending == place::Ending::no_headroom);
+  CHECK(stopped.methods.back().method != "anneal");
+  CHECK(stopped.methods[stopped.best].score.makespan_ps == 309);
+  CHECK(compare(p, "auto", {.evaluations = 500}).methods.back().method == "anneal");
 }
 
 TEST_CASE("results do not depend on the number of threads") {
@@ -126,9 +178,8 @@ TEST_CASE("a budget of seconds is kept, and none means constructive methods only
   CHECK(took >= 0.5);
   CHECK(took < 1.0);  // a busy machine is given room
   const auto none = compare(p, "auto", {.seconds = 0});
-  const auto& anneal = none.methods.back();
-  CHECK(anneal.evaluations < 10);
-  for (const auto& method : none.methods) CHECK_FALSE(method.score < anneal.score);
+  CHECK(names(none) == constructive());
+  for (const auto& method : none.methods) CHECK_FALSE(method.score < none.methods[none.best].score);
 }
 
 TEST_CASE("a stopped search gives what it has, and progress is told") {
@@ -141,4 +192,20 @@ TEST_CASE("a stopped search gives what it has, and progress is told") {
   CHECK(placement.size() == p.graph().num_units());
   CHECK(told >= 1);
   CHECK(told < 1000);
+}
+
+TEST_CASE("fewest devices: as many as memory needs, and no more") {
+  // Eight independent ops with 100 bytes each that stay; a device has room for three.
+  test::OpGraphBuilder builder;
+  for (int i = 0; i < 8; ++i) builder.op({}, {1});
+  const auto graph = builder.build();
+  auto costs = test::uniform_costs(graph, 4, std::vector<int64_t>(8, 1000));
+  costs.resident_bytes.assign(8, 100);
+  const place::Problem p(graph, test::simple_cluster({.devices = 4, .memory_bytes = 320}), costs, {},
+                         place::Objective::devices);
+  const auto all = compare(p, "auto", {.evaluations = 2000});
+  const auto& best = all.methods[all.best];
+  CHECK(best.score.overflow_bytes == 0);
+  CHECK(best.score.value == 3);
+  CHECK(best.score.makespan_ps == 3000);
 }
