@@ -12,6 +12,7 @@ using graph::TensorId;
 namespace {
 
 constexpr uint32_t kLeastSpacing = 64;
+constexpr uint32_t kOpenPerOp = 8;  // entries of lists of open tensors, at most
 constexpr int64_t kAbsent = -1;
 constexpr int64_t kLastEpoch = int64_t{1} << 62;  // one more try fits behind it
 
@@ -30,8 +31,7 @@ OrderIncremental::OrderIncremental(const graph::OpGraph& graph, const cost::Cost
   place_checkpoints();
 }
 
-/// As far apart as there are numbers at one of them: then they take no more room than the graph, however long tensors
-/// live, and reading one off costs no more than replaying the ops before it.
+/// So far apart that what is known at all of them takes no more room than the graph, however long tensors live.
 void OrderIncremental::place_checkpoints() {
   const graph::OpGraph& graph = tables_.graph;
   const uint32_t ops = graph.num_ops();
@@ -44,7 +44,7 @@ void OrderIncremental::place_checkpoints() {
     lives += std::max(made[tensor], read[tensor]) - made[tensor];
   }
   const auto open = static_cast<uint32_t>(lives / std::max(1u, ops));
-  spacing_ = std::max({kLeastSpacing, open, tables_.devices + static_cast<uint32_t>(channel_ps_.size())});
+  spacing_ = std::max({kLeastSpacing, open / kOpenPerOp, tables_.devices + static_cast<uint32_t>(channel_ps_.size())});
   checkpoints_.resize(ops / spacing_ + 1);
   base::Csr<uint32_t> open_at;  // tensor -> checkpoints
   for (TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor) {
