@@ -207,6 +207,7 @@ void Incremental::State::apply(std::span<const Move> moves) {
 
 /// All that follows from an op's device, but for the run.
 void Incremental::State::put(OpId op, DeviceId from, DeviceId to) {
+  if (whole) return;
   prospect.work_ps[from] -= engine.costs.time(op, from);
   prospect.work_ps[to] += engine.costs.time(op, to);
   engine.duration_ps[op] = engine.costs.time(op, to);

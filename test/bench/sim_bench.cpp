@@ -99,8 +99,8 @@ double ns_of(const Run& run) {
 }
 
 /// One op moved at a time, in parts of a whole run: `median`; `late` for the quarter of the moves whose inputs are made
-/// last; `cut` where the makespan may not exceed the base's. Placements as they are drawn, or (range(3)) improved
-/// before, by as many accepted moves.
+/// last; `least` is what it costs to put a checkpoint back, or less; `cut` where the makespan may not exceed the
+/// base's. Placements as they are drawn, or (range(3)) improved before, by as many accepted moves.
 void single_moves(benchmark::State& state) {
   const Task task(state);
   const bool memory = state.range(2) != 0;
@@ -141,6 +141,7 @@ void single_moves(benchmark::State& state) {
   for (const double ns : cut) cut_sum += ns;
   state.counters["whole_ms"] = median(whole) * 1e-6;
   state.counters["median"] = median(all) / median(whole);
+  state.counters["least"] = *std::min_element(all.begin(), all.end()) / median(whole);
   state.counters["late"] = median(late) / median(whole);
   state.counters["cut_mean"] = cut_sum / static_cast<double>(cut.size()) / median(whole);
   state.counters["cut_share"] = cut_share / static_cast<double>(cut.size());
