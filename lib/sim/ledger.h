@@ -21,7 +21,7 @@ inline int64_t block_bytes(int64_t bytes, int64_t align) {
 /// counts; what is both taken and given back there counts for that instant.
 class Ledger {
  public:
-  explicit Ledger(const cluster::Cluster& cluster) {
+  explicit Ledger(const cluster::Cluster& cluster) : excesses_(cluster.size()) {
     for (const cluster::Device& device : cluster.devices)
       accounts_.push_back(
           {.align = std::max<int64_t>(1, device.align_bytes), .capacity = std::max<int64_t>(0, device.usable_bytes())});
@@ -62,9 +62,11 @@ class Ledger {
     for (; touched_ != 0; touched_ &= touched_ - 1) {
       const auto device = static_cast<DeviceId>(__builtin_ctzll(touched_));
       Account& account = accounts_[device];
-      if (account.level > account.capacity && account.peak <= account.capacity)
-        account.excess = {.device = device, .time_ps = now, .op = op_at(device), .held = held_at(device)};
-      account.peak = std::max(account.peak, account.level);
+      if (account.level > account.peak) {
+        if (account.level > account.capacity && account.peak <= account.capacity)
+          excesses_[device] = {.device = device, .time_ps = now, .op = op_at(device), .held = held_at(device)};
+        account.peak = account.level;
+      }
       if (recorded_ != 0) add_point(device, now);
       account.level -= account.passing;
       if (recorded_ != 0) add_point(device, now);
@@ -86,7 +88,7 @@ class Ledger {
       const int64_t over = account.peak - account.capacity;
       if (over <= 0) continue;
       outcome.overflow_bytes += over;
-      outcome.out_of_memory.push_back(account.excess);
+      outcome.out_of_memory.push_back(excesses_[device]);
       outcome.out_of_memory.back().over_bytes = over;
     }
     outcome.memory = points_;
@@ -100,7 +102,6 @@ class Ledger {
     int64_t level = 0;
     int64_t passing = 0;  // of the level, what is gone after this instant
     int64_t peak = 0;
-    OutOfMemory excess = {};  // the first
   };
   /// Whoever counts memory in another order than that of time gets what is counted later later.
   void add_point(DeviceId device, int64_t now) {
@@ -113,6 +114,7 @@ class Ledger {
   uint64_t all() const { return ~uint64_t{0} >> (64 - accounts_.size()); }
 
   std::vector<Account> accounts_;
+  std::vector<OutOfMemory> excesses_;  // the first of each device
   std::vector<std::vector<MemoryPoint>> points_;
   uint64_t touched_ = 0;   // devices whose level may have a new peak or point at this instant
   uint64_t recorded_ = 0;  // devices whose points are wanted

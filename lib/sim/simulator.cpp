@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "sim/sequential.h"
+#include "sim/simulator_memory.h"
 #include "sim/simulator_state.h"
 
 namespace allot::sim {
@@ -81,7 +82,7 @@ void Simulator::State::offer_inputs() {
         tensors[tensor].block = tensor;
         ledger.take(home, ledger.block(costs.tensor_bytes[tensor], home));
       }
-      publish(tensor, home);
+      publish(tensor, home, kNone);
     } else if (options.memory) {
       present_everywhere(tensor);
     }
@@ -96,23 +97,31 @@ void Simulator::State::end_what_is_due() {
     if (unblocked.earliest() == now) unblock_devices();
     if (op_ends.earliest() != now) return;
     due.clear();
-    while (op_ends.earliest() == now) rest_or_free(static_cast<uint32_t>(op_ends.first()));
-    std::sort(due.begin(), due.end());
+    do {
+      const auto stream = static_cast<uint32_t>(op_ends.first());
+      if (rules.op_gap_ps == 0 || !rests(stream)) free_stream(stream);
+    } while (op_ends.earliest() == now);
+    if (due.size() > 1) std::sort(due.begin(), due.end());
     for (const OpId op : due) finish(op);
   }
 }
 
-/// A stream's op ends now, or its rest.
-void Simulator::State::rest_or_free(uint32_t stream) {
+/// Whether the op of a stream ends now and the stream is to rest; else its rest has ended, or it needs none.
+bool Simulator::State::rests(uint32_t stream) {
+  const OpId op = stream_op[stream];
+  if (duration_ps[op] == 0 || start_ps[op] + duration_ps[op] < now) return false;
+  due.push_back(op);
+  op_ends.set(stream, now + rules.op_gap_ps);
+  return true;
+}
+
+void Simulator::State::free_stream(uint32_t stream) {
   const OpId op = stream_op[stream];
   const DeviceId device = stream_device[stream];
-  if (start_ps[op] + duration_ps[op] == now) {
-    due.push_back(op);
-    if (rules.op_gap_ps > 0 && duration_ps[op] > 0) return op_ends.set(stream, now + rules.op_gap_ps);
-  }
   op_ends.set(stream, Timers::kNever);
   free_streams[device] |= bit(stream - first_stream[device]);
   idle |= bit(device);
+  if (rules.op_gap_ps == 0 || duration_ps[op] == 0) due.push_back(op);
   if (options.critical) critical.freed_by(device, op, now);
 }
 
@@ -150,14 +159,15 @@ void Simulator::State::finish(OpId op) {
   const DeviceId device = ops[op].device;
   ++ended_ops;
   outcome.makespan_ps = now;
-  for (const TensorId tensor : graph.outputs[op]) publish(tensor, device);
+  for (const TensorId tensor : graph.outputs[op]) publish(tensor, device, op);
   if (!options.memory) return;
-  ledger.give_back(device, ledger.block(costs.workspace_bytes[op], device), start_ps[op], now);
+  if (const int64_t bytes = costs.workspace_bytes[op]; bytes > 0)
+    ledger.give_back(device, ledger.block(bytes, device), start_ps[op], now);
   for (const TensorId tensor : graph.inputs[op]) input_used(op, tensor);
 }
 
 /// Rule 3: `tensor` is there now; tells its consumers at home and sends it to the other devices.
-void Simulator::State::publish(TensorId tensor, DeviceId home) {
+void Simulator::State::publish(TensorId tensor, DeviceId home, OpId producer) {
   uint64_t read_at = 0;
   uint32_t local = 0;
   for (const OpId consumer : graph.consumers[tensor]) {
@@ -166,23 +176,19 @@ void Simulator::State::publish(TensorId tensor, DeviceId home) {
     read_at |= bit(state.device);
     local += here;
     state.pending -= here;
-    if (here & (state.pending == 0)) make_ready(consumer, home, graph.producer[tensor]);
+    if (here & (state.pending == 0)) make_ready(consumer, home, producer);
   }
   const bool output = graph.is_output[tensor], stays = output && cluster.io_device.value_or(home) == home;
+  uint64_t targets = (output && cluster.io_device ? read_at | bit(*cluster.io_device) : read_at) & ~bit(home);
   TensorState& state = tensors[tensor];
   state.home = home;
   state.first_copy = network.size();
-  if (options.memory) {
-    state.readers = 0;
-    readers(state.block) += 1 + local + stays;
-  }
-  uint64_t targets = (output && cluster.io_device ? read_at | bit(*cluster.io_device) : read_at) & ~bit(home);
   if (rules.send == Send::once && targets != 0) {
     send_once(tensor, targets, read_at);
   } else {
     for (; targets != 0; targets &= targets - 1) send(tensor, lowest(targets), (read_at & bit(lowest(targets))) != 0);
   }
-  if (options.memory) release(tensor);
+  if (options.memory) hold(tensor, local + stays + network.size() - state.first_copy);
 }
 
 /// A graph input without io device: each device that reads it has its own from the start.
@@ -227,25 +233,27 @@ void Simulator::State::send_once(TensorId tensor, uint64_t targets, uint64_t rea
 void Simulator::State::count_transfer(TensorId tensor, bool read_there) {
   ++(read_there && tensor >= num_inputs ? outcome.crossings : outcome.io_transfers);
   outcome.bytes_moved += costs.tensor_bytes[tensor];
-  if (options.memory) ++readers(tensors[tensor].block);
 }
 
 void Simulator::State::handle(Network::Event event) {
   if (event.ends != kNone) {
     outcome.makespan_ps = now;
-    for (uint32_t copy = event.ends, end = end_of_group(copy); copy < end; ++copy) arrive(copy);
+    arrive(event.ends);
+    for (uint32_t copy = event.ends; rules.send == Send::once && has_twin(copy); ++copy) arrive(copy + 1);
   }
   if (event.starts == kNone) return;
-  for (uint32_t copy = event.starts, end = end_of_group(copy); copy < end; ++copy)
-    ledger.take(network[copy].to, ledger.block(costs.tensor_bytes[network[copy].tensor], network[copy].to));
+  receive(event.starts);
+  for (uint32_t copy = event.starts; rules.send == Send::once && has_twin(copy); ++copy) receive(copy + 1);
 }
 
-/// Behind the copies that one transfer makes.
-uint32_t Simulator::State::end_of_group(uint32_t copy) const {
-  uint32_t end = copy + 1;
-  if (rules.send == Send::once)
-    while (end < network.size() && network[end].tensor == network[copy].tensor) ++end;
-  return end;
+/// Whether the next copy comes by the same transfer.
+bool Simulator::State::has_twin(uint32_t copy) const {
+  return copy + 1 < network.size() && network[copy + 1].tensor == network[copy].tensor;
+}
+
+void Simulator::State::receive(uint32_t index) {
+  const Copy& copy = network[index];
+  ledger.take(copy.to, ledger.block(costs.tensor_bytes[copy.tensor], copy.to));
 }
 
 /// A copy is there now: tells its consumers.

@@ -82,6 +82,7 @@ void Simulator::State::find_reuse() {
 
 void Simulator::State::clear() {
   now = 0;
+  flash_ps = -1;
   ended_ops = 0;
   std::fill(last_op.begin(), last_op.end(), kNone);
   std::fill(stream_op.begin(), stream_op.end(), kNone);

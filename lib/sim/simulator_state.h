@@ -50,6 +50,7 @@ struct Course {
   std::vector<graph::OpId> stream_op;  // by stream: runs, or ran last
   std::vector<uint64_t> free_streams;  // by device
   ReadyQueues queues;
+  int64_t flash_ps = -1;           // when an op of no duration was started last
   uint64_t idle = 0, blocked = 0;  // devices with a free stream; devices that transfers hold
   Timers op_ends;                  // by stream: of its op, or of its rest
   Timers unblocked;                // by device
@@ -84,27 +85,31 @@ struct Simulator::State : Course {
   void start_idle_devices();
   void start(DeviceId device);
   void finish(graph::OpId op);
-  void rest_or_free(uint32_t stream);
-  void publish(graph::TensorId tensor, DeviceId home);
+  bool rests(uint32_t stream);
+  void free_stream(uint32_t stream);
+  void publish(graph::TensorId tensor, DeviceId home, graph::OpId producer);
   void present_everywhere(graph::TensorId tensor);
   void send(graph::TensorId tensor, DeviceId to, bool read_there);
   void send_once(graph::TensorId tensor, uint64_t targets, uint64_t read_at);
   void count_transfer(graph::TensorId tensor, bool read_there);
   void handle(Network::Event event);
-  uint32_t end_of_group(uint32_t copy) const;
+  bool has_twin(uint32_t copy) const;
+  void receive(uint32_t index);
   void arrive(uint32_t index);
   void make_ready(graph::OpId op, DeviceId device, uint32_t node);
   void block_ends(DeviceId from, DeviceId to);
   void unblock_devices();
 
-  // -- rule 6 (simulator_memory.cpp)
+  // -- rule 6 (simulator_memory.h)
   /// The block that a tensor lives in on a device: t for what tensor t took at home, num_tensors + c for copy c.
   uint32_t root(graph::TensorId tensor, DeviceId device) const;
   uint32_t& readers(uint32_t block);
   void take_outputs(graph::OpId op);
   uint32_t block_to_reuse(graph::OpId op);
+  void hold(graph::TensorId tensor, uint32_t reasons);
   void input_used(graph::OpId op, graph::TensorId tensor);
   void release(graph::TensorId tensor);
+  void give_back(graph::TensorId tensor);
   void release_copy(uint32_t index);
   int64_t since(graph::TensorId tensor) const;
   uint32_t copy_at(graph::TensorId tensor, DeviceId device) const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -10,53 +11,41 @@
 
 namespace allot::sim {
 
-/// Each node of the tree is the least of 8 below it, one cache line; 64 timers need two levels, 4,096 four.
+/// A binary tree in an array, the root at 1, the children of i at 2 i and 2 i + 1: each node is the lesser of them.
 class Timers {
  public:
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
-  explicit Timers(size_t count) {
-    for (size_t width = count; levels_.empty() || width > 1; width = width / kFan + (width % kFan != 0)) {
-      levels_.push_back(nodes_.size());
-      nodes_.resize(nodes_.size() + (width + kFan - 1) / kFan * kFan, kNever);
-    }
-  }
+  explicit Timers(size_t count) : leaves_(std::bit_ceil(std::max<size_t>(count, 1))), nodes_(2 * leaves_, kNever) {}
 
-  void clear() { std::fill(nodes_.begin(), nodes_.end(), earliest_ = kNever); }
+  void clear() { std::fill(nodes_.begin(), nodes_.end(), kNever); }
 
   void set(size_t timer, int64_t time) {
     int64_t* const nodes = nodes_.data();
-    for (const size_t level : levels_) {
-      nodes[level + timer] = time;
-      timer /= kFan;
-      time = least(nodes + level + timer * kFan);
+    size_t node = leaves_ + timer;
+    nodes[node] = time;
+    for (; node > 1; nodes[node] = time) {
+      time = std::min(time, nodes[node ^ 1]);
+      node /= 2;
     }
-    earliest_ = time;
   }
 
-  int64_t earliest() const { return earliest_; }
+  int64_t earliest() const { return nodes_[1]; }
 
   /// The lowest-numbered timer at earliest(), which must not be kNever.
   size_t first() const {
-    size_t timer = 0;
-    for (size_t i = levels_.size(); i-- > 0;) {
-      const int64_t* const eight = nodes_.data() + levels_[i] + timer * kFan;
-      unsigned hits = 0;
-      for (unsigned j = 0; j < kFan; ++j) hits |= static_cast<unsigned>(eight[j] == earliest_) << j;
-      timer = timer * kFan + static_cast<size_t>(__builtin_ctz(hits));
+    const int64_t* const nodes = nodes_.data();
+    size_t node = 1;
+    while (node < leaves_) {
+      node *= 2;
+      node += nodes[node] != nodes[1];
     }
-    return timer;
+    return node - leaves_;
   }
 
  private:
-  static constexpr size_t kFan = 8;
-  static int64_t least(const int64_t* t) {
-    return std::min(std::min(std::min(t[0], t[1]), std::min(t[2], t[3])),
-                    std::min(std::min(t[4], t[5]), std::min(t[6], t[7])));
-  }
-  std::vector<int64_t> nodes_;  // levels one after another, leaves first
-  std::vector<size_t> levels_;  // where each begins
-  int64_t earliest_ = kNever;
+  size_t leaves_;
+  std::vector<int64_t> nodes_;
 };
 
 }  // namespace allot::sim

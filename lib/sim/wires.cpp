@@ -66,13 +66,17 @@ Wires::Wires(const cluster::Cluster& cluster) : cluster_(cluster), gap_ps_(clust
         add_end(legs.back(), numbers.receive[to], to);
       }
       first_leg_.push_back(channels_.rows());
+      lanes_.push_back(legs.back().empty() ? kNoLane : legs.back().back());
       several_legs_ |= legs.size() > 1;
       for (size_t leg = 0; leg < legs.size(); ++leg) {
         channels_.add_row(legs[leg]);
         const bool own_link = legs.size() > 1 && cluster.simulation.contention == Contention::link;
         const cluster::Link* link = own_link ? &cluster.links[route.links[leg]] : nullptr;
-        leg_wires_.push_back(link ? Wire{link->latency_ps, link->bandwidth_bytes_per_s}
-                                  : Wire{route.latency_ps, route.bandwidth_bytes_per_s});
+        const double bandwidth = link ? link->bandwidth_bytes_per_s : route.bandwidth_bytes_per_s;
+        leg_wires_.push_back({.latency_ps = link ? link->latency_ps : route.latency_ps,
+                              .bandwidth_bytes_per_s = bandwidth,
+                              .rate = route.channels.empty() ? 0 : cluster::whole_rate(bandwidth),
+                              .reachable = route.reachable});
       }
     }
   }
@@ -82,19 +86,15 @@ Wires::Wires(const cluster::Cluster& cluster) : cluster_(cluster), gap_ps_(clust
 /// Passes the legs in order; `visit(channel, end)` for each channel that one holds until `end`.
 template <typename Visit>
 Interval Wires::walk(DeviceId from, DeviceId to, int64_t bytes, int64_t now, const Visit& visit) const {
-  if (!has_links(from, to)) {
-    return {now, now, now + cluster_.transfer_ps(from, to, bytes)};
-  }
+  if (!cluster_.route(from, to).reachable) no_route(from, to);
   const bool staged = cluster_.simulation.forwarding == Forwarding::staged;
   const uint32_t first = first_leg_[pair(from, to)], last = first_leg_[pair(from, to) + 1];
   Interval whole{now, now, now};
   for (uint32_t leg = first; leg < last; ++leg) {
     int64_t start = staged ? whole.end_ps : whole.receive_ps;
     for (const uint32_t channel : channels_[leg]) start = std::max(start, free_at_[channel]);
-    const Wire& wire = leg_wires_[leg];
     // What a leg has not received yet it cannot have passed on.
-    const int64_t end =
-        std::max(whole.end_ps, start + cluster::wire_ps(wire.latency_ps, wire.bandwidth_bytes_per_s, bytes));
+    const int64_t end = std::max(whole.end_ps, start + leg_wires_[leg].duration_ps(bytes));
     for (const uint32_t channel : channels_[leg]) visit(channel, end);
     whole = {leg == first ? start : whole.start_ps, start, end};
   }

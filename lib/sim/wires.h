@@ -37,19 +37,17 @@ class Wires {
   void clear() { std::fill(free_at_.begin(), free_at_.end(), 0); }
 
   uint32_t lanes() const { return static_cast<uint32_t>(free_at_.size()); }
-  uint32_t lane(cluster::DeviceId from, cluster::DeviceId to) const {
-    const auto last_leg = channels_[first_leg_[pair(from, to) + 1] - 1];
-    return last_leg.empty() ? kNoLane : last_leg.back();
-  }
+  uint32_t lane(cluster::DeviceId from, cluster::DeviceId to) const { return lanes_[pair(from, to)]; }
 
   /// When a transfer that is asked for at `now` would run: as soon as the channels of its way are free.
   /// Errors: unavailable without a route.
   Interval preview(cluster::DeviceId from, cluster::DeviceId to, int64_t bytes, int64_t now) const {
-    if (!cluster_.routes[pair(from, to)].reachable) no_route(from, to);
     if (several_legs_) return preview_legs(from, to, bytes, now);
+    const Wire& wire = leg_wires_[pair(from, to)];
+    if (!wire.reachable) no_route(from, to);
     int64_t start = now;
     for (const uint32_t channel : channels_[pair(from, to)]) start = std::max(start, free_at_[channel]);
-    return {start, start, start + cluster_.transfer_ps(from, to, bytes)};
+    return {start, start, start + wire.duration_ps(bytes)};
   }
   /// The same, and takes the channels.
   Interval reserve(cluster::DeviceId from, cluster::DeviceId to, int64_t bytes, int64_t now) {
@@ -92,8 +90,19 @@ class Wires {
 
  private:
   struct Wire {
-    int64_t latency_ps = 0;
-    double bandwidth_bytes_per_s = 0;
+    int64_t latency_ps;
+    double bandwidth_bytes_per_s;
+    uint64_t rate;  // whole bytes per second; 0 = nothing has to move
+    bool reachable;
+
+    /// cluster::wire_ps, with less to do in the usual case.
+    int64_t duration_ps(int64_t bytes) const {
+      constexpr uint64_t kPicoseconds = 1'000'000'000'000, kMostBytes = uint64_t{1} << 22;
+      if (rate == 0) return std::min(latency_ps, cluster::kNever);
+      if (static_cast<uint64_t>(bytes) > kMostBytes) return cluster::wire_ps(latency_ps, bandwidth_bytes_per_s, bytes);
+      const uint64_t work = static_cast<uint64_t>(bytes) * kPicoseconds;
+      return std::min(latency_ps + static_cast<int64_t>((work + rate - 1) / rate), cluster::kNever);
+    }
   };
   template <typename Visit>
   Interval walk(cluster::DeviceId from, cluster::DeviceId to, int64_t bytes, int64_t now, const Visit& visit) const;
@@ -105,6 +114,7 @@ class Wires {
   const cluster::Cluster& cluster_;
   bool several_legs_ = false;        // else leg and pair have one number
   std::vector<uint32_t> first_leg_;  // from * devices + to -> its legs, up to the next pair's
+  std::vector<uint32_t> lanes_;      // from * devices + to -> last channel of the last leg
   std::vector<Wire> leg_wires_;      // by leg
   base::Csr<uint32_t> channels_;     // leg -> channels that it waits for and holds
   std::vector<int64_t> free_at_;     // by channel
