@@ -14,7 +14,8 @@ PIP_TOOLS=(cmake==3.31.10 ninja==1.13.0 "onnx==$ONNX_VERSION" onnxruntime==1.31.
 # Trained models that packages carry; installed for their data alone, hence without dependencies.
 PIP_MODELS=(rapidocr-onnxruntime==1.4.4 silero-vad==6.2.3 magika==1.0.3)
 # ONNX Runtime with a second provider that needs no GPU: WebGPU on the software Vulkan driver of Debian's chromium.
-PIP_WEBGPU=("onnx==$ONNX_VERSION" onnxruntime-webgpu==1.27.0)
+# Pillow draws the page of text that a placed model has to read.
+PIP_WEBGPU=("onnx==$ONNX_VERSION" onnxruntime-webgpu==1.27.0 pillow==12.3.0)
 PIP_TORCH=("torch==$TORCH_VERSION+cpu" transformers==4.57.1 onnxscript==0.7.2)
 
 ONNX_FLAGS=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF
@@ -71,5 +72,6 @@ test_models() {
 # configure PRESET [-D...]: the parts are named anew each time, since a pin may have changed since the last one.
 configure() {
   cmake -S "$ALLOT_ROOT" --preset "$1" -DALLOT_ONNX_DIR="$ALLOT_ONNX_DIR" \
-    ${ALLOT_TORCH_DIR:+-DTORCH_DIR="$ALLOT_TORCH_DIR"} "${@:2}"
+    ${ALLOT_TORCH_DIR:+-DTORCH_DIR="$ALLOT_TORCH_DIR"} \
+    ${ALLOT_WEBGPU_PYTHON:+-DALLOT_WEBGPU_PYTHON="$ALLOT_WEBGPU_PYTHON"} "${@:2}"
 }

@@ -6,6 +6,7 @@ ctest names the programs under test in ALLOT_BIN and the folders of models in AL
 
 import collections
 import dataclasses
+import json
 import os
 import pathlib
 import resource
@@ -82,6 +83,17 @@ class TestCase(unittest.TestCase):
         outcome = run(tool, *args, **options)
         self.assertEqual(outcome.code, 0, f"{outcome.command}\n{outcome.err}")
         return outcome
+
+    def choose_placement(self, path, flags, choose):
+        """A stored placement of the model with choose(number of ops, index, op) -> name of a device for each op."""
+        self.run_ok("placer-apply", path, *flags, "--method", "single", "-o", self.folder / "one.onnx", "--force")
+        sidecar = json.loads((self.folder / "one.placement.json").read_text())
+        ops = sidecar["placement"]
+        for index, op in enumerate(ops):
+            op["device"] = choose(len(ops), index, op)
+        stored = self.folder / "chosen.json"
+        stored.write_text(json.dumps(sidecar))
+        return stored
 
     def assert_same_file(self, a, b):
         self.assertTrue(pathlib.Path(a).read_bytes() == pathlib.Path(b).read_bytes(), f"{a} and {b} differ")

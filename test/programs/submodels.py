@@ -42,14 +42,8 @@ def plain_options():
 class SubModels(harness.TestCase):
     def split(self, path, flags, choose):
         """The folder of sub-models for a placement that `choose` makes, op by op."""
-        flags = [*flags, "--colocation", "none"]
-        placed, stored, folder = (self.folder / name for name in ("placed.onnx", "chosen.json", "parts"))
-        self.run_ok("placer-apply", path, *flags, "--method", "single", "-o", placed)
-        sidecar = json.loads(placed.with_suffix(".placement.json").read_text())
-        ops = sidecar["placement"]
-        for index, op in enumerate(ops):
-            op["device"] = choose(len(ops), index)
-        stored.write_text(json.dumps(sidecar))
+        flags, folder = [*flags, "--colocation", "none"], self.folder / "parts"
+        stored = self.choose_placement(path, flags, lambda count, index, op: choose(count, index))
         self.run_ok("placer-apply", path, *flags, "--placement", stored, "--split", folder, "--verify", "--force")
         return folder
 
