@@ -30,6 +30,17 @@ std::vector<Placer>& registry() {
   return all;
 }
 
+/// What a constructive method makes of the input shape, of several, that gives the best mean over all.
+UnitPlacement best_of_scenarios(const Placer& placer, const Problem& problem, const Budget& budget, Evaluator& all) {
+  UnitPlacement best = placer.place(problem, budget);
+  Score best_score = all.score(best);
+  for (const auto& [weight, other] : problem.others()) {
+    UnitPlacement placement = placer.place(*other, budget);
+    if (const Score score = all.score(placement); score < best_score) best = std::move(placement), best_score = score;
+  }
+  return best;
+}
+
 MethodResult run_method(const Placer& placer, const Problem& problem, const Budget& shared, std::mutex& reporting) {
   MethodResult result;
   result.method = placer.name;
@@ -41,11 +52,12 @@ MethodResult run_method(const Placer& placer, const Problem& problem, const Budg
     shared.progress(evaluations, best);
   };
   const auto start = std::chrono::steady_clock::now();
-  result.placement = placer.place(problem, budget);
   Evaluator evaluator(problem);
+  const bool each = !placer.searches && !problem.others().empty();
+  result.placement = each ? best_of_scenarios(placer, problem, budget, evaluator) : placer.place(problem, budget);
   result.score = evaluator.score(result.placement);
   result.outcome = evaluator.outcome(result.placement);
-  result.evaluations = std::max<uint64_t>(1, result.evaluations);
+  result.evaluations = std::max<uint64_t>(each ? 1 + problem.others().size() : 1, result.evaluations);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -32,6 +32,10 @@ class Offload {
   std::vector<uint32_t> depth_;  // [op * devices + device]: subgraphs of the device on a path to the op
 };
 
+/// Fills one accelerator after another with what fits of the ops in depth-first topological order; the rest, and what
+/// no accelerator runs, stays on the host. The authors' greedy start.
+place::UnitPlacement fill_accelerators(const place::Problem& problem);
+
 /// The published form of a split: {"fpgas": [{"nodes": [...]}...], "cpus": [...]}, from op names "n12".
 std::string split_json(const place::Problem& problem, std::span<const place::DeviceId> placement);
 

@@ -50,6 +50,9 @@ int main(int argc, char** argv) {
         folders.push_back(text);
     }
     if (folders.empty()) return std::fprintf(stderr, "usage: offload_bench FOLDER [SPLITS_FOLDER]\n"), 64;
+    place::register_placer(
+        {"fill", "accelerators filled one after another", false,
+         [](const place::Problem& problem, const place::Budget&) { return bench::fill_accelerators(problem); }});
     for (const auto& test : bench::published_cases(folders[0]))
       measure(test, budget, folders.size() > 1 ? folders[1] : "");
     return 0;

@@ -209,3 +209,28 @@ TEST_CASE("fewest devices: as many as memory needs, and no more") {
   CHECK(best.score.value == 3);
   CHECK(best.score.makespan_ps == 3000);
 }
+
+TEST_CASE("a plan for several scenarios is no worse on their mean than a plan for one of them") {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const auto shape = [&](double scale) {  // the same graph; ops and tensors grow at different rates
+      auto graph = graph::layered({.ops = 40, .width = 6, .seed = seed});
+      base::Rng rng(seed, 4);
+      std::vector<int64_t> op_ps;
+      for (int op = 0; op < 40; ++op) op_ps.push_back(1'000'000 + static_cast<int64_t>(scale * rng.below(50'000'000)));
+      return std::make_shared<place::Problem>(
+          graph, test::simple_cluster({.devices = 3, .latency_ps = 2'000'000, .bytes_per_s = 50e9}),
+          test::uniform_costs(graph, 3, op_ps));
+    };
+    const auto small = shape(0.1), large = shape(2);
+    place::Problem both = *small;
+    both.also_serve(large, 1);
+    const Budget budget{.evaluations = 3000, .seed = seed};
+    const auto planned = compare(both, "auto", budget);
+    place::Evaluator evaluator(both);
+    for (const auto& single : {small, large}) {
+      const auto alone = compare(*single, "auto", budget);
+      INFO("seed " << seed);
+      CHECK_FALSE(evaluator.score(alone.methods[alone.best].placement) < planned.methods[planned.best].score);
+    }
+  }
+}
