@@ -168,10 +168,9 @@ class Annealing {
 /// Where no better start is given: the best of what the constructive methods make.
 UnitPlacement best_start(const Problem& problem, const Budget& budget) {
   Search search(problem, budget);
-  for (const Placer& placer : placers()) {
-    if (placer.searches || placer.missing) continue;
+  for (const Placer* placer : constructive_placers(problem)) {
     if (search.evaluations() > 0 && search.over() && budget.seconds != 0) break;
-    search.score(placer.place(problem, budget));
+    search.score(placer->place(problem, budget));
   }
   return search.finish();
 }

@@ -17,7 +17,8 @@ std::vector<Placer>& registry() {
       {"single", "everything on one device", false, place_single},
       {"contiguous", "one block of the topological order a device, balanced", false, place_contiguous},
       {"expert", "layers, as names tell them, one block a device", false, place_expert},
-      {"pipeline", "stages of balanced load, optimal among contiguous ones", false, place_pipeline},
+      {"pipeline", "stages of balanced load, optimal among contiguous ones", false, place_pipeline, nullptr,
+       Objective::throughput},
       {"round-robin", "units dealt out in topological order", false, place_round_robin},
       {"m-topo", "topological order, memory balanced", false, place_m_topo},
       {"metis", "min-cut in parts of balanced work", false, place_metis, metis_missing()},
@@ -77,6 +78,14 @@ void register_placer(Placer placer) {
   registry().push_back(std::move(placer));
 }
 
+std::vector<const Placer*> constructive_placers(const Problem& problem) {
+  std::vector<const Placer*> chosen;
+  for (const Placer& placer : registry())
+    if (!placer.searches && !placer.missing && placer.only_for.value_or(problem.objective()) == problem.objective())
+      chosen.push_back(&placer);
+  return chosen;
+}
+
 const Placer& find_placer(const std::string& name) {
   std::vector<std::string> names;
   for (const Placer& placer : registry()) {
@@ -125,10 +134,11 @@ class Comparing {
  public:
   Comparing(const Problem& problem, const Budget& budget) : problem_(problem), budget_(budget) {}
 
-  void construct() {
-    std::vector<const Placer*> constructive;
-    for (const Placer& placer : registry())
-      if (!placer.searches && !placer.missing) constructive.push_back(&placer);
+  /// `named` is run, too, unless it searches.
+  void construct(const Placer& named) {
+    std::vector<const Placer*> constructive = constructive_placers(problem_);
+    if (!named.searches && std::find(constructive.begin(), constructive.end(), &named) == constructive.end())
+      constructive.push_back(&named);
     result_.methods.resize(constructive.size());
     base::parallel_for(constructive.size(), budget_.threads, [&](size_t i) {
       result_.methods[i] = run_method(*constructive[i], problem_, budget_, reporting_);
@@ -190,7 +200,7 @@ Comparison compare(const Problem& problem, const std::string& method, const Budg
   const bool automatic = method == "auto";
   const Placer& named = find_placer(automatic ? search_for(problem.objective()) : method);
   Comparing comparing(problem, budget);
-  comparing.construct();
+  comparing.construct(named);
   if (automatic ? comparing.worth_searching() : named.searches) comparing.search(named);
   if (!automatic) comparing.choose(method);
   return comparing.finish();

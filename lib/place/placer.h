@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct Placer {
   bool searches = false;  // uses the budget; the others are constructive
   std::function<UnitPlacement(const Problem&, const Budget&)> place;
   const char* missing = nullptr;  // what this build lacks for it, and the remedy: "METIS; install libmetis-dev"
+  std::optional<Objective> only_for = {};  // unless named, it is run for this objective alone
 };
 
 /// Built-in placers in order of cost; the learned ones follow. A placer returns only
@@ -47,6 +49,8 @@ struct Placer {
 const std::vector<Placer>& placers();
 /// Adds one (learned policies do). Not thread-safe; call at start-up.
 void register_placer(Placer placer);
+/// Those that do not search and are run without being named.
+std::vector<const Placer*> constructive_placers(const Problem& problem);
 /// Errors: usage with the list of names; unavailable when this build lacks what the method needs.
 const Placer& find_placer(const std::string& name);
 
