@@ -67,6 +67,9 @@ Simulation read_simulation(const Node& node, const std::vector<Device>& devices)
   if (const Node* value = node.find("op_gap")) s.op_gap_ps = gap_ps(*value);
   if (const Node* value = node.find("transfer_gap")) s.transfer_gap_ps = gap_ps(*value);
   if (s.contention == Contention::share) require_no_queues(node, s, devices);
+  if (s.send == Send::once && s.forwarding != Forwarding::cut_through)
+    node.fail(fmt::format("send: once holds all wires at one time, but forwarding: {} one by one", name(s.forwarding)),
+              "remove one of them");
   return s;
 }
 

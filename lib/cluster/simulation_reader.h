@@ -12,8 +12,8 @@ namespace allot::cluster {
 void check_simulation_keys(const config::Node& node, config::UnknownKeys& unknown);
 
 /// A preset, then what the section states itself.
-/// Errors: config, with line and remedy, for words that are no choice, and for rules that need queues where bandwidth
-/// is shared; `devices` have theirs, too.
+/// Errors: config, with line and remedy, for words that are no choice, and for rules that do not go together: those
+/// that need queues (`devices` have some, too) where bandwidth is shared, and legs of a transfer that is sent once.
 Simulation read_simulation(const config::Node& node, const std::vector<Device>& devices);
 
 /// `{contention: link, queue: fifo}` and what differs from the defaults.

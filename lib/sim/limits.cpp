@@ -47,6 +47,8 @@ void require_simulable(const graph::OpGraph& graph, const cost::CostTable& costs
   ALLOT_ASSERT(costs.time_ps.size() == size_t{graph.num_ops()} * costs.devices);
   ALLOT_ASSERT(costs.tensor_bytes.size() == graph.num_tensors());
   ALLOT_ASSERT(costs.workspace_bytes.size() == graph.num_ops() && costs.resident_bytes.size() == graph.num_ops());
+  const cluster::Simulation& rules = cluster.simulation;
+  ALLOT_ASSERT(rules.send == cluster::Send::per_device || rules.forwarding == cluster::Forwarding::cut_through);
   const SlowestWire wire = slowest_wire(cluster);
   const double gap_ps = static_cast<double>(cluster.simulation.transfer_gap_ps), legs = passes(cluster);
   double time_ps = static_cast<double>(cluster.simulation.op_gap_ps) * graph.num_ops();

@@ -267,6 +267,9 @@ TEST_CASE("every bad cluster is one error with line and remedy") {
        "c.yaml:3: simulation: contention: share divides bandwidth, but send: once makes transfers wait for one "
        "another; "
        "remove one of them"},
+      {kTwo + "simulation: {preset: baechi, send: once}\n",
+       "c.yaml:3: simulation: send: once holds all wires at one time, but forwarding: pipelined one by one; remove "
+       "one"},
       {kHead + "devices: [{name: a, preset: t4, copy_engines: 1}]\nsimulation: {contention: share}\n",
        "c.yaml:3: simulation: contention: share divides bandwidth, but copy_engines of device 'a' makes"},
       {kTwo + "simulation: {preset: placeto, preset: ort}\n", "c.yaml:3: key 'preset' occurs twice"},
