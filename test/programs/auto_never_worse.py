@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`--method auto` is never worse than each method in a process of its own with the same budget and seed."""
+"""`--method auto` is never worse than each method of its portfolio in a process of its own with the same budget and seed."""
 
 import json
 import random
@@ -8,7 +8,7 @@ import harness
 import onnx
 from onnx import helper
 
-METHODS = ["single", "contiguous", "expert", "pipeline", "round-robin", "m-topo", "heft", "critical-path", "m-etf", "anneal"]
+METHODS = ["single", "contiguous", "expert", "round-robin", "m-topo", "heft", "critical-path", "m-etf", "anneal"]
 CLUSTERS = [[], *(["--cluster", harness.ROOT / f"configs/clusters/{name}.yaml"] for name in ("two-gpu", "eight-gpu"))]
 OPERATORS = {"MatMul": 2, "Add": 2, "Mul": 2, "Relu": 1, "Softmax": 1, "Transpose": 1}
 

@@ -81,7 +81,7 @@ class PlacerApply(harness.TestCase):
 
     def test_table_and_json_agree(self):
         text = self.place().out
-        for method in ("single", "contiguous", "expert", "pipeline", "m-topo", "heft", "critical-path", "m-etf", "anneal"):
+        for method in ("single", "contiguous", "expert", "m-topo", "heft", "critical-path", "m-etf", "anneal"):
             self.assertRegex(text, rf"(?m)\b{method}\b")
         document = json.loads(self.place("--json", "--force").out)
         self.assertIn("schema", document)
