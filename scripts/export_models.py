@@ -8,7 +8,7 @@
 Every network has its published shape, is seeded, and takes dynamic dimensions. --small keeps the graph, its names and
 all dimensions, but each large weight is computed by one node (Mul of two vectors that many weights share, or
 ConstantOfShape): the file is small and outputs still depend on inputs. manifest.json holds, for each model, dimensions
-and the FLOPs that PyTorch's FlopCounterMode counts for them.
+and the FLOPs that PyTorch's FlopCounterMode counts for an inference and for a training step.
 """
 
 import argparse
@@ -51,6 +51,21 @@ class EncoderDecoder(torch.nn.Module):
         return self.project(decoded)
 
 
+class WithPast(torch.nn.Module):
+    """A decoder that takes and gives keys and values of all layers, in one flat list, as generation loops use it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, past):
+        from transformers.cache_utils import DynamicCache
+
+        cache = DynamicCache.from_legacy_cache(list(zip(past[0::2], past[1::2])))
+        output = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
+        return output.logits, *[tensor for layer in output.past_key_values.to_legacy_cache() for tensor in layer]
+
+
 def tokens(vocabulary, batch, length):
     return torch.randint(0, vocabulary, (batch, length))
 
@@ -68,6 +83,21 @@ def gpt2():
 
     model = GPT2LMHeadModel(GPT2Config(use_cache=False))
     return model, {"input_ids": tokens(50257, 2, 16)}, {"input_ids": {0: "batch", 1: "seq"}}, ["logits"]
+
+
+def gpt2_past(layers=2, heads=4, head=64):
+    """GPT-2 with a key-value cache: small, since its structure is what counts."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(n_layer=layers, n_embd=heads * head, n_head=heads, vocab_size=5000,
+                                       attn_implementation="eager"))
+    inputs = {"input_ids": tokens(5000, 2, 3), "past": [torch.randn(2, heads, 16, head) for _ in range(2 * layers)]}
+    dynamic = {"input_ids": {0: "batch", 1: "seq"}, "past": [{0: "batch", 2: "past_seq"}] * (2 * layers)}
+    return WithPast(model), inputs, dynamic, ["logits", *cache_names("present", layers)]
+
+
+def cache_names(prefix, layers):
+    return [f"{prefix}.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
 
 
 def transformer():
@@ -94,6 +124,7 @@ def vit_base():
 MODELS = {
     "bert-base": (bert_base, {"batch": 1, "seq": 128}, False),
     "gpt2": (gpt2, {"batch": 1, "seq": 128}, True),
+    "gpt2-past": (gpt2_past, {"batch": 1, "seq": 1, "past_seq": 128}, False),
     "transformer-base": (transformer, {"batch": 1, "source_seq": 64, "target_seq": 48}, True),
     "resnet50": (resnet50, {"batch": 1}, False),
     "vit-base": (vit_base, {"batch": 1}, False),
@@ -102,18 +133,36 @@ MODELS = {
 
 def resized(inputs, dynamic, dims):
     """The inputs with their dynamic axes at `dims`."""
-    sized = {}
-    for name, tensor in inputs.items():
-        shape = [dims[dynamic[name][axis]] if axis in dynamic[name] else size for axis, size in enumerate(tensor.shape)]
-        sized[name] = torch.ones(shape, dtype=tensor.dtype)
-    return sized
+    if isinstance(inputs, list):
+        return [resized(tensor, axes, dims) for tensor, axes in zip(inputs, dynamic)]
+    if isinstance(inputs, dict):
+        return {name: resized(value, dynamic[name], dims) for name, value in inputs.items()}
+    shape = [dims[dynamic[axis]] if axis in dynamic else size for axis, size in enumerate(inputs.shape)]
+    return torch.ones(shape, dtype=inputs.dtype)
+
+
+def floats(output):
+    """The float tensors in whatever a model returns."""
+    if isinstance(output, torch.Tensor):
+        return [output] if output.is_floating_point() else []
+    parts = output.values() if hasattr(output, "values") else output
+    return [tensor for part in parts for tensor in floats(part)]
 
 
 def count_flops(model, inputs):
+    """FLOPs of an inference, and of a training step whose loss is the sum of all outputs."""
     # Attention as plain matrix products: the fused kernels are not all known to the counter.
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
-        model(**inputs)
-    return counter.get_total_flops()
+    with sdpa_kernel(SDPBackend.MATH):
+        with FlopCounterMode(display=False) as inference, torch.no_grad():
+            model(**inputs)
+        with FlopCounterMode(display=False) as training:
+            sum(tensor.sum() for tensor in floats(model(**inputs))).backward()
+    return {"flops": inference.get_total_flops(), "training_flops": training.get_total_flops()}
+
+
+def input_names(inputs):
+    return [each for name, value in inputs.items()
+            for each in (cache_names("past_key_values", len(value) // 2) if isinstance(value, list) else [name])]
 
 
 def export(name, folder, external_data):
@@ -123,8 +172,9 @@ def export(name, folder, external_data):
     model.eval()
     path = folder / f"{name}.onnx"
     torch.onnx.export(model, kwargs=inputs, f=path, dynamo=True, verbose=False, opset_version=OPSET,
-                      dynamic_shapes=dynamic, output_names=outputs, external_data=external_data)
-    return path, {"dims": dims, "flops": count_flops(model, resized(inputs, dynamic, dims))}
+                      dynamic_shapes=dynamic, input_names=input_names(inputs), output_names=outputs,
+                      external_data=external_data)
+    return path, {"dims": dims} | count_flops(model, resized(inputs, dynamic, dims))
 
 
 class Substitutes:

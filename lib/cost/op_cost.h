@@ -28,9 +28,10 @@ struct OpCost {
   bool host_only = false;  // strings, sequences, maps, ai.onnx.ml: runs on devices of kind cpu alone
 };
 
-/// Cost of any node of the planning model, bodies of control flow included in their owner: If takes its dearer
-/// branch, Loop and Scan trip count x body (from a constant trip count or the scan axis; else 1); such an op has
-/// the class and precision of the node in its body that computes most.
+/// Cost of any node of the planning model, bodies of control flow included in their owner: If takes the branch that its
+/// condition is known to choose, else the mean of both by the hint on it, else the dearer; Loop and Scan trip count x
+/// body (from a hint, a constant trip count or the scan axis; else 1); such an op has the class and precision of the
+/// node in its body that computes most.
 /// Alias operators (Reshape, Identity ...) cost nothing. Never fails: where a shape is unknown its part counts 0.
 OpCost op_cost(const graph::PlanningModel& planning, ir::NodeId node);
 

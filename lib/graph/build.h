@@ -39,15 +39,16 @@ std::string operator_type(const ir::Node& node);
 PlanningModel prepare(const ir::Model& model, const shape::Bindings& bindings);
 
 struct BuildOptions {
-  enum class Colocation { none, chain, paper };
+  enum class Colocation { none, chain, paper, blocks };
   /// chain: merge X into Y when Y is X's only consumer and X is Y's only producer; paper: single-consumer rule to
-  /// its fixpoint (placement 1.3). In every mode units hold: the nodes of one function call; Shape and Size with
+  /// its fixpoint (placement 1.3); blocks: what is connected within one of several equal blocks of ops in a row (blocks.h):
+  /// layers, branches, cells of an unrolled recurrence. In every mode units hold: the nodes of one function call; Shape and Size with
   /// the producer of their input; sequence, map and optional values with their producer and consumers;
   /// DequantizeLinear / QuantizeLinear with the op they wrap; the user's groups.
   Colocation colocation = Colocation::chain;
   std::vector<std::vector<std::string>> groups = {};  // base::NamePattern, one list a group
-  /// Which devices can run a main-graph node, one bit each; unset: all run all. chain and paper never merge nodes
-  /// that run on different devices, so that one op without a GPU kernel does not hold its whole chain on the CPU.
+  /// Which devices can run a main-graph node, one bit each; unset: all run all. chain, paper and blocks never merge
+  /// nodes that run on different devices, so that one op without a GPU kernel does not hold its whole chain on the CPU.
   std::function<uint64_t(ir::NodeId)> runs_on = {};
   /// Ops that a runtime runs as one kernel (fusion.h) form a unit, too.
   bool fuse = false;
@@ -75,6 +76,10 @@ Built build(const PlanningModel& planning, const BuildOptions& options);
 
 /// One hash over structure, op types, attributes and shapes: names do not count, so a re-export hashes alike.
 std::string structure_hash(const PlanningModel& planning, const OpGraph& graph);
+
+/// By op: a hash of its type, attributes and the shapes of its inputs and outputs, and after `rounds` rounds also of its
+/// neighbourhood up to that distance.
+std::vector<uint64_t> op_hashes(const PlanningModel& planning, const OpGraph& graph, int rounds);
 
 /// By op: a hash of its type, attributes, output shapes and those of its neighbourhood (3 rounds), hexadecimal 16
 /// digits: finds an op again after values were renamed.

@@ -151,7 +151,7 @@ std::string structure_hash(const PlanningModel& planning, const OpGraph& graph) 
   return sha.hex();
 }
 
-std::vector<std::string> fingerprints(const PlanningModel& planning, const OpGraph& graph) {
+std::vector<uint64_t> op_hashes(const PlanningModel& planning, const OpGraph& graph, int rounds) {
   const Hasher hasher(planning);
   const auto& values = planning.values;
   std::vector<uint64_t> hash(graph.num_ops()), next(graph.num_ops());
@@ -162,8 +162,7 @@ std::vector<std::string> fingerprints(const PlanningModel& planning, const OpGra
       hash[op] = mix(hash[op], input == ir::kNone ? 0 : constant ? hasher.constant(input) : hasher.hash_type(input));
     }
   }
-  constexpr int kRounds = 3;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     for (OpId op = 0; op < graph.num_ops(); ++op) {
       uint64_t before = 0, after = 0;
       for (const OpId other : graph.predecessors[op]) before += mix(hash[other], 6);
@@ -172,8 +171,13 @@ std::vector<std::string> fingerprints(const PlanningModel& planning, const OpGra
     }
     hash.swap(next);
   }
+  return hash;
+}
+
+std::vector<std::string> fingerprints(const PlanningModel& planning, const OpGraph& graph) {
+  constexpr int kRounds = 3;
   std::vector<std::string> result;
-  for (const uint64_t h : hash) result.push_back(fmt::format("{:016x}", h));
+  for (const uint64_t h : op_hashes(planning, graph, kRounds)) result.push_back(fmt::format("{:016x}", h));
   return result;
 }
 

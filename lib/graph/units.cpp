@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/name_pattern.h"
+#include "graph/blocks.h"
 #include "graph/sets.h"
 
 namespace allot::graph {
@@ -150,6 +151,15 @@ class Colocation {
     }
   }
 
+  void unite_blocks(const std::function<uint64_t(ir::NodeId)>& runs_on) {
+    const auto block = repeated_blocks(op_hashes(planning_, graph_, 0));
+    const auto devices = devices_of_sets(runs_on);
+    for (OpId op = 0; op < graph_.num_ops(); ++op)
+      for (const OpId before : graph_.predecessors[op])
+        if (block[op] != kNone && block[op] == block[before] && devices[sets_.find(op)] == devices[sets_.find(before)])
+          sets_.unite(op, before);
+  }
+
   void finish() {
     std::vector<uint32_t> label(graph_.num_ops());
     for (OpId op = 0; op < graph_.num_ops(); ++op) label[op] = sets_.find(op);
@@ -202,6 +212,7 @@ void colocate(OpGraph& graph, const PlanningModel& planning, const BuildOptions&
   colocation.unite_fused(main_of);
   if (options.colocation == BuildOptions::Colocation::chain) colocation.contract_chains(options.runs_on);
   if (options.colocation == BuildOptions::Colocation::paper) colocation.merge_single_consumers(options.runs_on);
+  if (options.colocation == BuildOptions::Colocation::blocks) colocation.unite_blocks(options.runs_on);
   colocation.finish();
 }
 

@@ -35,6 +35,16 @@ std::pair<std::string, std::string> split_assignment(const std::string& text, st
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+shape::Bindings::Hint parse_hint(const std::string& text, std::string_view flag, double most) {
+  const auto [pattern, number] = split_assignment(text, flag, fmt::format("{} 'decoder=1'", flag));
+  double value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (error != std::errc() || end != number.data() + number.size() || !(value >= 0 && value <= most))
+    throw Error(ErrorKind::usage, fmt::format("{} {}", flag, base::printable(text)),
+                fmt::format("'{}' is not a number from 0 to {}", base::printable(number), most), "correct it");
+  return {pattern, value};
+}
+
 cluster::Cluster load_cluster(const InputOptions& options) {
   if (!options.cluster.empty()) return cluster::load(options.cluster);
   if (!options.stored_cluster.empty()) return cluster::parse(options.stored_cluster, "stored placement (cluster)");
@@ -44,9 +54,10 @@ cluster::Cluster load_cluster(const InputOptions& options) {
 graph::BuildOptions build_options(const InputOptions& options, const cluster::Constraints& constraints) {
   graph::BuildOptions build;
   using Colocation = graph::BuildOptions::Colocation;
-  build.colocation = options.colocation == "none"    ? Colocation::none
-                     : options.colocation == "paper" ? Colocation::paper
-                                                     : Colocation::chain;
+  build.colocation = options.colocation == "none"     ? Colocation::none
+                     : options.colocation == "paper"  ? Colocation::paper
+                     : options.colocation == "blocks" ? Colocation::blocks
+                                                      : Colocation::chain;
   build.groups = constraints.colocate;
   return build;
 }
@@ -162,10 +173,12 @@ void InputOptions::bind(config::Binder& binder) {
   binder.list("dim", dim, "bind a symbolic dimension, e.g. batch=8; x:0 names dimension 0 of input x");
   binder.list("input_shape", input_shape, "bind a whole input, e.g. x=8x3x224x224");
   binder.integer("default_dim", default_dim, "value of dimensions that nothing binds", 0, int64_t{1} << 40);
+  binder.list("trip_count", trip_count, "how often loops run, by name pattern, e.g. decoder=20");
+  binder.list("then_share", then_share, "how likely an If takes its then branch, by name pattern, e.g. cached=0.9");
   binder.text("cluster", cluster, "cluster file (allot.cluster/1); default: one CPU host and one A100");
   binder.text("costs", costs, "measured costs (allot.costs/1) that override the model");
   binder.text("constraints", constraints, "pin, deny and colocate rules (allot.constraints/1)");
-  binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper"});
+  binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper", "blocks"});
   binder.flag("inline_functions", inline_functions, "expand model-local functions in the written file, too");
   workload.bind(binder);
 }
@@ -199,6 +212,8 @@ shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& mod
       begin = end + 1;
     }
   }
+  for (const auto& text : options.trip_count) bindings.trip_counts.push_back(parse_hint(text, "--trip-count", 1e15));
+  for (const auto& text : options.then_share) bindings.then_shares.push_back(parse_hint(text, "--then-share", 1));
   // insert() keeps what the user bound.
   for (const auto& input : model.graph.inputs)
     for (size_t i = 0; i < input.type.dims.size(); ++i) {

@@ -17,7 +17,7 @@ namespace allot::plan {
 
 /// What describes the model's sizes and the machine it runs on.
 struct InputOptions {
-  std::vector<std::string> dim, input_shape;
+  std::vector<std::string> dim, input_shape, trip_count, then_share;
   int64_t default_dim = 1;
   std::string cluster, costs, constraints, colocation = "chain";
   bool inline_functions = false;
@@ -59,7 +59,7 @@ struct Input {
 /// Reads, infers, costs. Errors carry the model's path in front. A model path of "-" reads standard input.
 std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options);
 
-/// Parses "batch=8" and "x=1x3x224x224" forms and adds the stored dimensions that `model` has. Errors: usage.
+/// Parses "batch=8", "x=1x3x224x224" and "pattern=0.5" forms and adds the stored dimensions that `model` has. Errors: usage.
 shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model);
 
 /// Parses "batch=1,seq=128:0.8": dimensions that are bound beside those of --dim, and the weight, 1 if left out.

@@ -95,6 +95,7 @@ class Context {
 
   // Bodies of control flow; see engine.h.
   ir::GraphId body(ir::Str attribute) const;  // kNone when absent
+  ir::NodeId id() const { return id_; }
   State& state() { return state_; }
   ir::ValueId input_id(size_t input) const { return inputs_[input]; }
   ir::ValueId output_id(size_t output) const { return outputs_[output]; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ir/model.h"
@@ -17,6 +18,14 @@ struct Bindings {
   std::map<std::string, int64_t> dims;                 // "batch" -> 8, or "x:0" for a nameless dimension
   std::map<std::string, std::vector<int64_t>> inputs;  // "x" -> {8, 3, 224, 224}; -1 leaves one as it is
   int64_t default_dim = 1;                             // for what nobody bound
+  /// What the model leaves to run time, by base::NamePattern on node names; a nameless node is "<op type>_<node>". The
+  /// first pattern that matches counts.
+  struct Hint {
+    std::string pattern;
+    double value = 0;
+  };
+  std::vector<Hint> trip_counts;  // how often a Loop runs, unless its own limit is lower
+  std::vector<Hint> then_shares;  // how likely an If takes its then_branch, in [0, 1]
 };
 
 /// How a shape came to be known, best first.
@@ -59,6 +68,7 @@ struct Result {
     std::vector<double> data;
   };
   std::vector<Known> content;
+  std::unordered_map<ir::NodeId, double> trip_counts, then_shares;  // hints, by node
   std::vector<char> constant;  // by ir::ValueId: no graph input or random op in its whole cone
   std::vector<Assumption> assumptions;
   std::vector<std::string> warnings;  // one line each, at most 100 and then a count
@@ -70,7 +80,7 @@ struct Result {
 /// When inference and the file's value_info disagree on a number, inference wins and a warning says so.
 /// Errors: malformed, naming the node, when shapes contradict the operator (MatMul of 3 and 4 columns), for a
 /// negative dimension or a size over int64; config when a binding names nothing, contradicts the file's number
-/// (both are shown) or is < 0.
+/// (both are shown) or is < 0; config when a hint's pattern is invalid or matches no such node.
 Result infer(const ir::Model& model, const ir::Values& values, const Bindings& bindings);
 
 }  // namespace allot::shape

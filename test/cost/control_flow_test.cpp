@@ -55,6 +55,21 @@ TEST_CASE("Loop multiplies its body by a constant trip count") {
   CHECK(cost_of_node(loop(INT64_MAX).build(), 0).vector_ops == 4);  // how exporters write "while"
 }
 
+TEST_CASE("hints say what the model leaves to run time") {
+  shape::Bindings bindings;
+  bindings.trip_counts = {{"Loop_0", 3}};
+  CHECK(cost_of_node(loop(std::nullopt).build(), 0, bindings).vector_ops == 12);
+  CHECK(cost_of_node(loop(5).build(), 0, bindings).vector_ops == 12);  // the model's 5 is a limit
+  CHECK(cost_of_node(loop(2).build(), 0, bindings).vector_ops == 8);
+  bindings.trip_counts = {{"no such loop", 3}};
+  CHECK_THROWS_WITH(cost_of_node(loop(5).build(), 0, bindings), Catch::Contains("matches the name of no Loop"));
+
+  bindings = {};
+  bindings.then_shares = {{"If", 0.25}};
+  CHECK(cost_of_node(conditional().build(), 0, bindings).mac_flops == 12);
+  CHECK(cost_of_node(conditional().build(), 0, bindings).vector_ops == 2);
+}
+
 TEST_CASE("Scan multiplies its body by the length of the scanned axis") {
   for (const int64_t axis : {0, 1}) {
     ModelBuilder b;

@@ -37,8 +37,8 @@ struct OneNode {
 };
 
 /// The cost of a model's node of that index in the main graph.
-inline cost::OpCost cost_of_node(const ir::Model& model, ir::NodeId node) {
-  return cost::op_cost(graph::prepare(model, {}), node);
+inline cost::OpCost cost_of_node(const ir::Model& model, ir::NodeId node, const shape::Bindings& bindings = {}) {
+  return cost::op_cost(graph::prepare(model, bindings), node);
 }
 
 inline cost::OpCost cost_of(const OneNode& spec) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // placer-embed: an ONNX model as a sequence of operation embeddings, with a cost and parallelism report.
+#include <charconv>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "onnxio/writer.h"
 #include "place/embedding.h"
 #include "plan/input.h"
+#include "plan/language_model.h"
 #include "plan/text.h"
 
 namespace {
@@ -35,6 +37,19 @@ void generate(const std::string& recipe, const std::string& output, base::Replac
   base::info("{}: {} nodes", base::printable(output), model.graph.nodes.size());
 }
 
+std::vector<int64_t> parse_lengths(const std::vector<std::string>& texts) {
+  std::vector<int64_t> lengths;
+  for (const auto& text : texts) {
+    int64_t length = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    if (error != std::errc() || end != text.data() + text.size() || length < 1 || length > 1'000'000'000)
+      throw base::Error(base::ErrorKind::usage, "--kv-cache", fmt::format("'{}' is no length", base::printable(text)),
+                        "give whole numbers of tokens, e.g. --kv-cache 128 --kv-cache 1024");
+    lengths.push_back(length);
+  }
+  return lengths;
+}
+
 std::string families_help() {
   std::string names;
   for (const auto& family : graph::families()) names += fmt::format("{}{}", names.empty() ? "" : ", ", family.name);
@@ -47,7 +62,7 @@ int main(int argc, char** argv) {
   cli::App app("placer-embed",
                "Reads an ONNX model, prints its operations, costs and parallelism, and writes embeddings");
   plan::InputOptions input_options;
-  std::vector<std::string> models;
+  std::vector<std::string> models, cache_lengths;
   std::string output, report, recipe;
   int64_t top = 10;
   app.positionals("MODEL", models, "ONNX model; - is standard input", 0, 1);
@@ -57,11 +72,14 @@ int main(int argc, char** argv) {
         .cli_only = true;
     binder.text("report", report, "write a row an operation here (.json or .csv)").cli_only = true;
     binder.text("gen", recipe, families_help()).cli_only = true;
+    binder.list("kv_cache", cache_lengths, "of a language model, report cache, prompt and next token at these lengths")
+        .cli_only = true;
     binder.integer("top", top, "operator types to list", 0, 10'000);
   });
   app.short_flag("o", "output");
   app.example("placer-embed model.onnx", "what is in the model, and where its time goes");
   app.example("placer-embed model.onnx --dim batch=8 -o model.safetensors", "embeddings at batch 8");
+  app.example("placer-embed gpt2.onnx --kv-cache 1024", "key-value cache, prompt and next token at 1,024 tokens");
   app.example("placer-embed --gen transformer:ops=1000,width=4 -o graph.onnx", "a sharded transformer of 1,000 ops");
   app.example("placer-embed model.onnx --report ops.csv --cluster configs/clusters/h100-node.yaml", "costs of each op");
 
@@ -73,6 +91,10 @@ int main(int argc, char** argv) {
     if (models.empty())
       throw base::Error(base::ErrorKind::usage, "MODEL", "is missing",
                         "name an ONNX model, or generate one with --gen");
+    if (!cache_lengths.empty()) {
+      fmt::print("{}", plan::language_model_text(models[0], input_options, parse_lengths(cache_lengths)));
+      return 0;
+    }
     const auto input = plan::load(models[0], input_options);
     if (common.json)
       fmt::print("{}", plan::report_json(*input));

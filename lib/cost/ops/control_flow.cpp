@@ -81,6 +81,32 @@ OpCost repeated(OpCost body, double times) {
   return body;
 }
 
+// Nothing for a branch that is missing.
+OpCost branch_cost(const Context& c, ir::Str name) {
+  const auto& values = c.planning().values;
+  const ir::Graph* graph = c.node().graph(name);
+  for (const ir::GraphId body : values.bodies[c.id()])
+    if (values.graphs[body].graph == graph) return body_cost(c.planning(), body);
+  OpCost nothing;
+  nothing.op_class = cluster::OpClass::control;
+  nothing.launches = 0;
+  return nothing;
+}
+
+// The mean of the branches, of the class of the dearer.
+OpCost weighted(const OpCost& then, const OpCost& otherwise, const OpCost& dearer, double share) {
+  const auto mean = [share](auto a, auto b) {
+    return static_cast<decltype(a)>(share * static_cast<double>(a) + (1 - share) * static_cast<double>(b));
+  };
+  OpCost cost = dearer;
+  cost.mac_flops = mean(then.mac_flops, otherwise.mac_flops);
+  cost.vector_ops = mean(then.vector_ops, otherwise.vector_ops);
+  cost.bytes_read = mean(then.bytes_read, otherwise.bytes_read);
+  cost.bytes_written = mean(then.bytes_written, otherwise.bytes_written);
+  cost.launches = mean(then.launches, otherwise.launches) + 1;
+  return cost;
+}
+
 void run_body(const Context& c, OpCost& cost, double times) {
   const auto bodies = c.planning().values.bodies[c.id()];
   if (!bodies.empty()) cost = repeated(body_cost(c.planning(), bodies[0]), times);
@@ -89,22 +115,20 @@ void run_body(const Context& c, OpCost& cost, double times) {
 }  // namespace
 
 void if_(const Context& c, OpCost& cost) {
-  OpCost dearest;
-  dearest.launches = 0;
-  dearest.op_class = cluster::OpClass::control;
-  int64_t workspace = 0;
-  bool known = true, host_only = false;
-  for (const ir::GraphId branch : c.planning().values.bodies[c.id()]) {
-    const OpCost body = body_cost(c.planning(), branch);
-    workspace = std::max(workspace, body.workspace_bytes);
-    known &= body.known;
-    host_only |= body.host_only;
-    if (weight_of(body) > weight_of(dearest)) dearest = body;
-  }
-  cost = repeated(dearest, 1);
-  cost.workspace_bytes = workspace;
-  cost.known = known;
-  cost.host_only = host_only;
+  const OpCost then = branch_cost(c, "then_branch"), otherwise = branch_cost(c, "else_branch");
+  const OpCost& dearer = weight_of(then) < weight_of(otherwise) ? otherwise : then;
+  const auto& shares = c.planning().shapes.then_shares;
+  const auto share = shares.find(c.id());
+  if (const auto condition = c.scalar(0))
+    cost = repeated(*condition != 0 ? then : otherwise, 1);
+  else if (share != shares.end())
+    cost = weighted(then, otherwise, dearer, share->second);
+  else
+    cost = repeated(dearer, 1);
+  if (c.scalar(0)) return;
+  cost.workspace_bytes = std::max(then.workspace_bytes, otherwise.workspace_bytes);
+  cost.known = then.known && otherwise.known;
+  cost.host_only = then.host_only || otherwise.host_only;
 }
 
 void loop(const Context& c, OpCost& cost) {
@@ -123,6 +147,9 @@ std::optional<double> trip_count(const Context& c) {
   constexpr double kUnbounded = 2147483647;  // exporters write a large number for "while"
   if (c.node().op_type == "Loop") {
     const auto trips = c.scalar(0);
+    const auto& hints = c.planning().shapes.trip_counts;
+    if (const auto hint = hints.find(c.id()); hint != hints.end())
+      return trips ? std::clamp(*trips, 0.0, hint->second) : hint->second;
     return trips && *trips >= 0 && *trips < kUnbounded ? trips : std::nullopt;
   }
   const auto scanned = static_cast<size_t>(std::clamp<int64_t>(c.node().int_or("num_scan_inputs", 1), 1, 1 << 20));

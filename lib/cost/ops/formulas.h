@@ -100,7 +100,7 @@ void if_(const Context&, OpCost&);
 void loop(const Context&, OpCost&);
 void scan(const Context&, OpCost&);
 void sequence_map(const Context&, OpCost&);
-/// How often a Loop (constant M) or Scan (length of the scanned axis) runs its body; nullopt if that is unknown.
+/// How often a Loop (a hint, constant M) or Scan (length of the scanned axis) runs its body; nullopt if that is unknown.
 std::optional<double> trip_count(const Context&);
 
 }  // namespace allot::cost::ops

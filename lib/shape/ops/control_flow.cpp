@@ -61,6 +61,11 @@ Trips trips_before_body(Context& c) {
   const auto most = c.has(0) ? c.integer(0) : std::nullopt;
   const auto first = c.has(1) ? c.number(1) : std::optional(1.0);
   if (first && *first == 0) return {0, Trust::inferred};
+  const auto& hints = c.state().result.trip_counts;
+  if (const auto hint = hints.find(c.id()); hint != hints.end()) {
+    const auto trips = static_cast<int64_t>(hint->second);
+    return {most ? std::clamp<int64_t>(*most, 0, trips) : trips, Trust::bound};
+  }
   if (!most) return {1, Trust::assumed};
   return {std::max<int64_t>(*most, 0), first ? Trust::inferred : Trust::bound};
 }
