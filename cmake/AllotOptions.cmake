@@ -2,6 +2,7 @@
 
 option(ALLOT_LEARN "Build the parts that need LibTorch" ON)
 option(ALLOT_TESTS "Build the tests" ON)
+option(ALLOT_CLP "Place by linear programming (--method m-sct) where COIN-OR Clp is installed" ON)
 option(ALLOT_METIS "Place by METIS (--method metis) where it is installed" ON)
 option(ALLOT_WERROR "Turn warnings into errors" OFF)
 option(ALLOT_ASSERTIONS "Check the standard library's preconditions" OFF)

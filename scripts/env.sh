@@ -8,7 +8,7 @@ ALLOT_JOBS=${ALLOT_JOBS:-$(nproc)}
 ONNX_VERSION=1.22.0
 TORCH_VERSION=2.13.0
 APT_CORE=(g++ git ccache python3 python3-venv pkg-config libprotobuf-dev protobuf-compiler libcli11-dev
-  libyaml-cpp-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libmetis-dev)
+  libyaml-cpp-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libmetis-dev coinor-libclp-dev)
 APT_TEST=(catch2 librapidcheck-dev libbenchmark-dev dpkg-dev file make chromium libvulkan1)
 PIP_TOOLS=(cmake==3.31.10 ninja==1.13.0 "onnx==$ONNX_VERSION" onnxruntime==1.31.0)
 # Trained models that packages carry; installed for their data alone, hence without dependencies.
@@ -16,6 +16,8 @@ PIP_MODELS=(rapidocr-onnxruntime==1.4.4 silero-vad==6.2.3 magika==1.0.3)
 # ONNX Runtime with a second provider that needs no GPU: WebGPU on the software Vulkan driver of Debian's chromium.
 # Pillow draws the page of text that a placed model has to read.
 PIP_WEBGPU=("onnx==$ONNX_VERSION" onnxruntime-webgpu==1.27.0 pillow==12.3.0)
+# What methods are compared with.
+PIP_PEERS=(pymetis==2025.2.2)
 PIP_TORCH=("torch==$TORCH_VERSION+cpu" transformers==4.57.1 onnxscript==0.7.2)
 
 ONNX_FLAGS=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF
@@ -34,6 +36,7 @@ python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])
 tools_venv() { echo "$ALLOT_CACHE/tools-$(key "$(python_version)" "${PIP_TOOLS[@]}")"; }
 torch_venv() { echo "$ALLOT_CACHE/torch-$(key "$(python_version)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}")"; }
 webgpu_venv() { echo "$ALLOT_CACHE/webgpu-$(key "$(python_version)" "${PIP_WEBGPU[@]}")"; }
+peers_venv() { echo "$ALLOT_CACHE/peers-$(key "$(python_version)" "${PIP_PEERS[@]}")"; }
 models_dir() { echo "$ALLOT_CACHE/models-$(key "${PIP_MODELS[@]}")"; }
 exported_dir() {
   echo "$ALLOT_CACHE/exported-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_models.py")")"
@@ -55,6 +58,9 @@ use_tools() {
   fi
   if finished "$(webgpu_venv)"; then
     export ALLOT_WEBGPU_PYTHON; ALLOT_WEBGPU_PYTHON=$(webgpu_venv)/bin/python
+  fi
+  if finished "$(peers_venv)"; then
+    export ALLOT_PEERS_PYTHON; ALLOT_PEERS_PYTHON=$(peers_venv)/bin/python
   fi
   # Folders of models, separated by colons: what the corpus tests walk through.
   export ALLOT_TEST_MODELS; ALLOT_TEST_MODELS=$(test_models)

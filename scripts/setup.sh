@@ -91,6 +91,7 @@ main() {
   if [ "$what" = test ]; then
     fetch_models
     make_venv "$(webgpu_venv)" "${PIP_WEBGPU[@]}"
+    make_venv "$(peers_venv)" "${PIP_PEERS[@]}"
     make_venv "$(torch_venv)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}"
     export_models
   fi

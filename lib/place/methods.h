@@ -16,6 +16,9 @@ UnitPlacement place_single(const Problem& problem, const Budget& budget);
 
 // Placements that exceed a memory are repaired (repair.h) by all methods below.
 
+/// What a search begins with: the budget's start if it has one, else what some constructive methods give.
+std::vector<UnitPlacement> starts(const Problem& problem, const Budget& budget);
+
 /// Units in topological order cut into one block a device, so that the longest block is as short as possible and
 /// each fits into its memory (blocks.h).
 UnitPlacement place_contiguous(const Problem& problem, const Budget& budget);
@@ -38,6 +41,10 @@ UnitPlacement place_metis(const Problem& problem, const Budget& budget);
 /// Why this build lacks the method, or nullptr.
 const char* metis_missing();
 
+/// Partitions mapped onto the cluster: units and devices are halved together, again and again, so that bytes travel
+/// short distances. After: Pellegrini, Roman, "Scotch", HPCN 1996 (dual recursive bipartitioning).
+UnitPlacement place_mapping(const Problem& problem, const Budget& budget);
+
 /// Heterogeneous earliest finish time with insertion. After: Topcuoglu, Hariri, Wu, TPDS 2002.
 UnitPlacement place_heft(const Problem& problem, const Budget& budget);
 
@@ -51,6 +58,20 @@ UnitPlacement place_m_topo(const Problem& problem, const Budget& budget);
 
 /// Memory-aware earliest task first. After: Jeon et al., "Baechi", SoCC 2020.
 UnitPlacement place_m_etf(const Problem& problem, const Budget& budget);
+
+/// The same with favourite successors that a linear programme finds, small communication times. After: Jeon et al.,
+/// "Baechi", SoCC 2020; Hanen, Munier, ETFA 1995.
+UnitPlacement place_m_sct(const Problem& problem, const Budget& budget);
+const char* m_sct_missing();
+
+/// Cross-entropy: samples placements unit by unit, and learns the distribution of the best tenth.
+UnitPlacement place_cem(const Problem& problem, const Budget& budget);
+
+/// Genetic search over random keys that a list scheduler decodes. After: Goncalves, Resende, J. Heuristics 2011.
+UnitPlacement place_brkga(const Problem& problem, const Budget& budget);
+
+/// Branch and bound over all placements (exact.h).
+UnitPlacement place_exact(const Problem& problem, const Budget& budget);
 
 /// Simulated annealing from the best of the others.
 UnitPlacement place_anneal(const Problem& problem, const Budget& budget);

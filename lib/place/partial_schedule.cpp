@@ -38,6 +38,19 @@ DeviceId PartialSchedule::roomiest(UnitId unit) const {
                            [&](DeviceId a, DeviceId b) { return excess(a) < excess(b); });
 }
 
+DeviceId PartialSchedule::quickest(OpId op) const {
+  const UnitId unit = graph_.unit_of[op];
+  if (placement_[unit] != kNone) return placement_[unit];
+  DeviceId best = kNone;
+  int64_t best_ps = 0;
+  for (const DeviceId device : problem_.choices(unit)) {
+    if (!fits(unit, device)) continue;
+    const int64_t end_ps = std::max(free_ps_[device], ready_ps(op, device)) + problem_.unit_time_ps(unit, device);
+    if (best == kNone || end_ps < best_ps) best = device, best_ps = end_ps;
+  }
+  return best == kNone ? roomiest(unit) : best;
+}
+
 void PartialSchedule::add(OpId op, DeviceId device) {
   const UnitId unit = graph_.unit_of[op];
   if (placement_[unit] == kNone) {

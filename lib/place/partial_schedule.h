@@ -29,6 +29,10 @@ class PartialSchedule {
   /// The device on which the unit exceeds the memory least.
   DeviceId roomiest(UnitId unit) const;
 
+  /// The device on which the unit of `op` would be done first among those that can hold it, or the roomiest; its own if
+  /// it is decided.
+  DeviceId quickest(OpId op) const;
+
   /// Appends `op` to what `device` runs. Its producers were added; its unit is there or nowhere yet.
   void add(OpId op, DeviceId device);
 

@@ -22,9 +22,14 @@ std::vector<Placer>& registry() {
       {"round-robin", "units dealt out in topological order", false, place_round_robin},
       {"m-topo", "topological order, memory balanced", false, place_m_topo},
       {"metis", "min-cut in parts of balanced work", false, place_metis, metis_missing()},
+      {"mapping", "partitions mapped onto the cluster by distance", false, place_mapping},
       {"heft", "heterogeneous earliest finish time, with insertion", false, place_heft},
       {"critical-path", "longest remaining path first, where it is done first", false, place_critical_path},
       {"m-etf", "earliest task first, within memory", false, place_m_etf},
+      {"m-sct", "the same, with favourite successors by linear programming", false, place_m_sct, m_sct_missing()},
+      {"cem", "cross-entropy method", true, place_cem},
+      {"brkga", "genetic search over keys of a list scheduler", true, place_brkga},
+      {"exact", "branch and bound, for small graphs", true, place_exact},
       {"anneal", "simulated annealing from the best of the others", true, place_anneal},
       {"fewest-devices", "as few devices as memory allows, annealed", true, place_fewest_devices},
   };
@@ -52,6 +57,7 @@ MethodResult run_method(const Placer& placer, const Problem& problem, const Budg
     const std::lock_guard lock(reporting);
     shared.progress(evaluations, best);
   };
+  budget.proved = &result.proved;
   const auto start = std::chrono::steady_clock::now();
   Evaluator evaluator(problem);
   const bool each = !placer.searches && !problem.others().empty();

@@ -32,6 +32,7 @@ struct Budget {
   const UnitPlacement* start = nullptr;  // the best known so far, to begin with; else a search finds its own
   std::function<void(uint64_t evaluations, const Score& best)> progress = {};  // may be empty; called now and then
   std::function<void(const CurvePoint&)> improved = {};                        // may be empty; called for each new best
+  bool* proved = nullptr;  // set by a method that proves its answer optimal
 };
 /// About 20 million op visits, at least 100 and at most 20,000 evaluations.
 uint64_t default_evaluations(const Problem& problem);
@@ -62,6 +63,7 @@ struct MethodResult {
   sim::Outcome outcome;  // without timeline
   uint64_t evaluations = 0;
   double seconds = 0;
+  bool proved = false;  // no placement has a better score
 };
 
 /// Why a search ended.

@@ -114,13 +114,16 @@ Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable
       sums[device] = barred ? cost::kCannotRun : sums[device] + time;
     }
   }
+  std::vector<uint64_t> devices_of;  // unit -> those it may use
   for (UnitId unit = 0; unit < graph_.num_units(); ++unit) {
     for (DeviceId device = 0; device < devices(); ++device)
       if (allowed(unit, device)) choices_.push(device);
     choices_.end_row();
-    if (choices_[unit].empty()) no_device(graph_, cluster_, costs_, rules, unit);
+    devices_of.push_back(0);
+    for (const DeviceId device : choices_[unit]) devices_of.back() |= uint64_t{1} << device;
+    if (devices_of.back() == 0) no_device(graph_, cluster_, costs_, rules, unit);
   }
-  bounds_ = sim::bounds(graph_, costs_);
+  bounds_ = sim::bounds(graph_, costs_, cluster_, devices_of);
 }
 
 void Problem::also_serve(std::shared_ptr<const Problem> other, double weight) {

@@ -4,29 +4,21 @@
 #include <algorithm>
 
 namespace allot::place {
-namespace {
-
 using graph::TensorId;
 
-/// Mean transfer between two devices drawn with replacement, as a function of size.
-struct MeanTransfer {
-  double latency_ps = 0, ps_per_byte = 0;
-
-  explicit MeanTransfer(const cluster::Cluster& cluster) {
-    for (DeviceId from = 0; from < cluster.size(); ++from) {
-      for (DeviceId to = 0; to < cluster.size(); ++to) {
-        const cluster::Route& route = cluster.route(from, to);
-        if (from == to || !route.reachable) continue;
-        latency_ps += static_cast<double>(route.latency_ps);
-        if (!route.channels.empty()) ps_per_byte += 1e12 / route.bandwidth_bytes_per_s;
-      }
+MeanTransfer::MeanTransfer(const cluster::Cluster& cluster) {
+  for (DeviceId from = 0; from < cluster.size(); ++from) {
+    for (DeviceId to = 0; to < cluster.size(); ++to) {
+      const cluster::Route& route = cluster.route(from, to);
+      if (from == to || !route.reachable) continue;
+      latency_ps_ += static_cast<double>(route.latency_ps);
+      if (!route.channels.empty()) ps_per_byte_ += 1e12 / route.bandwidth_bytes_per_s;
     }
-    const double pairs = static_cast<double>(cluster.size()) * cluster.size();
-    latency_ps /= pairs;
-    ps_per_byte /= pairs;
   }
-  double operator()(int64_t bytes) const { return latency_ps + ps_per_byte * static_cast<double>(bytes); }
-};
+  const double pairs = static_cast<double>(cluster.size()) * cluster.size();
+  latency_ps_ /= pairs;
+  ps_per_byte_ /= pairs;
+}
 
 double mean_time_ps(const Problem& problem, OpId op) {
   double sum = 0;
@@ -34,8 +26,6 @@ double mean_time_ps(const Problem& problem, OpId op) {
   for (const DeviceId device : choices) sum += static_cast<double>(problem.costs().time(op, device));
   return sum / static_cast<double>(choices.size());
 }
-
-}  // namespace
 
 std::vector<double> upward_ranks(const Problem& problem) {
   const auto& graph = problem.graph();

@@ -153,8 +153,15 @@ bool cannot_fit(const Problem& problem) {
 }
 
 UnitPlacement repaired(const Problem& problem, UnitPlacement placement) {
-  if (surely_fits(problem, placement) || cannot_fit(problem)) return placement;
-  return Repair(problem, std::move(placement)).run();
+  if (!surely_fits(problem, placement) && !cannot_fit(problem))
+    placement = Repair(problem, std::move(placement)).run();
+  for (const auto& scenario : problem.others()) {
+    UnitPlacement trial = repaired(*scenario.problem, placement);
+    if (trial == placement) continue;
+    Evaluator evaluator(problem);
+    if (evaluator.score(trial).overflow_bytes < evaluator.score(placement).overflow_bytes) placement = std::move(trial);
+  }
+  return placement;
 }
 
 }  // namespace allot::place

@@ -8,7 +8,7 @@ namespace allot::place {
 
 /// `placement` if everything fits there. Otherwise units are moved, those first that cost least time for each byte
 /// that they free, until the exact simulation fits, or no move that was tried helps, or it is plain that no placement
-/// fits. The result is never worse than `placement`. About 4 million op visits at most.
+/// fits. Other scenarios are repaired one after another. The result never exceeds memory by more. About 4 million op visits at most.
 UnitPlacement repaired(const Problem& problem, UnitPlacement placement);
 
 /// Plainly no placement fits: all parameters and resident bytes exceed all memories together, or a unit exceeds each

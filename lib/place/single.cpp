@@ -32,6 +32,14 @@ std::vector<UnitPlacement> single_candidates(const Problem& problem) {
   return candidates;
 }
 
+std::vector<UnitPlacement> starts(const Problem& problem, const Budget& budget) {
+  if (budget.start) return {*budget.start};
+  std::vector<UnitPlacement> result = single_candidates(problem);
+  for (const auto method : {place_contiguous, place_heft, place_critical_path, place_m_etf})
+    result.push_back(method(problem, budget));
+  return result;
+}
+
 UnitPlacement place_single(const Problem& problem, const Budget& budget) {
   Search search(problem, budget);
   for (const UnitPlacement& candidate : single_candidates(problem)) search.score(candidate);

@@ -61,6 +61,8 @@ std::string headroom_text(const Input& input, const Placed& placed) {
     return "This placement is optimal: it meets the lower bound.\n";
   if (static_cast<double>(best) <= 1.005 * static_cast<double>(bounds.best()))
     return "This placement is optimal to within 0.5 %: it meets the lower bound.\n";
+  for (const auto& method : placed.comparison.methods)
+    if (method.proved) return fmt::format("No placement is better than that of {}, which proved it.\n", method.method);
   const std::string gap =
       fmt::format("At most {:.1f} % below this could be possible.\n",
                   100.0 * (1 - static_cast<double>(bounds.best()) / static_cast<double>(std::max<int64_t>(1, best))));
@@ -111,8 +113,9 @@ std::string methods_text(const Input& input, const Placed& placed) {
     table.row(row);
   }
   return table.str() +
-         fmt::format("\nlower bound {} (critical path {}, work {}), parallelism {:.2f}\n", time_text(bounds.best()),
-                     time_text(bounds.critical_path_ps), time_text(bounds.work_ps), bounds.parallelism) +
+         fmt::format("\nlower bound {} by {} (critical path {}, work {}), parallelism {:.2f}\n",
+                     time_text(bounds.best()), bounds.binding(), time_text(bounds.critical_path_ps),
+                     time_text(bounds.work_ps), bounds.parallelism) +
          objective_text(input, placed) + headroom_text(input, placed) + robustness_text(placed);
 }
 

