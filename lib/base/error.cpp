@@ -4,23 +4,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace allot::base {
 namespace {
-
-// Length of the valid UTF-8 sequence that starts at text[i], or 0.
-size_t utf8_length(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned char lead = byte(i);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xC2 && lead < 0xE0 ? 2
-                        : lead >= 0xE0 && lead < 0xF0 ? 3
-                        : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                      : 0;
-  if (length == 0 || i + length > text.size()) return 0;
-  for (size_t k = 1; k < length; ++k)
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-  return length;
-}
 
 std::string render(std::string_view where, std::string_view what, std::string_view fix) {
   std::string line;
@@ -53,7 +40,8 @@ std::string printable(std::string_view text, size_t max_length) {
       i = text.size() - half;
       continue;
     }
-    const size_t length = utf8_length(text, i);
+    char32_t ignored = 0;
+    const size_t length = decode_utf8(text, i, ignored);
     const auto byte = static_cast<unsigned char>(text[i]);
     if (length == 0 || byte < 0x20 || byte == 0x7F) {
       out += fmt::format("\\x{:02x}", byte);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "config/utf8.h"
+#include "base/utf8.h"
 
 namespace allot::cli {
 namespace {
@@ -37,7 +37,7 @@ size_t display_width(std::string_view text) {
   size_t width = 0;
   for (size_t i = 0; i < text.size();) {
     char32_t code = 0;
-    const size_t length = config::decode_utf8(text, i, code);
+    const size_t length = base::decode_utf8(text, i, code);
     width += length == 0 ? 1 : in(kZeroWidth, code) ? 0 : in(kDoubleWidth, code) ? 2 : 1;
     i += std::max<size_t>(length, 1);
   }

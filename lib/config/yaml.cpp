@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "config/utf8.h"
+#include "base/utf8.h"
 
 namespace allot::config {
 
@@ -126,7 +126,7 @@ void UnknownKeys::report() const {
 }
 
 std::string yaml_scalar(std::string_view text) {
-  if (find_invalid_utf8(text) != text.npos)
+  if (base::find_invalid_utf8(text) != text.npos)
     throw Error(ErrorKind::usage, fmt::format("'{}'", printable(text)), "is not UTF-8 and cannot be stored as YAML",
                 "use a name in UTF-8");
   // Plain only where every reader agrees: letters, digits and what numbers with units and paths are made of.

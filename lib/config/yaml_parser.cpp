@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "config/utf8.h"
+#include "base/utf8.h"
 #include "config/yaml.h"
 
 namespace allot::config {
@@ -202,7 +202,7 @@ std::string at_offset(std::string_view text, size_t offset, const std::string& p
 void check_characters(std::string_view text, const std::string& path) {
   if (text.size() > kMaxBytes)
     throw Error(ErrorKind::config, printable(path), fmt::format("is larger than {} MiB", kMaxBytes >> 20), "split it");
-  if (const size_t bad = find_invalid_utf8(text); bad != text.npos)
+  if (const size_t bad = base::find_invalid_utf8(text); bad != text.npos)
     throw Error(ErrorKind::config, at_offset(text, bad, path), "is not UTF-8 text", "save the file as UTF-8");
   // yaml-cpp takes byte 4 for the end of the file and would drop the rest in silence.
   for (size_t i = 0; i < text.size(); ++i) {

@@ -23,6 +23,16 @@ std::vector<std::string> provider_conflicts(const cluster::Cluster& cluster, con
 std::string python_snippet(const cluster::Cluster& cluster, const std::vector<bool>& used,
                            const std::string& model_path);
 
+/// The same as a C++ function that returns the session.
+std::string cpp_snippet(const cluster::Cluster& cluster, const std::vector<bool>& used, const std::string& model_path);
+
+/// `session_options` of an onnxruntime-genai configuration, as JSON; empty when one session does not suffice.
+std::string genai_snippet(const cluster::Cluster& cluster, const std::vector<bool>& used);
+
+/// What onnxruntime-genai calls a provider: "CUDAExecutionProvider" -> "cuda".
+std::string genai_provider(const std::string& provider);
+
 constexpr const char* kMinOrtVersion = "1.25";
+constexpr const char* kMinOrtNamesVersion = "1.29";  // assignment by node names
 
 }  // namespace allot::emit

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emit/split_manifest.h"
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <set>
 #include <unordered_map>
 
 #include "base/json.h"
+#include "emit/ort.h"
 
 namespace allot::emit {
 namespace {
@@ -125,7 +124,7 @@ class Manifest {
     };
     json_.begin_object().key(std::filesystem::path(part.file).stem().string()).begin_object();
     json_.field("filename", part.file).key("session_options").begin_object().key("provider_options").begin_array();
-    if (const std::string name = genai_name(device.ort.provider); name != "cpu" && !name.empty()) {
+    if (const std::string name = genai_provider(device.ort.provider); name != "cpu" && !name.empty()) {
       json_.begin_object(true).key(name).begin_object(true);
       for (const auto& [key, value] : device.ort.provider_options) json_.field(key, value);
       json_.end_object().end_object();
@@ -136,14 +135,6 @@ class Manifest {
     json_.key("outputs");
     names(part.model.graph.outputs);
     json_.field("run_on_prompt", true).field("run_on_token_gen", true).end_object().end_object();
-  }
-
-  /// "CUDAExecutionProvider" -> "cuda".
-  static std::string genai_name(std::string provider) {
-    constexpr std::string_view kSuffix = "ExecutionProvider";
-    if (provider.ends_with(kSuffix)) provider.resize(provider.size() - kSuffix.size());
-    std::transform(provider.begin(), provider.end(), provider.begin(), [](unsigned char c) { return std::tolower(c); });
-    return provider;
   }
 
   const SplitInput& input_;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "emit/annotate.h"
+#include "emit/exports.h"
 #include "emit/ort.h"
 #include "emit/page.h"
 #include "emit/split.h"
@@ -34,6 +35,15 @@ void warn_of_conflicts(const Input& input, const Placed& placed) {
       "the placement, but no session settings; --split FOLDER writes a model for each device instead, with a program "
       "that runs them one after another",
       names);
+}
+
+// "olive=splits.json" -> the kind of export, the file.
+std::pair<const emit::Export*, std::string> split_export(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals + 1 == text.size())
+    throw base::Error(base::ErrorKind::usage, "--export " + base::printable(text), "is not of the form KIND=FILE",
+                      "write it like --export olive=splits.json");
+  return {&emit::find_export(text.substr(0, equals)), text.substr(equals + 1)};
 }
 
 // Everything written so far is taken back if a later file fails: no partial output.
@@ -118,6 +128,10 @@ void OutputOptions::bind(config::Binder& binder) {
   file("trace", trace, "write the simulated run as a Perfetto trace (JSON)");
   file("dot", dot, "write the placed graph for Graphviz");
   file("split", split, "write a sub-model for each stretch of ops on one device into this folder, with a manifest");
+  std::string kinds;
+  for (const auto& entry : emit::exports()) kinds += (kinds.empty() ? "" : ", ") + std::string(entry.kind);
+  binder.list("export", exports, "KIND=FILE, repeatable: write the placement for another tool; " + kinds).cli_only =
+      true;
   file("depfile", depfile, "write a Make rule: outputs depend on every file that was read");
   binder.choice("stage_numbering", stage_numbering, "pipeline_stage of the IR-11 configuration", {"device", "none"});
   binder.choice("ir_version", ir_version, "auto raises the IR version to 11 where that is safe", {"auto", "keep"});
@@ -131,6 +145,7 @@ std::string OutputOptions::sidecar() const {
 
 void OutputOptions::check(base::Replace replace, const std::vector<std::string>& inputs) const {
   std::vector<std::string> outputs = {output, sidecar(), report, trace, dot, depfile};
+  for (const auto& text : exports) outputs.push_back(split_export(text).second);
   std::erase(outputs, "");
   for (const auto& path : outputs) base::check_output(path, replace, inputs);
   std::sort(outputs.begin(), outputs.end());
@@ -169,6 +184,14 @@ std::vector<std::string> write_outputs(Input& input, const Placed& placed, const
   });
   write(options.trace, [&] { return emit::perfetto_trace(*input.problem, placed.placement, placed.outcome); });
   write(options.dot, [&] { return emit::dot(*input.problem, placed.placement); });
+  for (const auto& text : options.exports) {
+    const auto [entry, path] = split_export(text);
+    write(path, [&, kind = entry] {
+      return kind->write(
+          {input.model, input.problem->cluster(), input.device_of_node(placed.placement),
+           options.output.empty() ? "placed.onnx" : options.output});
+    });
+  }
   if (!options.split.empty()) write_split(input, placed, options, replace, written);
   if (!options.output.empty()) write_model(input, placed, options, replace, written);
   write(options.sidecar(), [&] { return place::to_json(placed.sidecar); });

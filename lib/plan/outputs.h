@@ -15,7 +15,8 @@ namespace allot::plan {
 struct OutputOptions {
   std::string output;  // annotated model; "" = none; "-" = standard output, without a sidecar
   std::string report, trace, dot, depfile;
-  std::string split;  // folder of sub-models
+  std::string split;                 // folder of sub-models
+  std::vector<std::string> exports;  // KIND=FILE, see emit/exports.h
   std::string stage_numbering = "device", ir_version = "auto";
   bool verify = false;  // run ONNX's checker on what is written
 

@@ -6,34 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
 #include "report/style.h"
 
 namespace allot::report {
 namespace {
 
 constexpr std::string_view kReplacement = "\uFFFD";
-
-struct Decoded {
-  char32_t code = 0;
-  size_t length = 0;  // 0: not UTF-8
-};
-
-/// The character at text[i]; overlong forms, surrogates and codes past U+10FFFF are not UTF-8.
-Decoded decode(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned lead = byte(i);
-  if (lead < 0x80) return {lead, 1};
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return {};
-  char32_t code = lead & (0x7Fu >> length);
-  for (size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return {};
-    code = code << 6 | (byte(i + k) & 0x3F);
-  }
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  return code < kSmallest[length] || code > 0x10FFFF || surrogate ? Decoded{} : Decoded{code, length};
-}
 
 bool harmful(char32_t code) {
   const bool control = code < 0x20 || (code >= 0x7F && code <= 0x9F);
@@ -81,7 +60,8 @@ std::string escape(std::string_view text) {
   std::string result;
   result.reserve(text.size() + text.size() / 8);
   for (size_t i = 0; i < text.size();) {
-    const auto [code, length] = decode(text, i);
+    char32_t code = 0;
+    const size_t length = base::decode_utf8(text, i, code);
     if (length == 0) {
       result += kReplacement;
       ++i;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "config/utf8.h"
+#include "base/utf8.h"
 
-namespace allot::config {
+namespace allot::base {
 
 size_t decode_utf8(std::string_view text, size_t i, char32_t& code_point) {
   const auto lead = static_cast<unsigned char>(text[i]);
@@ -28,4 +28,4 @@ size_t find_invalid_utf8(std::string_view text) {
   return text.npos;
 }
 
-}  // namespace allot::config
+}  // namespace allot::base

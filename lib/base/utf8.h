@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace allot::config {
+namespace allot::base {
 
 /// Decodes the code point at text[i] and returns its length in bytes, or 0 where the bytes are not UTF-8.
 size_t decode_utf8(std::string_view text, size_t i, char32_t& code_point);
@@ -13,4 +13,4 @@ size_t decode_utf8(std::string_view text, size_t i, char32_t& code_point);
 /// Offset of the first byte that is not part of valid UTF-8, or npos.
 size_t find_invalid_utf8(std::string_view text);
 
-}  // namespace allot::config
+}  // namespace allot::base
