@@ -38,11 +38,16 @@ class Rules {
     lengths_.insert(pattern.size());
   }
 
-  /// The group of the longest pattern found at one of the first `starts` places of the name, or `otherwise`.
+  /// The group of the longest pattern found at one of the first `starts` places of the name; `otherwise` when there is
+  /// none, or when patterns of that length disagree.
   uint32_t match(const std::string& name, size_t starts, uint32_t otherwise) const {
-    for (auto length = lengths_.rbegin(); length != lengths_.rend(); ++length)
+    for (auto length = lengths_.rbegin(); length != lengths_.rend(); ++length) {
+      std::set<uint32_t> groups;
       for (size_t at = 0; at < starts && at + *length <= name.size(); ++at)
-        if (const auto found = groups_.find(name.substr(at, *length)); found != groups_.end()) return found->second;
+        if (const auto found = groups_.find(name.substr(at, *length)); found != groups_.end())
+          groups.insert(found->second);
+      if (!groups.empty()) return groups.size() == 1 ? *groups.begin() : otherwise;
+    }
     return otherwise;
   }
 

@@ -15,7 +15,8 @@ namespace {
 place::MethodResult method(const std::string& name, int64_t makespan_ps, int64_t overflow_bytes = 0) {
   place::MethodResult result;
   result.method = name;
-  result.score = {makespan_ps, overflow_bytes};
+  result.score.makespan_ps = makespan_ps;
+  result.score.overflow_bytes = overflow_bytes;
   result.evaluations = 1;
   return result;
 }
