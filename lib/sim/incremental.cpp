@@ -197,8 +197,11 @@ Incremental::Result Incremental::State::whole_run() {
 }
 
 void Incremental::State::apply(std::span<const Move> moves) {
+  for (const Move& move : moves) {
+    ALLOT_ASSERT(move.op < base.size() && move.device < engine.devices);
+    ALLOT_ASSERT(engine.costs.time(move.op, move.device) != cost::kCannotRun);
+  }
   apply_moves(moves, engine.devices, tried, changes);
-  for (const Change& change : changes) ALLOT_ASSERT(engine.costs.time(change.op, change.to) != cost::kCannotRun);
   for (const Change& change : changes) {
     put(change.op, change.from, change.to);
     prospect.differs[change.op] = 1;
