@@ -4,6 +4,7 @@
 
 #ifdef ALLOT_METIS
 #include <algorithm>
+#include <cstdio>
 #include <mutex>
 #include <numeric>
 
@@ -64,6 +65,24 @@ struct MetisGraph {
   }
 };
 
+/// METIS remarks on parts that stay empty on standard output, which belongs to the command's own data.
+class MutedOutput {
+ public:
+  MutedOutput() {
+    if (nowhere_) stdout = nowhere_;
+  }
+  ~MutedOutput() {
+    stdout = output_;
+    if (nowhere_) std::fclose(nowhere_);
+  }
+  MutedOutput(const MutedOutput&) = delete;
+  MutedOutput& operator=(const MutedOutput&) = delete;
+
+ private:
+  std::FILE* const output_ = stdout;
+  std::FILE* const nowhere_ = std::fopen("/dev/null", "w");
+};
+
 std::vector<idx_t> partition(const Problem& problem) {
   MetisGraph graph(problem);
   idx_t units = static_cast<idx_t>(problem.graph().num_units()), parts = static_cast<idx_t>(problem.devices()), cut = 0;
@@ -75,6 +94,7 @@ std::vector<idx_t> partition(const Problem& problem) {
   const auto method = problem.devices() <= kMostRecursive ? METIS_PartGraphRecursive : METIS_PartGraphKway;
   static std::mutex alone;  // METIS draws from the C library's one generator
   const std::lock_guard lock(alone);
+  const MutedOutput muted;
   const int status =
       method(&units, &graph.constraints, graph.begin.data(), graph.neighbours.data(), graph.vertex_weights.data(),
              nullptr, graph.edge_weights.data(), &parts, graph.shares.data(), nullptr, options, &cut, part.data());
