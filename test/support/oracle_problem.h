@@ -6,8 +6,8 @@
 
 namespace allot::test {
 
-/// 25 to 40 ops on 2 or 3 devices, equal or not. place::solve_exact proves all of the first 100 within 200,000
-/// evaluations each.
+/// 25 to 40 ops on 2 or 3 devices, equal or not. Most are proved within 200,000 evaluations of place::solve_exact; those
+/// on 3 devices take the most.
 inline place::Problem oracle_problem(uint64_t seed) {
   base::Rng rng(seed, 31);
   const bool three = rng.below(3) == 0;
