@@ -35,9 +35,12 @@ void append_wrapped(std::string& page, const std::string& text, size_t used) {
   page += "\n";
 }
 
+/// More choices than a line holds are listed in the description instead.
+bool too_long(const std::string& metavar) { return metavar.size() > 60; }
+
 std::string describe(const Option& option) {
   std::string text = option.help;
-  std::string notes = option.range;
+  std::string notes = too_long(option.metavar) ? fmt::format("one of {}", fmt::join(option.choices, ", ")) : option.range;
   const auto& value = option.default_text;
   if (value != "false" && value != "\"\"" && value != "[]") notes += (notes.empty() ? "" : ", ") + ("default " + value);
   if (option.is_list) notes += std::string(notes.empty() ? "" : ", ") + "repeatable";
@@ -49,7 +52,8 @@ void append_option(std::string& page, const Command& command, const Option& opti
   const std::string letter = command.short_of(option.path);
   std::string left = letter.empty() ? "      " : fmt::format("  -{}, ", letter);
   left += option.flag_name();
-  if (!option.metavar.empty()) left += (option.is_flag ? "[=" : " ") + option.metavar + (option.is_flag ? "]" : "");
+  const std::string metavar = too_long(option.metavar) ? "NAME" : option.metavar;
+  if (!metavar.empty()) left += (option.is_flag ? "[=" : " ") + metavar + (option.is_flag ? "]" : "");
   page += left;
   append_wrapped(page, describe(option), display_width(left));
 }

@@ -20,6 +20,7 @@ namespace allot::place {
 namespace {
 
 constexpr double kMostWeight = 1 << 30;  // of all vertices or edges together: METIS counts with 32 bits
+constexpr idx_t kFewUnits = 20'000;
 constexpr uint32_t kMostRecursive = 8;   // parts for which METIS' manual prefers recursive bisection
 
 /// Scaled so that they add up to what METIS can count; what is not zero stays so.
@@ -91,6 +92,7 @@ std::vector<idx_t> partition(const Problem& problem) {
   idx_t options[METIS_NOPTIONS];
   METIS_SetDefaultOptions(options);
   options[METIS_OPTION_SEED] = 1;
+  options[METIS_OPTION_NCUTS] = units < kFewUnits ? 4 : 1;  // the best of several
   const auto method = problem.devices() <= kMostRecursive ? METIS_PartGraphRecursive : METIS_PartGraphKway;
   static std::mutex alone;  // METIS draws from the C library's one generator
   const std::lock_guard lock(alone);
