@@ -23,6 +23,10 @@ endforeach()
 add_custom_target(completions ALL DEPENDS ${completions})
 
 set_target_properties(allot_core ${ALLOT_CORE_TOOLS} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;$ORIGIN/../lib/allot")
+foreach(target allot_core ${ALLOT_CORE_TOOLS})
+  # An old-style path also finds what the bundled libraries need themselves.
+  target_link_options(${target} PRIVATE LINKER:--disable-new-dtags)
+endforeach()
 install(TARGETS allot_core ${ALLOT_CORE_TOOLS} RUNTIME_DEPENDENCY_SET allot_runtime
         RUNTIME DESTINATION bin COMPONENT core
         LIBRARY DESTINATION lib COMPONENT core NAMELINK_SKIP)
@@ -30,7 +34,7 @@ install(DIRECTORY configs DESTINATION share/allot COMPONENT core)
 install(DIRECTORY docs/ DESTINATION share/doc/allot COMPONENT core)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION share/doc/allot COMPONENT core)
 
-# Protobuf, yaml-cpp and fmt beside the core. What every Linux has stays the system's: the C and C++ libraries, zlib.
+# Protobuf, yaml-cpp, fmt and the solvers beside the core. What every Linux has stays the system's: the C and C++ libraries, zlib.
 install(RUNTIME_DEPENDENCY_SET allot_runtime
         PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|gcc_s|stdc\\+\\+|z)\\.so"
         LIBRARY DESTINATION lib/allot COMPONENT bundled EXCLUDE_FROM_ALL)
