@@ -76,7 +76,7 @@ TEST_CASE("no placement beats a bound") {
     for (uint32_t op = 0; op < c.graph.num_ops(); ++op)
       if (rng.below(4) == 0) allowed[c.graph.unit_of[op]] = uint64_t{1} << c.placement[op];  // pinned
     const sim::Bounds bounds = sim::bounds(c.graph, c.costs, c.cluster, allowed);
-    const auto& outcome = sim::Simulator(c.graph, c.costs, c.cluster).run(c.placement);
+    const auto outcome = sim::Simulator(c.graph, c.costs, c.cluster).run(c.placement);
     INFO("seed " << seed << ", by " << bounds.binding());
     const int64_t load_ps = bounds.work_ps;  // within memory
     REQUIRE(std::max({bounds.critical_path_ps, bounds.path_ps}) <= outcome.makespan_ps);
