@@ -168,7 +168,7 @@ class Annealing {
 /// Where no better start is given: the best of what the constructive methods make.
 UnitPlacement best_start(const Problem& problem, const Budget& budget) {
   Search search(problem, budget);
-  for (const Placer* placer : constructive_placers(problem)) {
+  for (const Placer* placer : constructive_placers(problem, budget)) {
     if (search.evaluations() > 0 && search.over() && budget.seconds != 0) break;
     search.score(placer->place(problem, budget));
   }

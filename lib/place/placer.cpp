@@ -26,7 +26,8 @@ std::vector<Placer>& registry() {
       {"heft", "heterogeneous earliest finish time, with insertion", false, place_heft},
       {"critical-path", "longest remaining path first, where it is done first", false, place_critical_path},
       {"m-etf", "earliest task first, within memory", false, place_m_etf},
-      {"m-sct", "the same, with favourite successors by linear programming", false, place_m_sct, m_sct_missing()},
+      {"m-sct", "the same, with favourite successors by linear programming", false, place_m_sct, m_sct_missing(),
+       {}, true},
       {"cem", "cross-entropy method", true, place_cem},
       {"brkga", "genetic search over keys of a list scheduler", true, place_brkga},
       {"exact", "branch and bound, for small graphs", true, place_exact},
@@ -84,11 +85,13 @@ void register_placer(Placer placer) {
   registry().push_back(std::move(placer));
 }
 
-std::vector<const Placer*> constructive_placers(const Problem& problem) {
+std::vector<const Placer*> constructive_placers(const Problem& problem, const Budget& budget) {
   std::vector<const Placer*> chosen;
-  for (const Placer& placer : registry())
-    if (!placer.searches && !placer.missing && placer.only_for.value_or(problem.objective()) == problem.objective())
-      chosen.push_back(&placer);
+  for (const Placer& placer : registry()) {
+    const bool meant = placer.only_for.value_or(problem.objective()) == problem.objective();
+    const bool in_time = !placer.patient || budget.seconds != 0;
+    if (!placer.searches && !placer.missing && meant && in_time) chosen.push_back(&placer);
+  }
   return chosen;
 }
 
@@ -142,7 +145,7 @@ class Comparing {
 
   /// `named` is run, too, unless it searches.
   void construct(const Placer& named) {
-    std::vector<const Placer*> constructive = constructive_placers(problem_);
+    std::vector<const Placer*> constructive = constructive_placers(problem_, budget_);
     if (!named.searches && std::find(constructive.begin(), constructive.end(), &named) == constructive.end())
       constructive.push_back(&named);
     result_.methods.resize(constructive.size());

@@ -43,6 +43,7 @@ struct Placer {
   std::function<UnitPlacement(const Problem&, const Budget&)> place;
   const char* missing = nullptr;  // what this build lacks for it, and the remedy: "METIS; install libmetis-dev"
   std::optional<Objective> only_for = {};  // unless named, it is run for this objective alone
+  bool patient = false;                    // unless named, it is not run where an answer is wanted at once (0 seconds)
 };
 
 /// Built-in placers in order of cost; the learned ones follow. A placer returns only
@@ -51,7 +52,7 @@ const std::vector<Placer>& placers();
 /// Adds one (learned policies do). Not thread-safe; call at start-up.
 void register_placer(Placer placer);
 /// Those that do not search and are run without being named.
-std::vector<const Placer*> constructive_placers(const Problem& problem);
+std::vector<const Placer*> constructive_placers(const Problem& problem, const Budget& budget = {});
 /// Errors: usage with the list of names; unavailable when this build lacks what the method needs.
 const Placer& find_placer(const std::string& name);
 

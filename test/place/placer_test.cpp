@@ -188,7 +188,9 @@ TEST_CASE("a budget of seconds is kept, and none means constructive methods only
   CHECK(took >= 0.5);
   CHECK(took < 1.0);  // a busy machine is given room
   const auto none = compare(p, "auto", {.seconds = 0});
-  CHECK(names(none) == constructive());
+  auto quick = constructive();
+  std::erase(quick, "m-sct");  // its linear programme takes longer than an answer at once may
+  CHECK(names(none) == quick);
   for (const auto& method : none.methods) CHECK_FALSE(method.score < none.methods[none.best].score);
 }
 
