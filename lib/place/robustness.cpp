@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/parallel.h"
@@ -41,6 +43,21 @@ cost::CostTable wrong_costs(const Problem& problem, const std::vector<uint32_t>&
   return costs;
 }
 
+/// What two placements are compared by, with costs wrong in one way: the interval of a pipeline or the makespan, as a
+/// weighted mean over the scenarios.
+std::pair<double, double> compared(const Problem& problem, std::span<const DeviceId> ours,
+                                   std::span<const DeviceId> other, const std::vector<uint32_t>& kind_of,
+                                   const base::Rng& rng) {
+  const auto costs = wrong_costs(problem, kind_of, rng);
+  if (problem.objective() == Objective::throughput) {
+    SteadyInterval interval(problem.graph(), costs, problem.cluster());
+    return {interval(ours), interval(other)};
+  }
+  sim::Simulator simulator(problem.graph(), costs, problem.cluster());
+  const auto makespan_ps = [&](auto placement) { return simulator.run(placement, {.memory = false}).makespan_ps; };
+  return {makespan_ps(ours), makespan_ps(other)};
+}
+
 /// The best among those that differ from the chosen one.
 const MethodResult* next_best(const Comparison& comparison) {
   const MethodResult& chosen = comparison.methods[comparison.best];
@@ -54,18 +71,25 @@ const MethodResult* next_best(const Comparison& comparison) {
 
 std::optional<Robustness> robustness(const Problem& problem, const Comparison& comparison, const Budget& budget) {
   const MethodResult* const next = next_best(comparison);
-  if (!next || (budget.stop && budget.stop->load())) return std::nullopt;
+  const bool time_counts = problem.objective() == Objective::latency || problem.objective() == Objective::throughput;
+  if (!next || !time_counts || (budget.stop && budget.stop->load())) return std::nullopt;
   const auto chosen = problem.expand(comparison.methods[comparison.best].placement);
   const auto other = problem.expand(next->placement);
   const auto kind_of = kinds(problem.cluster());
 
-  const uint64_t visits = 2 * std::max<uint64_t>(1, problem.graph().num_ops());
+  const uint64_t visits = 2 * std::max<uint64_t>(1, problem.graph().num_ops()) * (1 + problem.others().size());
   std::vector<char> better(std::clamp(kOpVisits / visits, kFewest, kMost));
   base::parallel_for(better.size(), budget.threads, [&](size_t draw) {
-    const auto costs = wrong_costs(problem, kind_of, base::Rng(budget.seed, kStream, static_cast<uint32_t>(draw)));
-    sim::Simulator simulator(problem.graph(), costs, problem.cluster());
-    const int64_t ours_ps = simulator.run(chosen, {.memory = false}).makespan_ps;
-    better[draw] = ours_ps <= simulator.run(other, {.memory = false}).makespan_ps;
+    auto [ours, others] =
+        compared(problem, chosen, other, kind_of, base::Rng(budget.seed, kStream, static_cast<uint32_t>(draw)));
+    ours *= problem.weight(), others *= problem.weight();
+    for (size_t i = 0; i < problem.others().size(); ++i) {
+      const auto& [weight, scenario] = problem.others()[i];
+      const base::Rng rng(budget.seed, kStream + 1 + static_cast<uint32_t>(i), static_cast<uint32_t>(draw));
+      const auto [mine, theirs] = compared(*scenario, chosen, other, kind_of, rng);
+      ours += weight * mine, others += weight * theirs;
+    }
+    better[draw] = ours <= others;
   });
   return Robustness{next->method, static_cast<uint32_t>(better.size()),
                     static_cast<uint32_t>(std::count(better.begin(), better.end(), 1))};
