@@ -3,12 +3,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <numeric>
 
 #include <fmt/format.h>
 
-#include "emit/page_charts.h"
+#include "emit/page_parts.h"
 #include "report/html.h"
 
 namespace allot::emit {
@@ -17,169 +15,71 @@ namespace {
 using cluster::DeviceId;
 using report::escape;
 
-constexpr size_t kTopRows = 15;
-
-double ratio(int64_t a, int64_t b) { return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0; }
-std::string code(const std::string& name) { return fmt::format("<code>{}</code>", escape(shown(name))); }
-std::string with_colour(const PageInput& input, DeviceId device) {
-  return report::keyed(colour(device), shown(input.problem.cluster().devices[device].name));
+/// The chosen placement's measure; without methods its makespan.
+int64_t measure(const PageInput& input) {
+  const auto* result = chosen(input);
+  return result ? result->score.value : input.outcome.makespan_ps;
 }
 
-/// Ids of the `count` largest of `size` by `key`, largest first, the smaller id first among equals.
-template <typename Key>
-std::vector<uint32_t> largest(size_t size, size_t count, const Key& key) {
-  std::vector<uint32_t> ids(size);
-  std::iota(ids.begin(), ids.end(), 0);
-  const auto end = ids.begin() + static_cast<std::ptrdiff_t>(std::min(size, count));
-  std::partial_sort(ids.begin(), end, ids.end(),
-                    [&](uint32_t a, uint32_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
-  ids.erase(end, ids.end());
-  return ids;
+bool measures_time(const place::Problem& problem) {
+  return problem.objective() == place::Objective::latency || problem.objective() == place::Objective::throughput;
 }
 
-/// The best placement on one device alone, if that method ran.
-const place::MethodResult* single_device(const place::Comparison& comparison) {
-  for (const auto& result : comparison.methods)
-    if (result.method == "single") return &result;
-  return nullptr;
+report::Tile measure_tile(const PageInput& input) {
+  const char* note = "predicted time of one run";
+  if (input.problem.objective() == place::Objective::throughput) note = "between results of a full pipeline";
+  if (input.problem.objective() == place::Objective::devices) note = "used";
+  if (input.problem.objective() == place::Objective::memory) note = "of a device's memory, at its peak";
+  if (!input.problem.others().empty()) note = "weighted over all input shapes";
+  if (!input.outcome.fits()) note = "if memory sufficed";
+  return {measure_name(input.problem), measure_text(input.problem, measure(input)), note};
 }
 
 report::Tile speedup_tile(const PageInput& input) {
-  const auto* single = single_device(input.comparison);
+  const auto* single = single_device(input);
   if (!single) return {"Speed-up", "–", "one device alone was not tried"};
   if (single->score.overflow_bytes > 0) return {"Speed-up", "–", "does not fit one device alone"};
-  return {"Speed-up", fmt::format("{:.2f} ×", ratio(single->score.makespan_ps, input.outcome.makespan_ps)),
-          "best device alone: " + human_ps(single->score.makespan_ps)};
+  const bool by_measure = measures_time(input.problem) && chosen(input);
+  const int64_t alone = by_measure ? single->score.value : single->score.makespan_ps;
+  return {"Speed-up", fmt::format("{:.2f} ×", ratio(alone, by_measure ? measure(input) : input.outcome.makespan_ps)),
+          "best device alone: " + human_ps(alone)};
+}
+
+report::Tile memory_tile(const PageInput& input) {
+  const auto& devices = input.problem.cluster().devices;
+  DeviceId fullest = 0;
+  const auto fill = [&](DeviceId device) {
+    return ratio(input.outcome.peak_bytes[device], devices[device].usable_bytes());
+  };
+  for (DeviceId device = 0; device < devices.size(); ++device)
+    if (fill(device) > fill(fullest)) fullest = device;
+  return {"Fullest memory", percent(fill(fullest)), "of " + shown(devices[fullest].name)};
 }
 
 std::vector<report::Tile> summary_tiles(const PageInput& input) {
   const sim::Outcome& outcome = input.outcome;
-  const sim::Bounds& bounds = input.problem.bounds();
-  std::vector<report::Tile> tiles;
-  tiles.push_back(
-      {"Makespan", human_ps(outcome.makespan_ps), outcome.fits() ? "predicted time of one run" : "if memory sufficed"});
+  std::vector<report::Tile> tiles = {measure_tile(input)};
+  if (!input.problem.plain_latency())
+    tiles.push_back({"Makespan", human_ps(outcome.makespan_ps),
+                     input.problem.others().empty() ? "of one run" : "of the first input shape"});
   tiles.push_back(speedup_tile(input));
-  tiles.push_back({"Above lower bound", fmt::format("{:.1f} %", (ratio(outcome.makespan_ps, bounds.best()) - 1) * 100),
-                   "no placement beats " + human_ps(bounds.best())});
-  tiles.push_back({"Parallelism", fmt::format("{:.2f}", bounds.parallelism), "work / critical path"});
+  const auto bound = lower_bound(input.problem);
+  if (bound)
+    tiles.push_back({"Above lower bound", fmt::format("{:.1f} %", (ratio(measure(input), *bound) - 1) * 100),
+                     fmt::format("{}, by {}", measure_text(input.problem, *bound), bound_name(input.problem))});
+  if (!bound || input.problem.plain_latency())
+    tiles.push_back({"Parallelism", fmt::format("{:.2f}", input.problem.bounds().parallelism), "work / critical path"});
   tiles.push_back({"Crossings", std::to_string(outcome.crossings), "results sent to other devices"});
   tiles.push_back(
       {"Moved", human_bytes(outcome.bytes_moved), fmt::format("in {} transfers", outcome.transfers.size())});
-  DeviceId fullest = 0;
-  const auto fill = [&](DeviceId device) {
-    return ratio(outcome.peak_bytes[device], input.problem.cluster().devices[device].usable_bytes());
-  };
-  for (DeviceId device = 0; device < input.problem.devices(); ++device)
-    if (fill(device) > fill(fullest)) fullest = device;
-  tiles.push_back(
-      {"Fullest memory", percent(fill(fullest)), "of " + shown(input.problem.cluster().devices[fullest].name)});
+  if (input.problem.objective() != place::Objective::memory) tiles.push_back(memory_tile(input));
   tiles.push_back({"Operations", std::to_string(input.problem.graph().num_ops()),
                    fmt::format("in {} units", input.problem.graph().num_units())});
   return tiles;
 }
 
-/// A row a method: makespan as a bar with the lower bound marked on it. Bars end at four times the best.
-std::string method_table(const PageInput& input) {
-  const auto& methods = input.comparison.methods;
-  int64_t best = std::numeric_limits<int64_t>::max(), worst = 0;
-  for (const auto& result : methods) {
-    best = std::min(best, result.score.makespan_ps);
-    worst = std::max(worst, result.score.makespan_ps);
-  }
-  const int64_t scale = std::min(worst, best > worst / 4 ? worst : best * 4);
-  const double bound = ratio(input.problem.bounds().best(), scale);
-  std::vector<std::vector<std::string>> rows;
-  for (size_t i = 0; i < methods.size(); ++i) {
-    const auto& result = methods[i];
-    const bool chosen = i == input.comparison.best, fits = result.score.overflow_bytes == 0;
-    std::string name = escape(shown(result.method));
-    if (chosen) name = fmt::format("<span class=\"chosen-text\">{} ✓ chosen</span>", name);
-    if (!fits)
-      name += fmt::format("<br><small class=\"bad-text\">does not fit, {} over</small>",
-                          human_bytes(result.score.overflow_bytes));
-    rows.push_back({name, human_ps(result.score.makespan_ps),
-                    report::bar(ratio(result.score.makespan_ps, scale),
-                                chosen ? "accent"
-                                : fits ? ""
-                                       : "bad",
-                                bound),
-                    std::to_string(result.outcome.crossings), std::to_string(result.evaluations)});
-  }
-  return report::table_of_html({{"Method"}, {"Makespan"}, {""}, {"Crossings", true}, {"Evaluations", true}}, rows) +
-         fmt::format(
-             "<p class=\"quiet\">The tick marks the lower bound, {}: the larger of critical path ({}) and work "
-             "per device ({}).</p>\n",
-             human_ps(input.problem.bounds().best()), human_ps(input.problem.bounds().critical_path_ps),
-             human_ps(input.problem.bounds().work_ps));
-}
-
-std::string device_table(const PageInput& input) {
-  const sim::Outcome& outcome = input.outcome;
-  std::vector<uint32_t> ops(input.problem.devices(), 0);
-  for (const DeviceId device : input.placement) ++ops[device];
-  std::vector<std::vector<std::string>> rows;
-  for (DeviceId device = 0; device < input.problem.devices(); ++device) {
-    const cluster::Device& about = input.problem.cluster().devices[device];
-    const double busy = ratio(outcome.busy_ps[device], outcome.makespan_ps);
-    const double filled = ratio(outcome.peak_bytes[device], about.usable_bytes());
-    const std::string what = about.preset.empty() ? about.kind : about.preset;
-    rows.push_back({fmt::format("{}<br><small>{}</small>", with_colour(input, device), escape(shown(what))),
-                    std::to_string(ops[device]),
-                    fmt::format("<span>{}</span>", escape(percent(busy))) + report::bar(busy, colour(device)),
-                    fmt::format("{} <small>of {}</small>", human_bytes(outcome.peak_bytes[device]),
-                                human_bytes(about.usable_bytes())) +
-                        report::bar(filled, filled > 1 ? "bad" : colour(device)),
-                    human_bytes(outcome.param_bytes[device])});
-  }
-  return report::table_of_html({{"Device"}, {"Ops", true}, {"Busy"}, {"Peak memory"}, {"Parameters", true}}, rows);
-}
-
-int64_t duration_ps(const PageInput& input, uint32_t op) {
-  return input.outcome.end_ps[op] - input.outcome.start_ps[op];
-}
-
-std::string type_table(const PageInput& input) {
-  const graph::OpGraph& graph = input.problem.graph();
-  std::vector<int64_t> time_ps(graph.type_names.size(), 0);
-  std::vector<uint32_t> count(graph.type_names.size(), 0);
-  int64_t total = 0;
-  for (uint32_t op = 0; op < graph.num_ops(); ++op) {
-    time_ps[graph.type[op]] += duration_ps(input, op);
-    ++count[graph.type[op]];
-    total += duration_ps(input, op);
-  }
-  const auto top = largest(time_ps.size(), 8, [&](uint32_t type) { return time_ps[type]; });
-  std::vector<std::vector<std::string>> rows;
-  for (const uint32_t type : top)
-    rows.push_back({escape(shown(graph.type_names[type])), std::to_string(count[type]), human_ps(time_ps[type]),
-                    fmt::format("{:.1f} %", ratio(time_ps[type], total) * 100),
-                    report::bar(top.empty() ? 0 : ratio(time_ps[type], time_ps[top[0]]))});
-  return report::table_of_html({{"Operator"}, {"Ops", true}, {"Time"}, {"Share"}, {""}}, rows);
-}
-
-std::string op_table(const PageInput& input) {
-  const graph::OpGraph& graph = input.problem.graph();
-  std::vector<std::vector<std::string>> rows;
-  for (const uint32_t op : largest(graph.num_ops(), kTopRows, [&](uint32_t id) { return duration_ps(input, id); }))
-    rows.push_back({code(graph.op_names[op]), escape(shown(graph.type_names[graph.type[op]])),
-                    with_colour(input, input.placement[op]), human_ps(duration_ps(input, op)),
-                    human_ps(input.outcome.start_ps[op])});
-  return report::table_of_html({{"Operation"}, {"Operator", true}, {"Device"}, {"Time"}, {"Start", true}}, rows);
-}
-
-std::string transfer_table(const PageInput& input) {
-  const auto& transfers = input.outcome.transfers;
-  const auto bytes = [&](uint32_t id) { return input.problem.costs().tensor_bytes[transfers[id].tensor]; };
-  std::vector<std::vector<std::string>> rows;
-  for (const uint32_t id : largest(transfers.size(), kTopRows, bytes))
-    rows.push_back({code(input.problem.graph().tensor_names[transfers[id].tensor]),
-                    with_colour(input, transfers[id].from) + " → " + with_colour(input, transfers[id].to),
-                    human_bytes(bytes(id)), human_ps(transfers[id].end_ps - transfers[id].start_ps),
-                    human_ps(transfers[id].start_ps)});
-  return report::table_of_html({{"Tensor"}, {"From, to"}, {"Size"}, {"Time", true}, {"Start", true}}, rows);
-}
-
 std::string notes_list(const PageInput& input) {
+  if (input.notes.empty()) return {};
   std::string html = "<ul class=\"notes\">\n";
   for (const auto& note : input.notes) html += fmt::format("<li>{}</li>\n", escape(note));
   return html + "</ul>\n";
@@ -196,6 +96,7 @@ std::string facts(const PageInput& input) {
                                                                   {"Cluster", cluster.empty() ? "built in" : cluster},
                                                                   {"Costs hash", sidecar.costs_hash},
                                                                   {"Dimensions", dims},
+                                                                  {"Objective", sidecar.objective},
                                                                   {"Method", sidecar.method},
                                                                   {"Seed", std::to_string(sidecar.seed)},
                                                                   {"Evaluations", std::to_string(sidecar.evaluations)},
@@ -219,19 +120,25 @@ std::string lede(const PageInput& input) {
 std::string placement_page(const PageInput& input) {
   const std::string model = std::filesystem::path(input.sidecar.model_path).filename().string();
   report::Page page(model.empty() ? "Placement" : shown(model));
+  const auto section = [&](const char* heading, const std::string& html) {
+    if (!html.empty()) page.section(heading, html);
+  };
   page.html(fmt::format("<p class=\"lede\">{}</p>\n", escape(lede(input))));
   page.html(report::tiles(summary_tiles(input)));
-  if (!input.comparison.methods.empty()) page.section("Methods", method_table(input));
-  page.section("Devices", device_table(input));
-  page.section("Schedule", schedule_chart(input));
-  page.section("Memory over time", memory_charts(input));
-  const std::string traffic = traffic_chart(input);
-  if (!traffic.empty()) page.section("Traffic between devices", traffic);
-  page.section("Time by operator", type_table(input));
-  page.section("Slowest operations", op_table(input));
-  if (!input.outcome.transfers.empty()) page.section("Largest transfers", transfer_table(input));
-  if (!input.notes.empty()) page.section("Notes", notes_list(input));
-  page.section("Origin", facts(input));
+  section("Schedule", schedule_chart(input));
+  section("Methods", method_table(input));
+  section("Search", search_curve(input));
+  section("What limits it", bounds_table(input) + critical_chain(input));
+  section("Pipeline", pipeline_loads(input));
+  section("Input shapes", scenario_table(input));
+  section("Devices", device_table(input));
+  section("Memory over time", memory_charts(input));
+  section("Traffic between devices", traffic_chart(input));
+  section("Time by operator", type_table(input));
+  section("Slowest operations", op_table(input));
+  section("Largest transfers", transfer_table(input));
+  section("Notes", notes_list(input));
+  section("Origin", facts(input));
   page.html("<footer>Generated by Allot. All figures are predictions of its cost model and simulator.</footer>\n");
   return page.str();
 }

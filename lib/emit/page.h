@@ -15,11 +15,13 @@ struct PageInput {
   const place::Sidecar& sidecar;
   const place::Comparison& comparison;
   const std::vector<cluster::DeviceId>& placement;  // per op
-  const sim::Outcome& outcome;                      // with timeline
+  const sim::Outcome& outcome;                      // with timeline; with critical chain, or that is left out
   std::vector<std::string> notes;                   // assumed dimensions, warnings
+  bool timed = false;                               // the search was limited by time, which its curve is drawn over
 };
-/// Summary, method table, Gantt chart, memory against capacity, top ops and transfers. No network access, legible
-/// from 400 px, light and dark, every model-supplied string escaped, bounded size for 100,000 ops.
+/// Summary, all methods and how sure the choice is, the search's curve, what limits the result, Gantt chart, memory
+/// against capacity, traffic, top ops and transfers; for several input shapes and for pipelines what these add. No
+/// network access, legible from 400 px, light and dark, every model-supplied string escaped, below 3 MB at any size.
 std::string placement_page(const PageInput& input);
 
 }  // namespace allot::emit

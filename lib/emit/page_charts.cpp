@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "emit/page_charts.h"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
-#include "base/error.h"
 #include "config/units.h"
+#include "emit/page_parts.h"
 #include "emit/tracks.h"
 #include "report/chart.h"
 #include "report/flow.h"
@@ -24,26 +23,24 @@ using report::escape;
 
 constexpr size_t kMaxWires = 24, kMaxMemoryPoints = 16000;
 
-struct Unit {
-  double size;
-  const char* name;
+/// What the critical chain is made of.
+struct Critical {
+  explicit Critical(const PageInput& input) : op(input.placement.size()) {
+    for (const sim::CriticalStep& step : input.outcome.critical) {
+      if (step.op != graph::kNone)
+        op[step.op] = true;
+      else
+        transfers.insert({step.tensor, step.to});
+    }
+  }
+  bool has(const sim::Transfer& transfer) const { return transfers.contains({transfer.tensor, transfer.to}); }
+
+  std::vector<bool> op;
+  std::set<std::pair<graph::TensorId, DeviceId>> transfers;
 };
 
-/// The largest unit that is not larger than `most`.
-Unit unit_for(double most, std::initializer_list<Unit> ascending) {
-  Unit best = *ascending.begin();
-  for (const Unit& unit : ascending)
-    if (unit.size <= most) best = unit;
-  return best;
-}
-Unit time_unit(int64_t ps) {
-  return unit_for(static_cast<double>(ps), {{1, "ps"}, {1e3, "ns"}, {1e6, "us"}, {1e9, "ms"}, {1e12, "s"}});
-}
-Unit byte_unit(double bytes) {
-  return unit_for(bytes, {{1, "B"}, {0x1p10, "KiB"}, {0x1p20, "MiB"}, {0x1p30, "GiB"}, {0x1p40, "TiB"}});
-}
-
-report::Lane lane_of(const Track& track, int64_t makespan_ps, double unit_ps) {
+report::Lane lane_of(const PageInput& input, const Track& track, const Critical& critical, double unit_ps) {
+  const int64_t makespan_ps = input.outcome.makespan_ps;
   report::Lane lane;
   lane.name = shown(track.name);
   lane.css_class = track.device ? colour(*track.device) : "";
@@ -51,8 +48,9 @@ report::Lane lane_of(const Track& track, int64_t makespan_ps, double unit_ps) {
   if (makespan_ps > 0)
     lane.note = percent(std::min(static_cast<double>(track.busy_ps()) / static_cast<double>(makespan_ps), 1.0));
   for (const Slice& slice : track.slices)
-    lane.spans.push_back(
-        {static_cast<double>(slice.start_ps) / unit_ps, static_cast<double>(slice.end_ps) / unit_ps, slice.id});
+    lane.spans.push_back({static_cast<double>(slice.start_ps) / unit_ps, static_cast<double>(slice.end_ps) / unit_ps,
+                          slice.id,
+                          track.is_device ? critical.op[slice.id] : critical.has(input.outcome.transfers[slice.id])});
   return lane;
 }
 
@@ -146,22 +144,45 @@ std::string memory_heading(const PageInput& input, DeviceId device) {
 
 }  // namespace
 
-std::string colour(DeviceId device) { return fmt::format("c{}", device % 8); }
-
-std::string shown(const std::string& name) { return base::printable(name, 96); }
-
-std::string human_ps(int64_t ps) { return config::human_time(static_cast<double>(ps) * 1e-12); }
-
-std::string human_bytes(int64_t bytes) { return config::human_bytes(static_cast<double>(bytes)); }
-
-std::string percent(double share) { return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100); }
+std::string search_curve(const PageInput& input) {
+  const auto& [methods, best, ending, curve] = input.comparison;
+  if (methods.empty() || curve.empty()) return {};
+  const place::CurvePoint &first = curve.front(), &last = curve.back();
+  if (curve.size() == 1) {
+    const char* why = ending == place::Ending::optimal       ? "the quick methods met the lower bound"
+                      : ending == place::Ending::no_headroom ? "equal devices cannot run this graph faster"
+                                                             : "it found nothing better than the quick methods";
+    return fmt::format("<p>No curve: {}.</p>\n", why);
+  }
+  const Unit unit = measure_unit(input.problem, first.best.value);
+  report::Series series{"best so far", {}, true};
+  const auto add = [&](const place::CurvePoint& point, double at) {
+    series.points.emplace_back(at, static_cast<double>(point.best.value) / unit.size);
+  };
+  uint64_t evaluations = 0;
+  double seconds = 0;
+  for (const auto& method : methods) evaluations += method.evaluations, seconds += method.seconds;
+  for (const auto& point : curve) add(point, input.timed ? point.seconds : static_cast<double>(point.evaluations));
+  add(last, std::max(series.points.back().first, input.timed ? seconds : static_cast<double>(evaluations)));
+  report::ChartOptions options{!input.timed, {}};
+  const auto bound = lower_bound(input.problem);
+  // A bound far below would flatten the curve; the table of methods names it anyhow.
+  if (bound && last.best.value - *bound <= 2 * (first.best.value - last.best.value))
+    options.levels.push_back({"lower bound, by " + bound_name(input.problem), static_cast<double>(*bound) / unit.size});
+  const std::string name = measure_name(input.problem) + (*unit.name ? fmt::format(", {}", unit.name) : "");
+  return report::line_chart({series}, input.timed ? "seconds" : "evaluations", name, options) +
+         fmt::format(
+             "<p class=\"quiet\">From {}, the best of the quick methods, to {}: {:.1f} % less in {} evaluations.</p>\n",
+             measure_text(input.problem, first.best.value), measure_text(input.problem, last.best.value),
+             100 * (1 - ratio(last.best.value, first.best.value)), evaluations);
+}
 
 std::string schedule_chart(const PageInput& input) {
   size_t left_out = 0;
   const Unit unit = time_unit(input.outcome.makespan_ps);
+  const Critical critical(input);
   std::vector<report::Lane> lanes;
-  for (const Track& track : drawn_tracks(input, left_out))
-    lanes.push_back(lane_of(track, input.outcome.makespan_ps, unit.size));
+  for (const Track& track : drawn_tracks(input, left_out)) lanes.push_back(lane_of(input, track, critical, unit.size));
   const graph::OpGraph& graph = input.problem.graph();
   const auto tooltip = [&](const report::Lane& lane, const report::Span& span) {
     if (!lane.thin)
@@ -174,8 +195,9 @@ std::string schedule_chart(const PageInput& input) {
                        human_bytes(input.problem.costs().tensor_bytes[transfer.tensor]),
                        human_ps(transfer.end_ps - transfer.start_ps), human_ps(transfer.start_ps));
   };
-  std::string html = report::timeline("schedule", lanes, static_cast<double>(input.outcome.makespan_ps) / unit.size,
-                                      unit.name, tooltip);
+  std::string html =
+      report::timeline(lanes, static_cast<double>(input.outcome.makespan_ps) / unit.size, unit.name, tooltip);
+  if (!input.outcome.critical.empty()) html += "<p class=\"quiet\">Underlined: the critical chain.</p>\n";
   if (left_out > 0) html += fmt::format("<p class=\"quiet\">{} less busy links are not drawn.</p>\n", left_out);
   return html;
 }

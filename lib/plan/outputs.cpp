@@ -124,7 +124,7 @@ void OutputOptions::bind(config::Binder& binder) {
     binder.text(name, value, help).cli_only = true;
   };
   file("output", output, "write the placed model here, and <stem>.placement.json beside it");
-  file("report", report, "write an HTML page: schedule, memory, transfers, all methods");
+  file("report", report, "write an HTML page: schedule, methods, search, limits, memory, transfers");
   file("trace", trace, "write the simulated run as a Perfetto trace (JSON)");
   file("dot", dot, "write the placed graph for Graphviz");
   file("split", split, "write a sub-model for each stretch of ops on one device into this folder, with a manifest");
@@ -179,17 +179,16 @@ std::vector<std::string> write_outputs(Input& input, const Placed& placed, const
     written.add(path);
   };
   write(options.report, [&] {
-    return emit::placement_page(
-        {*input.problem, placed.sidecar, placed.comparison, placed.placement, placed.outcome, input.notes});
+    return emit::placement_page({*input.problem, placed.sidecar, placed.comparison, placed.placement, placed.outcome,
+                                 input.notes, placed.timed});
   });
   write(options.trace, [&] { return emit::perfetto_trace(*input.problem, placed.placement, placed.outcome); });
   write(options.dot, [&] { return emit::dot(*input.problem, placed.placement); });
   for (const auto& text : options.exports) {
     const auto [entry, path] = split_export(text);
     write(path, [&, kind = entry] {
-      return kind->write(
-          {input.model, input.problem->cluster(), input.device_of_node(placed.placement),
-           options.output.empty() ? "placed.onnx" : options.output});
+      return kind->write({input.model, input.problem->cluster(), input.device_of_node(placed.placement),
+                          options.output.empty() ? "placed.onnx" : options.output});
     });
   }
   if (!options.split.empty()) write_split(input, placed, options, replace, written);

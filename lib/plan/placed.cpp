@@ -76,7 +76,10 @@ Placed finish(const Input& input, place::Comparison comparison, const place::Bud
   const auto& chosen = placed.comparison.methods[placed.comparison.best];
   require_fit(input, chosen);
   placed.placement = input.problem->expand(chosen.placement);
-  placed.outcome = place::Evaluator(*input.problem).outcome(chosen.placement, true);
+  place::Evaluator evaluator(*input.problem);
+  placed.outcome = evaluator.outcome(chosen.placement, true);
+  placed.outcome.critical = evaluator.critical(chosen.placement);
+  placed.timed = budget.seconds > 0;
   if (budget.seconds != 0) placed.robustness = place::robustness(*input.problem, placed.comparison, budget);
   placed.sidecar = make_sidecar(input, placed, budget);
   return placed;

@@ -27,7 +27,8 @@ struct Placed {
   place::Comparison comparison;
   std::optional<place::Robustness> robustness;  // not measured where no time is to be spent
   std::vector<cluster::DeviceId> placement;     // by op
-  sim::Outcome outcome;                         // with timeline
+  sim::Outcome outcome;                         // with timeline and critical chain
+  bool timed = false;                           // the search was limited by time
   place::Sidecar sidecar;
 };
 

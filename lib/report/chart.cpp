@@ -35,10 +35,11 @@ int decimals_of(double step) {
   return decimals;
 }
 
-Points finite(const Points& points) {
+Points drawable(const Points& points, bool log_x) {
   Points result;
   for (const auto& point : points)
-    if (std::isfinite(point.first) && std::isfinite(point.second)) result.push_back(point);
+    if (std::isfinite(point.first) && std::isfinite(point.second) && (!log_x || point.first > 0))
+      result.push_back(point);
   return result;
 }
 
@@ -65,14 +66,35 @@ std::pair<double, double> range(const std::vector<Points>& series, Coordinate co
 
 struct Axis {
   std::vector<double> values;
-  double at, per_unit;  // pixel = at + (value - values.front()) * per_unit
-  double operator()(double value) const { return at + (value - values.front()) * per_unit; }
-  double step() const { return values[1] - values[0]; }
+  std::vector<std::string> labels;
+  double low, per_unit, at;  // pixel = at + (value - low) * per_unit, where value is its logarithm if `log`
+  bool log = false;
+  double operator()(double value) const { return at + ((log ? std::log10(value) : value) - low) * per_unit; }
 };
 
 Axis axis(std::pair<double, double> data, int count, double from, double to) {
-  Axis result{ticks(data.first, data.second, count), from, 0};
-  result.per_unit = (to - from) / (result.values.back() - result.values.front());
+  Axis result{ticks(data.first, data.second, count), {}, 0, 0, from};
+  for (const double value : result.values)
+    result.labels.push_back(tick_label(value, result.values[1] - result.values[0]));
+  result.low = result.values.front();
+  result.per_unit = (to - from) / (result.values.back() - result.low);
+  return result;
+}
+
+/// Powers of ten within the data, and where these are few their double and fivefold, too.
+Axis log_axis(std::pair<double, double> data, double from, double to) {
+  if (!(data.first <= data.second)) data = {1, 10};
+  if (data.first == data.second) data = {data.first / 2, data.first * 2};
+  const double low = std::log10(data.first), decades = std::log10(data.second) - low;
+  Axis result{{}, {}, low, (to - from) / decades, from, true};
+  const double step = std::ceil(decades / 8);
+  for (double exponent = std::floor(low); exponent <= low + decades; exponent += step)
+    for (const double digit : {1, 2, 5}) {
+      const double value = digit * std::pow(10, exponent);
+      if (value < data.first || value > data.second || (digit > 1 && decades > 2)) continue;
+      result.values.push_back(value);
+      result.labels.push_back(tick_label(value, value));
+    }
   return result;
 }
 
@@ -85,12 +107,19 @@ void draw_grid(Svg& svg, const Axis& x, const Axis& y) {
 /// Above the curves, so that they cannot hide a figure.
 void draw_labels(Svg& svg, const Axis& x, const Axis& y, std::string_view x_label, std::string_view y_label) {
   svg.text(0, 12, y_label, "start", "title");
-  for (const double value : y.values) svg.text(0, y(value) - 4, tick_label(value, y.step()), "start", "halo");
-  for (const double value : x.values) {
-    const char* anchor = value == x.values.front() ? "start" : value == x.values.back() ? "end" : "middle";
-    svg.text(x(value), kBottom + 18, tick_label(value, x.step()), anchor);
+  for (size_t i = 0; i < y.values.size(); ++i) svg.text(0, y(y.values[i]) - 4, y.labels[i], "start", "halo");
+  for (size_t i = 0; i < x.values.size(); ++i) {
+    const double at = x(x.values[i]);
+    svg.text(at, kBottom + 18, x.labels[i], at <= 0 ? "start" : at >= kWidth * 0.99 ? "end" : "middle");
   }
   svg.text(kWidth, kBottom + 36, x_label, "end", "title");
+}
+
+void draw_levels(Svg& svg, const Axis& y, const std::vector<Level>& levels) {
+  for (const Level& level : levels) {
+    svg.line(0, y(level.y), kWidth, y(level.y), "limit");
+    svg.text(kWidth, y(level.y) - 5, level.name, "end", "halo");
+  }
 }
 
 std::string legend(const std::vector<Series>& series) {
@@ -155,11 +184,16 @@ Points thin(const Points& points, size_t limit) {
   return result;
 }
 
-std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label) {
+std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label,
+                       const ChartOptions& options) {
   std::vector<Points> lines;
-  for (const Series& one : series) lines.push_back(thin(finite(one.points), kMaxPoints));
-  const Axis x = axis(range(lines, [](auto& point) { return point.first; }), 6, 0, kWidth);
-  const Axis y = axis(range(lines, [](auto& point) { return point.second; }), 4, kBottom, kTop);
+  for (const Series& one : series) lines.push_back(thin(drawable(one.points, options.log_x), kMaxPoints));
+  const auto width = range(lines, [](auto& point) { return point.first; });
+  auto height = range(lines, [](auto& point) { return point.second; });
+  for (const Level& level : options.levels)
+    height = {std::min(height.first, level.y), std::max(height.second, level.y)};
+  const Axis x = options.log_x ? log_axis(width, 0, kWidth) : axis(width, 6, 0, kWidth);
+  const Axis y = axis(height, 4, kBottom, kTop);
   Svg svg(kWidth, kHeight);
   draw_grid(svg, x, y);
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -167,6 +201,7 @@ std::string line_chart(const std::vector<Series>& series, std::string_view x_lab
     for (auto& [px, py] : pixels) px = x(px), py = y(py);
     if (!pixels.empty()) svg.path(pixels, fmt::format("curve c{}", i % 8), series[i].name);
   }
+  draw_levels(svg, y, options.levels);
   draw_labels(svg, x, y, x_label, y_label);
   return "<figure>" + legend(series) + svg.str(fmt::format("{} over {}", y_label, x_label)) + "</figure>\n";
 }

@@ -14,9 +14,19 @@ struct Series {
   std::vector<std::pair<double, double>> points;  // ascending in x; those that are not finite are left out
   bool step = false;                              // a value holds until the next point
 };
-/// Line chart with axes, tick labels, axis titles and a legend; each series is thinned to at most 2,000 points that
-/// keep its extremes. Series beyond the eighth repeat colours.
-std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label);
+/// A value that the series are held against: a dashed line across the chart.
+struct Level {
+  std::string name;
+  double y;
+};
+struct ChartOptions {
+  bool log_x = false;  // powers of ten are equally far apart; points with x <= 0 are left out
+  std::vector<Level> levels = {};
+};
+/// Line chart with axes, tick labels, axis titles and, of several series, a legend; each series is thinned to at most
+/// 2,000 points that keep its extremes. Series beyond the eighth repeat colours.
+std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label,
+                       const ChartOptions& options = {});
 
 /// About `count` round tick values (1, 2 or 5 times a power of ten apart) that cover [low, high]: the first is <= low,
 /// the last >= high. Never more than 4 * count + 2 values, also for equal, swapped, huge or non-finite ends.

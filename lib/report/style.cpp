@@ -21,6 +21,8 @@ std::string_view stylesheet() {
     --p0: #7aaef8; --p1: #eb9a3c; --p2: #61f0cf; --p3: #a44a6d; --p4: #e4e364; --p5: #7565c0; --p6: #d66251; --p7: #2699ae;
   }
 }
+.c0, .c3, .c4, .c5, .c6, .c7 { --on: #fff } .c1, .c2 { --on: #000 }
+@media (prefers-color-scheme: dark) { .c0, .c1, .c2, .c4, .c6, .c7 { --on: #000 } .c3, .c5 { --on: #fff } }
 .c0 { --c: var(--p0) } .c1 { --c: var(--p1) } .c2 { --c: var(--p2) } .c3 { --c: var(--p3) }
 .c4 { --c: var(--p4) } .c5 { --c: var(--p5) } .c6 { --c: var(--p6) } .c7 { --c: var(--p7) }
 .accent { --c: var(--accent) } .bad { --c: var(--bad) }
@@ -37,6 +39,7 @@ h1, h2, p, li, dd { overflow-wrap: anywhere }
 h2 { margin: 0 0 .75rem; font-size: 1.05rem; font-weight: 650 }
 p { margin: .5rem 0; max-width: 46rem }
 section { margin-top: 2.25rem; padding-top: 1.5rem; border-top: 1px solid var(--rule) }
+h3 { margin: 1.25rem 0 .5rem; font-size: .875rem; font-weight: 600 }
 figure { margin: 0 }
 small, .quiet { color: var(--quiet); font-size: .8125rem }
 .lede { color: var(--quiet); font-size: 1.0625rem }
@@ -67,12 +70,17 @@ tr:last-child td { border-bottom: 0 }
 .bar i { display: block; height: 100%; min-width: 1px; background: var(--c, var(--neutral)); border-radius: 1px }
 .bar i.cut { -webkit-mask: linear-gradient(90deg, #000 75%, transparent); mask: linear-gradient(90deg, #000 75%, transparent) }
 .bar b { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px solid var(--ink); margin-left: -1px }
+.stack { display: flex; height: 1rem; margin: 0 0 .6rem }
+.stack i { min-width: 1px; background: var(--c, var(--neutral)); border-right: 1px solid var(--back) }
+.hatched { background: repeating-linear-gradient(135deg, var(--c) 0 2px, var(--back) 2px 4px) !important }
+.share { display: grid; grid-template-columns: auto minmax(4rem, 12rem); gap: .25rem 1rem; align-items: center; max-width: none;
+  width: fit-content; font-size: .875rem }
+.share .bar { background: var(--grid); border-radius: 1px }
 .keyed { display: inline-flex; align-items: baseline }
 .keyed i { flex: none; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; background: var(--c) }
 
 svg.chart { display: block; overflow: visible }
 .chart rect { fill: var(--c, var(--neutral)) }
-.chart .alt { opacity: .68 }
 .chart text { font-size: 12px; fill: var(--quiet) }
 .chart .title { fill: var(--ink) }
 .chart .halo { paint-order: stroke; stroke: var(--back); stroke-width: 3px; stroke-linejoin: round }
@@ -92,22 +100,30 @@ svg.chart { display: block; overflow: visible }
 .chart rect:hover, .chart .ribbon:hover { opacity: .85 }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: 0 0 .5rem; padding: 0;
   font-size: .8125rem }
+.legend small { margin-left: .4rem }
 
-.zoom { display: flex; gap: .9rem; align-items: baseline; margin: 0 0 .75rem; padding: 0; border: 0; font-size: .8125rem;
-  color: var(--quiet) }
-.zoom legend { float: left; padding: 0; margin-right: .9rem }
-.zoom input { margin: 0 .3rem 0 0; accent-color: var(--accent); vertical-align: -1px }
-.plot { display: grid; grid-template-columns: minmax(5.5rem, 11rem) 1fr; column-gap: .75rem }
+.zoom { display: flex; flex-wrap: wrap; gap: .25rem .4rem; align-items: center; max-width: none; margin: 0 0 .75rem;
+  font-size: .8125rem; color: var(--quiet) }
+.zoom > span { margin-left: .5rem }
+[hidden] { display: none !important }
+button { font: inherit; color: var(--ink); background: var(--raised); border: 1px solid var(--rule); border-radius: 4px;
+  min-width: 1.9rem; padding: .05rem .5rem; cursor: pointer }
+button:hover { border-color: var(--quiet) }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+.timeline { position: relative }
+.plot { display: grid; grid-template-columns: minmax(5.5rem, 11rem) minmax(0, 1fr); column-gap: .75rem }
 .lanes { list-style: none; margin: 0; padding: 0; font-size: .8125rem }
 .lanes li { display: flex; align-items: center; height: 24px }
 .lanes span { flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .lanes small { padding-left: .5rem; font-size: .75rem }
-.frame { overflow-x: auto; overflow-y: hidden }
-.frame .chart { overflow: hidden }
-.narrow, .x4, .x16, .timeline:has(.z4:checked) .x1, .timeline:has(.z16:checked) .x1 { display: none }
-.timeline:has(.z4:checked) .x4, .timeline:has(.z16:checked) .x16 { display: inline }
-.timeline:has(.z4:checked) .chart { width: 400% }
-.timeline:has(.z16:checked) .chart { width: 1600% }
+.frame { overflow: hidden; touch-action: pan-y; cursor: crosshair }
+.chart .bars { fill: none; stroke: var(--c, var(--neutral)) }
+.chart .critical { fill: none; stroke: var(--ink); stroke-width: 2 }
+.chart .name { fill: var(--on, #fff); pointer-events: none }
+.chart .mark { fill: none; stroke: var(--ink); stroke-width: 1.5; pointer-events: none }
+.tip { position: absolute; visibility: hidden; z-index: 1; max-width: min(26rem, 100%); padding: .3rem .55rem; font-size: .8125rem;
+  line-height: 1.35; background: var(--ink); color: var(--back); border-radius: 4px; overflow-wrap: anywhere; pointer-events: none }
+.narrow { display: none }
 
 .flow { margin-top: 1.1rem; display: grid; grid-template-columns: minmax(0, 8rem) minmax(6rem, 1fr) minmax(0, 8rem); column-gap: .75rem }
 .flow ul { position: relative; list-style: none; margin: 0; padding: 0; font-size: .8125rem; line-height: 1.3 }
@@ -126,11 +142,12 @@ svg.chart { display: block; overflow: visible }
 footer { margin-top: 2.25rem; padding-top: 1rem; border-top: 1px solid var(--rule); color: var(--quiet); font-size: .8125rem }
 
 @media (max-width: 40rem) {
-  .wide, .lanes small, .x1 { display: none }
-  .timeline:has(.z1:checked) .narrow { display: inline }
-  .plot { grid-template-columns: 6rem 1fr; column-gap: .5rem }
+  .wide, .lanes small, .broad { display: none }
+  .narrow { display: inline }
+  .plot { grid-template-columns: 5.5rem minmax(0, 1fr); column-gap: .5rem }
   .lanes { font-size: .75rem }
   .flow { column-gap: .5rem; grid-template-columns: minmax(0, 5.5rem) minmax(4rem, 1fr) minmax(0, 5.5rem) }
+  .share { grid-template-columns: 1fr }
   .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)) }
   .tiles > div { padding: .7rem .8rem }
   .tiles dd { font-size: 1.2rem }

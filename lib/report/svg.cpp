@@ -70,6 +70,11 @@ void Svg::text(double x, double y, std::string_view content, std::string_view an
 void Svg::begin_group(std::string_view css_class) { body_ += fmt::format("<g class=\"{}\">\n", css_class); }
 void Svg::end_group() { body_ += "</g>\n"; }
 
+void Svg::begin_view(std::string_view css_class) {
+  body_ += fmt::format("<svg class=\"{}\" width=\"100%\" height=\"{}\">\n", css_class, short_number(height_));
+}
+void Svg::end_view() { body_ += "</svg>\n"; }
+
 std::string Svg::str(std::string_view label) const {
   return fmt::format("<svg class=\"chart\" role=\"img\" aria-label=\"{}\" width=\"100%\" height=\"{}\">\n{}</svg>\n",
                      escape(label), short_number(height_), body_);

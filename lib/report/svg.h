@@ -26,6 +26,9 @@ class Svg {
             std::string_view css_class = {});
   void begin_group(std::string_view css_class);
   void end_group();
+  /// A part of its own that can be moved and stretched as a whole: what leaves the canvas is cut off.
+  void begin_view(std::string_view css_class);
+  void end_view();
   std::string str(std::string_view label) const;  // `label` describes the picture to a screen reader
 
  private:

@@ -14,90 +14,82 @@
 namespace allot::report {
 namespace {
 
-constexpr size_t kMaxSpans = 2000, kMaxNamed = 1000, kMaxBins = 1200, kMaxBinsInAll = 40000;
-constexpr double kRow = 24, kAxis = 22, kLevels = 4;
-
-struct Canvas {
-  Svg svg;
-  double horizon, width;
-  double x(double time) const { return std::clamp(time / horizon, 0.0, 1.0) * width; }
-};
+constexpr size_t kMaxBytes = 2'000'000;  // of the spans that the script draws
+constexpr size_t kMaxBins = 1200, kMaxBinsInAll = 40000;
+constexpr double kRow = 24, kAxis = 22, kLevels = 4, kQuantum = 1e-8;
 
 struct Row {
   double top, height;
 };
 Row row_of(const Lane& lane, size_t index) {
   const double height = lane.thin ? 8 : 16;
-  return {static_cast<double>(index) * kRow + (kRow - height) / 2, height};
+  return {static_cast<double>(index) * kRow + (kRow - height) / 2 - 1, height};
 }
 
-void draw_span(Canvas& canvas, const Lane& lane, size_t index, const Span& span, bool alternate,
-               const std::string& tooltip) {
-  const Row row = row_of(lane, index);
-  const double from = canvas.x(span.start), width = std::max(canvas.x(span.end) - from, canvas.width * 2e-4);
-  canvas.svg.rect(from, row.top, width, row.height, lane.css_class + (alternate ? " alt" : ""), tooltip);
-}
+// ---- at rest: what a viewer without scripts shows
 
-/// Neighbours alternate in shade, so that ops that follow one another without a gap stay distinct.
-template <typename Chosen, typename Tooltip>
-void draw_spans(Canvas& canvas, const std::vector<Lane>& lanes, const Chosen& chosen, const Tooltip& tooltip) {
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    bool alternate = false;
-    for (const Span& span : lanes[i].spans) {
-      if (!chosen(span)) continue;
-      draw_span(canvas, lanes[i], i, span, alternate, tooltip(lanes[i], span));
-      alternate = !alternate;
-    }
-  }
-}
+using Ends = std::vector<std::pair<double, double>>;
 
 /// One path for each of four shades; neighbouring bins of one shade become one bar.
-void draw_shades(Canvas& canvas, const Lane& lane, size_t index, size_t bins) {
-  const std::vector<double> busy = occupancy(lane.spans, canvas.horizon, bins);
+void draw_shades(Svg& svg, const Lane& lane, const Row& row, double horizon, size_t bins) {
+  const std::vector<double> busy = occupancy(lane.spans, horizon, bins);
   const auto shade = [&](size_t bin) {
     return busy[bin] <= 0 ? 0 : static_cast<int>(std::clamp(std::ceil(busy[bin] * kLevels - 0.1), 1.0, kLevels));
   };
-  std::array<std::vector<std::pair<double, double>>, 5> bars;
-  const double width = canvas.width / static_cast<double>(bins);
+  std::array<Ends, 5> bars;
   for (size_t begin = 0, end; begin < bins; begin = end) {
     for (end = begin + 1; end < bins && shade(end) == shade(begin);) ++end;
-    bars[static_cast<size_t>(shade(begin))].emplace_back(static_cast<double>(begin) * width,
-                                                         static_cast<double>(end) * width);
+    bars[static_cast<size_t>(shade(begin))].emplace_back(begin, end);
   }
-  const Row row = row_of(lane, index);
   for (size_t level = 1; level < bars.size(); ++level)
-    if (!bars[level].empty())
-      canvas.svg.spans(bars[level], row.top, row.height, fmt::format("{} s{}", lane.css_class, level));
+    if (!bars[level].empty()) svg.spans(bars[level], row.top, row.height, fmt::format("{} s{}", lane.css_class, level));
 }
 
-/// Duration from which on a span belongs to the `count` longest.
-double long_from(const std::vector<Lane>& lanes, size_t count) {
-  std::vector<double> lengths;
-  for (const Lane& lane : lanes)
-    for (const Span& span : lane.spans) lengths.push_back(span.end - span.start);
-  const auto nth = lengths.begin() + static_cast<std::ptrdiff_t>(count);
-  std::nth_element(lengths.begin(), nth, lengths.end(), std::greater<>());
-  return *nth;
-}
-
-/// Ticks for each magnification and for narrow screens; the style sheet shows one of these groups.
-void draw_axis(Canvas& canvas, double bottom, std::string_view unit) {
-  for (const auto& [name, count] : {std::pair{"narrow", 3}, {"x1", 6}, {"x4", 20}, {"x16", 80}}) {
-    const std::vector<double> values = ticks(0, canvas.horizon, count);
-    canvas.svg.begin_group(name);
-    for (const double value : values) {
-      if (value > canvas.horizon * (1 + 1e-9)) continue;
-      const bool last = canvas.x(value) > canvas.width * 0.97;
-      const std::string label = tick_label(value, values[1] - values[0]);
-      canvas.svg.line(canvas.x(value), 0, canvas.x(value), bottom + 4, "grid");
-      canvas.svg.text(canvas.x(value), bottom + 18, value == 0 ? fmt::format("0 {}", unit) : label,
-                      value == 0 ? "start"
-                      : last     ? "end"
-                                 : "middle");
-    }
-    canvas.svg.end_group();
+/// A line below the spans that are critical.
+void draw_critical(Svg& svg, const Lane& lane, const Row& row, double horizon, size_t bins) {
+  Ends lines;
+  for (const Span& span : lane.spans) {
+    if (!span.critical) continue;
+    const double scale = static_cast<double>(bins) / horizon, from = std::floor(span.start * scale),
+                 to = std::max(std::ceil(span.end * scale), from + 1);
+    if (!lines.empty() && from <= lines.back().second)
+      lines.back().second = std::max(lines.back().second, to);
+    else
+      lines.emplace_back(from, to);
   }
-  canvas.svg.line(0, bottom, canvas.width, bottom, "axis");
+  if (!lines.empty()) svg.spans(lines, row.top + row.height + 1, 2, "critical");
+}
+
+/// Ticks for wide screens and for narrow ones; the style sheet shows one of these groups.
+void draw_axis(Svg& svg, double horizon, double width, double bottom, std::string_view unit) {
+  for (const auto& [name, count] : {std::pair{"narrow", 3}, {"broad", 6}}) {
+    const std::vector<double> values = ticks(0, horizon, count);
+    svg.begin_group(fmt::format("still {}", name));
+    for (const double value : values) {
+      if (value > horizon * (1 + 1e-9)) continue;
+      const double x = std::clamp(value / horizon, 0.0, 1.0) * width;
+      const char* anchor = value == 0 ? "start" : x > width * 0.97 ? "end" : "middle";
+      svg.line(x, 0, x, bottom + 4, "grid");
+      svg.text(x, bottom + 18, value == 0 ? fmt::format("0 {}", unit) : tick_label(value, values[1] - values[0]),
+               anchor);
+    }
+    svg.line(0, bottom, width, bottom, "axis");
+    svg.end_group();
+  }
+}
+
+std::string still(const std::vector<Lane>& lanes, double horizon, std::string_view unit) {
+  const size_t bins = std::min(kMaxBins, kMaxBinsInAll / std::max<size_t>(lanes.size(), 1) + 1);
+  const double bottom = static_cast<double>(lanes.size()) * kRow + 4;
+  Svg svg(static_cast<double>(bins), bottom + kAxis);  // a unit is one bin, which keeps the paths short
+  draw_axis(svg, horizon, static_cast<double>(bins), bottom, unit);
+  svg.begin_view("rest");
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    draw_shades(svg, lanes[i], row_of(lanes[i], i), horizon, bins);
+    draw_critical(svg, lanes[i], row_of(lanes[i], i), horizon, bins);
+  }
+  svg.end_view();
+  return svg.str("Busy time of each device and link");
 }
 
 std::string labels(const std::vector<Lane>& lanes) {
@@ -111,12 +103,87 @@ std::string labels(const std::vector<Lane>& lanes) {
   return result + "</ol>\n";
 }
 
-std::string magnifier(std::string_view name) {
-  std::string result = "<fieldset class=\"zoom\"><legend>Magnify</legend>";
-  for (const int factor : {1, 4, 16})
-    result += fmt::format("<label><input type=\"radio\" name=\"{}\" class=\"z{}\"{}>{}×</label>", escape(name), factor,
-                          factor == 1 ? " checked" : "", factor);
-  return result + "</fieldset>\n";
+// ---- in motion: what the script draws from
+
+struct Kept {
+  size_t left_out = 0;
+  std::vector<std::vector<std::string>> text;  // by lane and span; empty: left out
+};
+
+/// Tooltips, as far as they fit: first of critical spans, then of long ones.
+Kept keep(const std::vector<Lane>& lanes, const std::function<std::string(const Lane&, const Span&)>& tooltip) {
+  constexpr size_t kNumbers = 16;  // bytes that start and length take, about
+  struct Place {
+    size_t lane, span;
+  };
+  std::vector<Place> order;
+  Kept kept;
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    kept.text.emplace_back(lanes[lane].spans.size());
+    for (size_t span = 0; span < lanes[lane].spans.size(); ++span) order.push_back({lane, span});
+  }
+  const auto rank = [&](const Place& place) {
+    const Span& span = lanes[place.lane].spans[place.span];
+    return std::pair(span.critical, span.end - span.start);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](auto& a, auto& b) { return rank(a) > rank(b); });
+  size_t bytes = 0;
+  for (const auto& [lane, span] : order) {
+    if (bytes > kMaxBytes) {
+      ++kept.left_out;
+      continue;
+    }
+    std::string& text = kept.text[lane][span] = script_string(tooltip(lanes[lane], lanes[lane].spans[span]));
+    bytes += text.size() + kNumbers;
+  }
+  return kept;
+}
+
+/// Appends to a JSON array.
+void append(std::string& list, std::string_view item) {
+  if (!list.empty()) list += ',';
+  list += item;
+}
+
+/// Starts are differences to the span before; times are multiples of kQuantum horizons.
+std::string lane_json(const Lane& lane, const Row& row, double horizon, const std::vector<std::string>& kept) {
+  std::string start, length, text, critical;
+  int64_t before = 0;
+  uint32_t index = 0;
+  for (size_t i = 0; i < lane.spans.size(); ++i) {
+    if (kept[i].empty()) continue;
+    const Span& span = lane.spans[i];
+    const int64_t at = std::llround(span.start / horizon / kQuantum);
+    append(start, std::to_string(at - before));
+    append(length, std::to_string(std::llround(span.end / horizon / kQuantum) - at));
+    append(text, kept[i]);
+    if (span.critical) append(critical, std::to_string(index));
+    before = at;
+    ++index;
+  }
+  return fmt::format(
+      "{{\"css\":\"{}\",\"top\":{},\"height\":{},\"start\":[{}],\"length\":[{}],\"text\":[{}],\"critical\":[{}]}}",
+      lane.css_class, row.top, row.height, start, length, text, critical);
+}
+
+std::string data(const std::vector<Lane>& lanes, double horizon, std::string_view unit, const Kept& kept) {
+  std::string list;
+  for (size_t i = 0; i < lanes.size(); ++i)
+    append(list, "\n" + lane_json(lanes[i], row_of(lanes[i], i), horizon, kept.text[i]));
+  return fmt::format(
+      "<script type=\"application/json\">{{\"horizon\":{},\"unit\":{},\"quantum\":{},\"complete\":{},\"lanes\":[{}]}}"
+      "</script>\n",
+      horizon, script_string(unit), kQuantum, kept.left_out == 0, list);
+}
+
+std::string controls() {
+  std::string result = "<p class=\"zoom\" hidden>";
+  for (const auto& [key, label, meaning] :
+       {std::array{"-", "−", "Magnify less"}, {"+", "+", "Magnify more"}, {"0", "All", "Show all"}})
+    result += fmt::format("<button type=\"button\" data-key=\"{}\" aria-label=\"{}\">{}</button>", key, meaning, label);
+  return result +
+         "<span><span class=\"broad\">Drag or ← → to move; Ctrl + wheel or + − to magnify; , . from bar to bar</span>"
+         "<span class=\"narrow\">Drag to move, tap a bar for its name</span></span></p>\n";
 }
 
 }  // namespace
@@ -146,30 +213,18 @@ std::vector<double> occupancy(const std::vector<Span>& spans, double horizon, si
   return busy;
 }
 
-std::string timeline(std::string_view name, const std::vector<Lane>& lanes, double horizon, std::string_view unit,
+std::string timeline(const std::vector<Lane>& lanes, double horizon, std::string_view unit,
                      const std::function<std::string(const Lane&, const Span&)>& tooltip) {
-  const double bottom = static_cast<double>(lanes.size()) * kRow + 4;
-  size_t spans = 0;
-  for (const Lane& lane : lanes) spans += lane.spans.size();
-  const bool exact = spans <= kMaxSpans;
-  const size_t bins = std::min(kMaxBins, kMaxBinsInAll / std::max<size_t>(lanes.size(), 1) + 1);
-  // In bins a unit is one bin, which keeps the paths short.
-  const double width = exact ? 1000 : static_cast<double>(bins);
-  Canvas canvas{Svg(width, bottom + kAxis), horizon > 0 ? horizon : 1, width};
-  draw_axis(canvas, bottom, unit);
-  if (exact) {
-    draw_spans(
-        canvas, lanes, [](const Span&) { return true; }, tooltip);
-  } else {
-    for (size_t i = 0; i < lanes.size(); ++i) draw_shades(canvas, lanes[i], i, bins);
-    const double threshold = long_from(lanes, kMaxNamed);
-    draw_spans(
-        canvas, lanes, [&](const Span& span) { return span.end - span.start > threshold; }, tooltip);
-  }
-  return fmt::format(
-      "<div class=\"timeline\">\n{}<div class=\"plot\">\n{}<div class=\"frame\" tabindex=\"0\">\n{}"
-      "</div></div></div>\n",
-      magnifier(name), labels(lanes), canvas.svg.str("Busy time of each device and link"));
+  if (!(horizon > 0)) horizon = 1;
+  const Kept kept = keep(lanes, tooltip);
+  std::string html = fmt::format(
+      "<div class=\"timeline\">\n{}<div class=\"plot\">\n{}<div class=\"frame\" tabindex=\"0\" role=\"group\" "
+      "aria-label=\"Timeline; arrow keys move it, plus and minus magnify it, comma and full stop go from bar to "
+      "bar\">\n{}</div></div>\n<div class=\"tip\" role=\"status\"></div>\n{}</div>\n",
+      controls(), labels(lanes), still(lanes, horizon, unit), data(lanes, horizon, unit, kept));
+  if (kept.left_out > 0)
+    html += fmt::format("<p class=\"quiet\">The {} shortest bars show as shade only.</p>\n", kept.left_out);
+  return html;
 }
 
 }  // namespace allot::report

@@ -12,21 +12,23 @@ namespace allot::report {
 
 struct Span {
   double start, end;
-  uint32_t id;  // handed to the tooltip function
+  uint32_t id;            // handed to the tooltip function
+  bool critical = false;  // underlined
 };
 
 struct Lane {
-  std::string name, note;  // note: a short figure beside the name ("83 %"), may be empty
-  std::string css_class;   // palette class c0..c7
-  bool thin = false;       // a secondary lane, drawn lower
-  std::vector<Span> spans;
+  std::string name, note;   // note: a short figure beside the name ("83 %"), may be empty
+  std::string css_class;    // palette class c0..c7
+  bool thin = false;        // a secondary lane, drawn lower
+  std::vector<Span> spans;  // by start
 };
 
-/// Lanes from time 0 to `horizon`, both in `unit`. Up to 2,000 spans are drawn one by one, with tooltips. Beyond, each
-/// lane is cut into bins shaded by how much of them is busy, and the longest 1,000 spans alone keep tooltips, so that
-/// the size stays below 1 MB for any number of spans and up to 100 lanes. The reader can magnify the time axis.
-/// `name` tells several charts of one page apart.
-std::string timeline(std::string_view name, const std::vector<Lane>& lanes, double horizon, std::string_view unit,
+/// Lanes from time 0 to `horizon`, both in `unit`. The reader can magnify the time axis and move along it by wheel, by
+/// dragging and by keyboard, and sees the tooltip of the span that he points to; a tooltip's text up to " (" is the
+/// name that wide bars bear. Spans that the page has no room for, some 20,000, are left out, the shortest first, those
+/// that are critical last; lanes are shaded by how busy they are instead. So the size stays below 3 MB for any number
+/// of spans and up to 100 lanes.
+std::string timeline(const std::vector<Lane>& lanes, double horizon, std::string_view unit,
                      const std::function<std::string(const Lane&, const Span&)>& tooltip);
 
 /// Busy share of each of `bins` equal parts of [0, horizon]; where spans overlap it counts at most as 1.

@@ -31,6 +31,7 @@ inline std::string chromium() {
 struct Seen {
   std::string console;     // lines that the page made the browser write to its console
   nlohmann::json screens;  // for each of 400 and 1280 px, light and dark, see kMeasure
+  nlohmann::json probed;   // what the probe returned at 1280 px
 };
 
 // Opens the page in four frames and measures every piece of text that is drawn: where it is after clipping by its
@@ -38,13 +39,16 @@ struct Seen {
 // `overlaps`: pieces of text that cover one another by more than 2 px each way.
 constexpr const char* kMeasure = R"html(<!doctype html><body><pre id="result"></pre><script>
 const linear = c => c <= 0.04045 ? c / 12.92 : Math.pow((c + 0.055) / 1.055, 2.4);
-const luminance = css => { const [r, g, b] = css.match(/[\d.]+/g).map(v => linear(v / 255));
+const luminance = css => {
+  const hex = css[0] === '#' && css.length === 4 ? css.replace(/[0-9a-f]/g, '$&$&') : css;
+  const [r, g, b] = (hex[0] === '#' ? [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16)) : hex.match(/[\d.]+/g))
+                        .map(v => linear(v / 255));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
 function pieces(doc, win) {
   const walker = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT), found = [];
   while (walker.nextNode()) {
     const node = walker.currentNode, owner = node.parentElement;
-    if (!node.data.trim() || owner.closest('title, style')) continue;
+    if (!node.data.trim() || owner.closest('title, style, script')) continue;
     // checkVisibility() takes SVG text for visible even inside a group that is not displayed.
     let shown = true;
     for (let e = owner; e; e = e.parentElement) shown = shown && win.getComputedStyle(e).display !== 'none';
@@ -65,7 +69,9 @@ function pieces(doc, win) {
       }
       const style = win.getComputedStyle(owner);
       const ink = luminance(owner.namespaceURI.includes('svg') ? style.fill : style.color);
-      const back = luminance(win.getComputedStyle(doc.body).backgroundColor);
+      // A name inside a bar stands on the bar's colour.
+      const back = luminance(owner.matches('.name') ? style.getPropertyValue('--c').trim()
+                                                    : win.getComputedStyle(doc.body).backgroundColor);
       found.push({node, text: node.data.trim().slice(0, 40), box, cut, size: parseFloat(style.fontSize),
                   contrast: (Math.max(ink, back) + 0.05) / (Math.min(ink, back) + 0.05)});
     }
@@ -89,7 +95,7 @@ function measure(frame) {
           lowest_contrast: Math.min(...drawn.map(p => p.contrast))};
 }
 const frames = [];
-for (const width of [400, 1280]) for (const scheme of ['light', 'dark']) {
+for (const width of [1280, 400]) for (const scheme of ['light', 'dark']) {
   const frame = document.createElement('iframe');
   frame.dataset.scheme = scheme;
   frame.style = `width:${width}px;height:3000px;border:0;color-scheme:${scheme}`;
@@ -97,16 +103,23 @@ for (const width of [400, 1280]) for (const scheme of ['light', 'dark']) {
   document.body.append(frame);
   frames.push(frame);
 }
-onload = () => { document.getElementById('result').textContent = JSON.stringify(frames.map(measure)); };
-</script></body>)html";
+onload = () => {
+  const screens = frames.map(measure), win = frames[0].contentWindow;
+  let probed;
+  try { probed = probe(win, win.document); } catch (error) { probed = {error: String(error)}; }
+  document.getElementById('result').textContent = JSON.stringify({screens, probed});
+};
+</script>)html";
 
-/// Throws std::runtime_error if the browser gives no measurement.
-inline Seen look_at(const std::string& html) {
+/// `probe`: the body of a JavaScript function of the page's window `win` and document `doc`; what it returns is
+/// `probed`. Throws std::runtime_error if the browser gives no measurement.
+inline Seen look_at(const std::string& html, const std::string& probe = "return null;") {
   namespace fs = std::filesystem;
   const fs::path folder = fs::temp_directory_path() / ("allot-browser-" + std::to_string(getpid()));
   fs::create_directories(folder);
   std::ofstream(folder / "page.html") << html;
-  std::ofstream(folder / "measure.html") << kMeasure;
+  std::ofstream(folder / "measure.html") << kMeasure << "<script>function probe(win, doc) {" << probe
+                                         << "}</script></body>";
   const std::string in = folder.string();
   const std::string command = "timeout 120 " + chromium() +
                               " --headless --no-sandbox --disable-gpu --enable-logging=stderr --hide-scrollbars"
@@ -127,7 +140,9 @@ inline Seen look_at(const std::string& html) {
   for (const auto& [entity, text] : {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}})
     for (size_t i = json.find(entity); i != json.npos; i = json.find(entity, i + 1))
       json.replace(i, std::string(entity).size(), text);
-  seen.screens = nlohmann::json::parse(json);
+  const nlohmann::json result = nlohmann::json::parse(json);
+  seen.screens = result["screens"];
+  seen.probed = result["probed"];
   return seen;
 }
 

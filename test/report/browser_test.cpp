@@ -24,10 +24,15 @@ Page page_of_everything() {
     for (uint32_t k = 0; k < 50; ++k) lane.spans.push_back({k + 0.2, k + 0.9, k});
     lanes.push_back(lane);
   }
-  page.section("Timeline", timeline("t", lanes, 51, "ms", [](auto&, auto&) { return "op"; }));
+  page.section("Timeline", timeline(lanes, 51, "ms", [](auto&, auto& span) {
+                 return "op" + std::to_string(span.id) + " (Conv): 0.7 ms";
+               }));
   Series curve{"run", {}, false};
   for (int i = 0; i < 100; ++i) curve.points.emplace_back(i * 500, std::exp(-i / 30.0));
   page.section("Curve", line_chart({curve, {"other", {{0, 0.5}, {49500, 0.4}}, true}}, "step", "loss"));
+  page.section("Search",
+               line_chart({{"", {{9, 3}, {20000, 1}}, true}}, "evaluations", "Makespan, ms", {true, {{"bound", 0.5}}}));
+  page.section("Parts", stacked_bar({{0.6, "c0", false, "gpu0", "60 %"}, {0.4, "c0", true, "gpu0 → gpu1", "40 %"}}));
   page.section("Flow", flow_diagram({{"a", "c0"}, {"b_with_a_name_too_long_for_its_column", "c1"}},
                                     {{0, 1, 5}, {1, 0, 2}}, [](double) { return std::string("5 MiB"); }));
   page.section("Table", table({"Operation", "Type", "Time"},
@@ -55,6 +60,83 @@ TEST_CASE("a browser shows the primitives without a console message at both widt
     CHECK(screen["lowest_contrast"] >= 4.5);
     CHECK((screen["background"] < 0.1) == screen["dark"]);
   }
+}
+
+TEST_CASE("a reader can magnify a timeline, move along it and ask what a bar is") {
+  if (chromium().empty()) {
+    WARN("skipped: Chromium is not installed (apt-get install chromium)");
+    return;
+  }
+  const Seen seen = look_at(page_of_everything().str(), R"js(
+    const frame = doc.querySelector('.frame'), svg = frame.querySelector('svg'), box = svg.getBoundingClientRect();
+    const tip = doc.querySelector('.tip'), result = {};
+    const ticks = () => [...svg.querySelectorAll('.grid + text')].map(text => parseFloat(text.textContent));
+    const key = name => frame.dispatchEvent(new win.KeyboardEvent('keydown', {key: name}));
+    const point = (type, x) => frame.dispatchEvent(new win.PointerEvent(type, {clientX: box.left + x * box.width,
+      clientY: box.top + 12, bubbles: true, pointerId: 1, button: 0}));
+    result.all = ticks();
+    point('pointermove', 10.5 / 51);
+    result.pointed = tip.textContent;
+    point('pointermove', 11.05 / 51);
+    result.between = tip.style.visibility;
+    const wheel = new win.WheelEvent('wheel', {deltaY: -900, clientX: box.left + box.width / 2, ctrlKey: true,
+                                                 cancelable: true});
+    frame.dispatchEvent(wheel);
+    result.magnified = ticks();
+    result.kept_from_page = wheel.defaultPrevented;
+    result.names = svg.querySelectorAll('.name').length;
+    key('ArrowRight');
+    result.moved = ticks();
+    point('pointerdown', 0.8); point('pointermove', 0.3);
+    win.dispatchEvent(new win.PointerEvent('pointerup'));
+    result.dragged = ticks();
+    key('0');
+    result.again = ticks();
+    key('.');
+    result.first = tip.textContent;
+    key('.');
+    result.next = tip.textContent;
+    const plain = new win.WheelEvent('wheel', {deltaY: -900, cancelable: true});
+    frame.dispatchEvent(plain);
+    result.scrolls_page = !plain.defaultPrevented;
+    return result;)js");
+  CHECK(seen.console == "");
+  const auto& is = seen.probed;
+  INFO(is.dump());
+  CHECK(is["all"].front() == 0);
+  CHECK(is["all"].back() == 50);
+  CHECK(is["pointed"] == "op10 (Conv): 0.7 ms");
+  CHECK(is["between"] == "hidden");
+  CHECK(is["magnified"].front() > 23);  // 51 ms / e^3 around the middle
+  CHECK(is["magnified"].back() < 27);
+  CHECK(is["kept_from_page"] == true);
+  CHECK(is["names"] > 0);
+  CHECK(is["moved"].front() > is["magnified"].front());
+  CHECK(is["dragged"].front() > is["moved"].front());
+  CHECK(is["again"] == is["all"]);
+  CHECK(is["first"] == "op0 (Conv): 0.7 ms");
+  CHECK(is["next"] == "op1 (Conv): 0.7 ms");
+  CHECK(is["scrolls_page"] == true);
+}
+
+TEST_CASE("a viewer without scripts sees the same timeline at rest") {
+  if (chromium().empty()) {
+    WARN("skipped: Chromium is not installed (apt-get install chromium)");
+    return;
+  }
+  std::string html = page_of_everything().str();
+  const size_t script = html.find("<script>");
+  html.erase(script, html.find("</script>", script) - script);
+  const Seen seen = look_at(html, R"js(
+    const drawn = e => win.getComputedStyle(e).display !== 'none';
+    const shown = query => [...doc.querySelectorAll(query)].filter(drawn).length;
+    return {shades: shown('.spans'), ticks: shown('.still.broad') + shown('.still.narrow'),
+            buttons: shown('.zoom')};)js");
+  CHECK(seen.console == "");
+  CHECK(seen.probed["shades"] >= 4);
+  CHECK(seen.probed["ticks"] == 1);
+  CHECK(seen.probed["buttons"] == 0);
+  for (const auto& screen : seen.screens) CHECK(screen["overlaps"].empty());
 }
 
 TEST_CASE("the browser check sees faults") {

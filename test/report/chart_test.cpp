@@ -6,6 +6,7 @@
 
 #include <rapidcheck.h>
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "report/flow.h"
 #include "report/svg.h"
@@ -88,6 +89,21 @@ TEST_CASE("line charts are well-formed, bounded and indifferent to missing point
   CHECK(html.find("nan") == html.npos);
   CHECK(malformation(line_chart({}, "x", "y")) == "");
   CHECK(malformation(line_chart({{"one", {{3, 3}}}}, "x", "y")) == "");
+  CHECK(malformation(line_chart({{"one", {{3, 3}}}}, "x", "y", {true, {{"<level>", 1}}})) == "");
+  CHECK(malformation(line_chart({{"none", {{0, 3}, {-1, 2}}}}, "x", "y", {true, {}})) == "");
+}
+
+TEST_CASE("a logarithmic axis shows powers of ten and levels widen the other") {
+  const std::string html = line_chart({{"", {{10, 20}, {1000, 12}, {100'000, 11}}}}, "n", "y", {true, {{"bound", 4}}});
+  for (const char* label : {">100<", ">1000<", ">10k<", ">100k<", ">bound<"}) {
+    INFO(label);
+    CHECK(count(html, label) == 1);
+  }
+  CHECK(count(html, ">10<") == 2);              // of both axes
+  CHECK(html.find("x1=\"50%\"") != html.npos);  // 1000 is half way from 10 to 100,000
+  CHECK(count(html, "class=\"limit\"") == 1);
+  const std::string narrow = line_chart({{"", {{30, 1}, {90, 2}}}}, "n", "y", {true, {}});
+  CHECK(narrow.find(">50<") != narrow.npos);
 }
 
 TEST_CASE("occupancy adds up the busy share of each bin") {
@@ -133,25 +149,76 @@ std::vector<Lane> busy_lanes(size_t lanes, uint32_t spans_each) {
 }
 std::string tooltip(const Lane& lane, const Span& span) { return lane.name + " op" + std::to_string(span.id); }
 
-}  // namespace
-
-TEST_CASE("a short timeline draws every span with its tooltip") {
-  const std::string html = timeline("t", busy_lanes(3, 10), 10, "ms", tooltip);
-  CHECK(malformation(html) == "");
-  CHECK(count(html, "<rect") == 30);
-  CHECK(count(html, "<title>") == 30);
-  CHECK(html.find("<title>lane &lt;0&gt; op9</title>") != html.npos);
-  CHECK(html.find("0 ms") != html.npos);
-  CHECK(malformation(timeline("t", {}, 0, "ms", tooltip)) == "");
+/// What the script reads of a timeline.
+nlohmann::json data_of(const std::string& html) {
+  const std::string open = "<script type=\"application/json\">";
+  const size_t begin = html.find(open) + open.size();
+  return nlohmann::json::parse(html.substr(begin, html.find("</script>", begin) - begin));
 }
 
-TEST_CASE("a long timeline is shaded by bins and stays small") {
-  const std::string few = timeline("t", busy_lanes(16, 6250), 6250, "ms", tooltip);
-  CHECK(malformation(few) == "");
-  CHECK(few.size() < 400000);
-  CHECK(count(few, "<title>") <= 1000);
-  CHECK(count(few, "class=\"spans c0 s") >= 1);
-  CHECK(timeline("t", busy_lanes(100, 5000), 5000, "ms", tooltip).size() < 1000000);
+}  // namespace
+
+TEST_CASE("a timeline holds every span with its tooltip, and shades for viewers without scripts") {
+  std::vector<Lane> lanes = busy_lanes(3, 10);
+  lanes[1].spans[4].critical = true;
+  const std::string html = timeline(lanes, 10, "ms", tooltip);
+  CHECK(malformation(html) == "");
+  const nlohmann::json data = data_of(html);
+  CHECK(data["complete"] == true);
+  CHECK(data["horizon"] == 10.0);
+  REQUIRE(data["lanes"].size() == 3);
+  for (size_t i = 0; i < 3; ++i) {
+    int64_t start = 0;
+    for (size_t k = 0; k < 10; ++k) {
+      const double quantum = data["quantum"].get<double>() * 10;
+      start += data["lanes"][i]["start"][k].get<int64_t>();
+      CHECK(static_cast<double>(start) * quantum == Approx(lanes[i].spans[k].start).margin(quantum));
+      CHECK(data["lanes"][i]["length"][k].get<double>() * quantum ==
+            Approx(lanes[i].spans[k].end - lanes[i].spans[k].start).margin(2 * quantum));
+      CHECK(data["lanes"][i]["text"][k] == tooltip(lanes[i], lanes[i].spans[k]));
+    }
+  }
+  CHECK(data["lanes"][1]["critical"] == nlohmann::json::array({4}));
+  CHECK(count(html, "class=\"spans critical\"") == 1);
+  CHECK(count(html, "class=\"spans c0 s") >= 1);
+  CHECK(html.find("0 ms") != html.npos);
+  CHECK(malformation(timeline({}, 0, "ms", tooltip)) == "");
+}
+
+TEST_CASE("a long timeline keeps the critical and the longest spans and stays small") {
+  std::vector<Lane> lanes = busy_lanes(16, 20'000);
+  lanes[3].spans[77].critical = true;
+  lanes[3].spans[77].end = lanes[3].spans[77].start + 1e-3;  // the shortest of all
+  const std::string html = timeline(lanes, 20'000, "ms", tooltip);
+  CHECK(malformation(html) == "");
+  CHECK(html.size() < 2'700'000);
+  const nlohmann::json data = data_of(html);
+  CHECK(data["complete"] == false);
+  size_t kept = 0;
+  double shortest = 1e9;
+  for (const auto& lane : data["lanes"]) {
+    kept += lane["text"].size();
+    for (size_t k = 0; k < lane["length"].size(); ++k)
+      if (!(lane["critical"].size() == 1 && lane["critical"][0] == k))
+        shortest = std::min(shortest, lane["length"][k].get<double>());
+  }
+  CHECK(kept > 20'000);
+  CHECK(data["lanes"][3]["critical"].size() == 1);
+  size_t longer = 0;  // of all spans, those longer than the shortest that was kept
+  for (const Lane& lane : lanes)
+    for (const Span& span : lane.spans) longer += (span.end - span.start) / 20'000 / 1e-8 > shortest + 2;
+  CHECK(longer <= kept);
+  CHECK(html.find(std::to_string(16 * 20'000 - kept) + " shortest bars") != html.npos);
+  CHECK(timeline(busy_lanes(100, 5000), 5000, "ms", tooltip).size() < 3'000'000);
+}
+
+TEST_CASE("names in a timeline cannot end its data") {
+  std::vector<Lane> lanes = {{"</script><b>", "", "c0", false, {{0, 1, 0}}}};
+  const std::string html =
+      timeline(lanes, 1, "ms", [](auto&, auto&) { return std::string("</script>\xFF\n<img \"x\">"); });
+  CHECK(malformation(html) == "");
+  CHECK(count(html, "</script>") == 1);
+  CHECK(data_of(html)["lanes"][0]["text"][0] == "</script>\uFFFD <img \"x\">");
 }
 
 TEST_CASE("flows conserve their amounts and leave idle nodes out") {

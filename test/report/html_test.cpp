@@ -46,6 +46,7 @@ TEST_CASE("escaped bytes are well-formed in every place a name can be put") {
     page.paragraph(bytes);
     page.html(tiles({{bytes, bytes, bytes}}));
     page.html(keyed("c0", bytes));
+    page.html(stacked_bar({{0.5, "c0", false, bytes, bytes}}));
     Svg svg(10, 10);
     svg.rect(0, 0, 1, 1, "c0", bytes);
     svg.path({{0, 0}, {1, 1}}, "c0", bytes);
@@ -65,7 +66,9 @@ TEST_CASE("a page stands alone and is marked as ours near its start") {
   CHECK(html.find("<h2>Heading</h2>\n<p>text</p>") != html.npos);
   CHECK(html.find("default-src 'none'") != html.npos);
   CHECK(html.find("prefers-color-scheme: dark") != html.npos);
-  for (const char* outside : {"http:", "https:", "<script", "@import", "url("}) CHECK(html.find(outside) == html.npos);
+  for (const char* outside : {"https:", "@import", "url("}) CHECK(html.find(outside) == html.npos);
+  CHECK(count(html, "http:") == 1);  // the name of SVG's XML namespace
+  CHECK(count(html, "<script") == 1);
 }
 
 TEST_CASE("tables align figures to the right, let long names break and bear ragged rows") {
@@ -77,6 +80,19 @@ TEST_CASE("tables align figures to the right, let long names break and bear ragg
   CHECK(table_of_html({{"a"}, {"b", true}}, {{bar(0.5), "1"}}).find("<td class=\"bars\">") != std::string::npos);
   CHECK(table_of_html({{"a"}, {"b", true}}, {{bar(0.5), "1"}}).find("<td class=\"n wide\">") != std::string::npos);
   CHECK(malformation(table({}, {})) == "");
+}
+
+TEST_CASE("script strings read as the text and cannot end their script") {
+  CHECK(script_string("a \"b\" \\ </script>") == "\"a \\\"b\\\" \\\\ \\u003c/script>\"");
+  CHECK(script_string("\xFF\u202E\n") == "\"\uFFFD\uFFFD \"");
+}
+
+TEST_CASE("a stacked bar shows its parts side by side and names them") {
+  const std::string html = stacked_bar({{0.75, "c0", false, "gpu<0>", "75 %"}, {2, "c1", true, "wire", "a lot"}});
+  CHECK(malformation(html) == "");
+  CHECK(html.find("<i class=\"c0\" style=\"width:75.00%\" title=\"gpu&lt;0&gt;: 75 %\">") != html.npos);
+  CHECK(html.find("<i class=\"c1 hatched\" style=\"width:100.00%\"") != html.npos);
+  CHECK(count(html, "<li>") == 2);
 }
 
 TEST_CASE("bars stay inside their cell") {

@@ -58,8 +58,8 @@ inline std::string malformation(std::string_view html) {
       open.push_back(name);
     }
     i = k + 1;
-    if (!closing && name == "style") i = html.find("</style>", i);  // raw text
-    if (i == html.npos) return "an open style";
+    if (!closing && (name == "style" || name == "script")) i = html.find("</" + name + ">", i);  // raw text
+    if (i == html.npos) return "an open " + name;
   }
   return open.empty() ? "" : "never closed: " + open.back();
 }
