@@ -2,13 +2,17 @@
 #include "emit/trace.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <span>
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "config/units.h"
-#include "emit/tracks.h"
+#include "emit/trace_layout.h"
+#include "report/chart.h"
 
 namespace allot::emit {
 namespace {
@@ -16,37 +20,54 @@ namespace {
 using base::json_quote;
 using cluster::DeviceId;
 
-constexpr int kDevices = 1, kLinks = 2;    // process ids
-constexpr uint32_t kThreadsPerTrack = 16;  // at least; more where more transfers overlap
+constexpr size_t kMostMemoryPoints = 50'000;  // of all devices
+constexpr size_t kMostNameBytes = 200;
 
-/// Whole nanoseconds. Rounding down is monotone, so what does not overlap in picoseconds does not overlap here.
-int64_t ns(int64_t ps) { return ps / 1000; }
-/// Microseconds with three decimals, as the format wants them.
-std::string us(int64_t nanoseconds) { return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000); }
+/// Microseconds with at most three decimals, as the format wants them.
+std::string us(int64_t nanoseconds) {
+  std::string text = fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
 
-/// Where an event is drawn: process, thread, time.
-struct Place {
-  int pid;
-  uint32_t tid;
-  int64_t start_ns, end_ns;
-};
+std::string quoted(const std::string& name) {
+  return json_quote(name.size() > kMostNameBytes ? base::printable(name, kMostNameBytes) : name);
+}
+
+/// At most about `limit` points, the extremes among them.
+std::vector<sim::MemoryPoint> thinned(const std::vector<sim::MemoryPoint>& curve, size_t limit) {
+  std::vector<std::pair<double, double>> points;
+  for (const auto& [time_ps, bytes] : curve) points.emplace_back(time_ps, bytes);
+  std::vector<sim::MemoryPoint> result;
+  for (const auto& [time_ps, bytes] : report::thin(points, limit))
+    result.push_back({static_cast<int64_t>(time_ps), static_cast<int64_t>(bytes)});
+  return result;
+}
 
 class Trace {
  public:
-  Trace(const place::Problem& problem, const std::vector<DeviceId>& placement, const sim::Outcome& outcome)
+  Trace(const place::Problem& problem, const std::vector<DeviceId>& placement, const sim::Outcome& outcome,
+        const TraceOptions& options)
       : problem_(problem),
         placement_(placement),
         outcome_(outcome),
-        tracks_(tracks(problem.cluster(), placement, outcome)),
-        transfers_(transfers_of_tensor(problem.graph(), outcome)) {}
+        options_(options),
+        layout_(lay_out(tracks(problem.cluster(), placement, outcome), placement.size(), outcome.transfers.size(),
+                        options.max_slices)),
+        transfers_(transfers_of_tensor(problem.graph(), outcome)),
+        critical_(placement.size()) {
+    for (const sim::CriticalStep& step : outcome.critical)
+      if (step.op != graph::kNone) critical_[step.op] = true;
+  }
 
-  std::string str(size_t max_events_with_details) {
-    lay_out();
-    with_details_ = count_events() <= max_events_with_details;
+  std::string str() {
+    detailed_ = count_slices() <= options_.max_detailed;
     text_ = "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"producer\":\"allot.trace\"},\"traceEvents\":[\n";
     name_processes();
     for (uint32_t op = 0; op < placement_.size(); ++op) add_op(op);
     for (uint32_t id = 0; id < outcome_.transfers.size(); ++id) add_transfer(id);
+    for (const Bundle& bundle : layout_.bundles) add_bundle(bundle);
     for (uint32_t id = 0; id < outcome_.transfers.size(); ++id) add_flow(id);
     for (DeviceId device = 0; device < problem_.devices(); ++device) add_memory(device);
     for (const sim::OutOfMemory& event : outcome_.out_of_memory) add_out_of_memory(event);
@@ -61,74 +82,62 @@ class Trace {
     fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
   }
 
-  /// Gives every slice its thread and names the threads.
-  void lay_out() {
-    op_places_.resize(placement_.size());
-    transfer_places_.resize(outcome_.transfers.size());
-    uint32_t stride = kThreadsPerTrack;
-    std::vector<std::vector<uint32_t>> rows_of_track;
-    for (const Track& track : tracks_) {
-      rows_of_track.push_back(rows(track.slices));
-      for (const uint32_t row : rows_of_track.back()) stride = std::max(stride, row + 1);
-    }
-    uint32_t wires = 0;
-    for (size_t i = 0; i < tracks_.size(); ++i) {
-      const uint32_t first = (tracks_[i].is_device ? *tracks_[i].device : wires++) * stride;
-      place_slices(tracks_[i], rows_of_track[i], first);
-    }
-  }
-
-  /// An op is a slice; a transfer a slice and a stop of its arrow on each wire, and two more stops.
-  size_t count_events() const {
-    size_t events = placement_.size() + 2 * outcome_.transfers.size();
-    for (const auto& places : transfer_places_) events += 2 * places.size();
-    for (const auto& curve : outcome_.memory) events += curve.size();
-    return events;
-  }
-
-  void place_slices(const Track& track, const std::vector<uint32_t>& rows_of_slices, uint32_t first_tid) {
-    const int pid = track.is_device ? kDevices : kLinks;
-    uint32_t threads = track.is_device ? 1 : 0;
-    for (size_t i = 0; i < track.slices.size(); ++i) {
-      const Slice& slice = track.slices[i];
-      const Place place{pid, first_tid + rows_of_slices[i], ns(slice.start_ps), ns(slice.end_ps)};
-      threads = std::max(threads, rows_of_slices[i] + 1);
-      if (track.is_device) {
-        op_places_[slice.id] = place;
-      } else {
-        transfer_places_[slice.id].push_back(place);
-      }
-    }
-    for (uint32_t row = 0; row < threads; ++row)
-      threads_.push_back({pid, first_tid + row, row == 0 ? track.name : fmt::format("{} ({})", track.name, row + 1)});
+  size_t count_slices() const {
+    size_t slices = layout_.bundles.size();
+    for (const TracePlace& place : layout_.ops) slices += place.process != 0;
+    for (const auto& places : layout_.transfers) slices += places.size();
+    return slices;
   }
 
   void name_processes() {
-    event("{{\"ph\":\"M\",\"pid\":{},\"name\":\"process_name\",\"args\":{{\"name\":\"devices\"}}}}", kDevices);
-    event("{{\"ph\":\"M\",\"pid\":{},\"name\":\"process_name\",\"args\":{{\"name\":\"links\"}}}}", kLinks);
-    for (const auto& [pid, tid, name] : threads_) {
-      event("{{\"ph\":\"M\",\"pid\":{},\"tid\":{},\"name\":\"thread_name\",\"args\":{{\"name\":{}}}}}", pid, tid,
+    for (const auto& [process, name] : {std::pair{kDevicesProcess, "devices"}, {kLinksProcess, "links"}})
+      event("{{\"ph\":\"M\",\"pid\":{},\"name\":\"process_name\",\"args\":{{\"name\":\"{}\"}}}}", process, name);
+    for (const auto& [process, thread, name] : layout_.threads) {
+      event("{{\"ph\":\"M\",\"pid\":{},\"tid\":{},\"name\":\"thread_name\",\"args\":{{\"name\":{}}}}}", process, thread,
             json_quote(name));
-      event("{{\"ph\":\"M\",\"pid\":{},\"tid\":{},\"name\":\"thread_sort_index\",\"args\":{{\"sort_index\":{}}}}}", pid,
-            tid, tid);
+      event("{{\"ph\":\"M\",\"pid\":{},\"tid\":{},\"name\":\"thread_sort_index\",\"args\":{{\"sort_index\":{}}}}}",
+            process, thread, thread);
     }
   }
 
-  void slice(const Place& place, const std::string& name, const std::string& category, const std::string& arguments) {
-    event("{{\"ph\":\"X\",\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"name\":{},\"cat\":{}{}}}", place.pid, place.tid,
-          us(place.start_ns), us(place.end_ns - place.start_ns), json_quote(name), json_quote(category),
-          with_details_ ? ",\"args\":{" + arguments + "}" : "");
+  /// `arguments`: the members of a JSON object; "" for none.
+  void slice(const TracePlace& place, const std::string& name, const std::string& category,
+             const std::string& arguments) {
+    event("{{\"ph\":\"X\",\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"name\":{},\"cat\":{}{}}}", place.process,
+          place.thread, us(place.start_ns), us(place.end_ns - place.start_ns), quoted(name), quoted(category),
+          arguments.empty() ? "" : ",\"args\":{" + arguments + "}");
   }
 
   void add_op(uint32_t op) {
+    if (layout_.ops[op].process == 0) return;
     const graph::OpGraph& graph = problem_.graph();
-    const int64_t ready = ready_ps(op);
-    std::string arguments = fmt::format("\"op\":{},\"ready_us\":{},\"wait_us\":{}", op, us(ns(ready)),
-                                        us(ns(outcome_.start_ps[op]) - ns(ready)));
-    if (const auto& costs = problem_.costs().ops; op < costs.size())
-      fmt::format_to(std::back_inserter(arguments), ",\"flops\":{:.0f},\"bytes_read\":{},\"bytes_written\":{}",
-                     costs[op].mac_flops + costs[op].vector_ops, costs[op].bytes_read, costs[op].bytes_written);
-    slice(op_places_[op], graph.op_names[op], graph.type_names[graph.type[op]], arguments);
+    slice(layout_.ops[op], graph.op_names[op], graph.type_names[graph.type[op]], detailed_ ? op_arguments(op) : "");
+  }
+
+  std::string op_arguments(uint32_t op) const {
+    const int64_t ready_ns = whole_ns(ready_ps(op));
+    std::string text = fmt::format("\"op\":{}", op);
+    const auto add = [&](const char* key, const std::string& value) { text += fmt::format(",\"{}\":{}", key, value); };
+    if (const auto types = types_of(problem_.graph().inputs[op]); !types.empty()) add("inputs", json_quote(types));
+    if (const auto types = types_of(problem_.graph().outputs[op]); !types.empty()) add("outputs", json_quote(types));
+    if (const auto& costs = problem_.costs().ops; op < costs.size()) {
+      add("flops", fmt::format("{:.0f}", costs[op].mac_flops + costs[op].vector_ops));
+      add("bytes_read", std::to_string(costs[op].bytes_read));
+      add("bytes_written", std::to_string(costs[op].bytes_written));
+    }
+    add("ready_us", us(ready_ns));
+    add("wait_us", us(whole_ns(outcome_.start_ps[op]) - ready_ns));
+    if (critical_[op]) add("critical", "true");
+    return text;
+  }
+
+  /// "float32[1,64,56,56] float32[64]"; the first eight.
+  std::string types_of(std::span<const uint32_t> tensors) const {
+    std::string text;
+    for (size_t i = 0; i < std::min<size_t>(tensors.size(), 8); ++i)
+      if (tensors[i] < options_.tensor_types.size() && !options_.tensor_types[tensors[i]].empty())
+        text += (text.empty() ? "" : " ") + options_.tensor_types[tensors[i]];
+    return text;
   }
 
   /// When the last tensor that `op` reads was on its device.
@@ -147,78 +156,82 @@ class Trace {
   }
 
   void add_transfer(uint32_t id) {
+    if (layout_.transfers[id].empty()) return;
     const sim::Transfer& transfer = outcome_.transfers[id];
     const auto& devices = problem_.cluster().devices;
-    const std::string arguments =
-        fmt::format("\"bytes\":{},\"from\":{},\"to\":{}", problem_.costs().tensor_bytes[transfer.tensor],
-                    json_quote(devices[transfer.from].name), json_quote(devices[transfer.to].name));
-    for (const Place& place : transfer_places_[id])
+    std::string arguments;
+    if (detailed_) {
+      arguments = fmt::format("\"bytes\":{},\"from\":{},\"to\":{}", problem_.costs().tensor_bytes[transfer.tensor],
+                              json_quote(devices[transfer.from].name), json_quote(devices[transfer.to].name));
+      if (const auto type = types_of(std::array{transfer.tensor}); !type.empty())
+        arguments += ",\"type\":" + json_quote(type);
+    }
+    for (const TracePlace& place : layout_.transfers[id])
       slice(place, problem_.graph().tensor_names[transfer.tensor], transfer.io ? "io" : "transfer", arguments);
   }
 
-  /// An arrow from the producer over the wires to the first consumer, as far as there are such.
+  void add_bundle(const Bundle& bundle) {
+    const bool ops = bundle.place.process == kDevicesProcess;
+    slice(bundle.place, fmt::format("{} {}", bundle.slices, ops ? "ops" : "transfers"), "bundle",
+          fmt::format("\"slices\":{},\"busy_us\":{}", bundle.slices, us(bundle.busy_ns)));
+  }
+
+  /// An arrow from the producer over the wires to the first consumer, as far as these are drawn.
   void add_flow(uint32_t id) {
     const sim::Transfer& transfer = outcome_.transfers[id];
-    std::vector<Place> stops;
-    if (const uint32_t producer = problem_.graph().producer[transfer.tensor]; producer != graph::kNone) {
-      Place from = op_places_[producer];
+    if (layout_.transfers[id].empty()) return;
+    std::vector<TracePlace> stops;
+    if (const uint32_t producer = problem_.graph().producer[transfer.tensor];
+        producer != graph::kNone && layout_.ops[producer].process != 0) {
+      TracePlace from = layout_.ops[producer];
       from.start_ns = std::max(from.start_ns, from.end_ns - 1);  // leaves at the op's end, yet inside its slice
       stops.push_back(from);
     }
-    stops.insert(stops.end(), transfer_places_[id].begin(), transfer_places_[id].end());
-    const Place* consumer = nullptr;
+    stops.insert(stops.end(), layout_.transfers[id].begin(), layout_.transfers[id].end());
+    const TracePlace* consumer = nullptr;
     for (const uint32_t op : problem_.graph().consumers[transfer.tensor])
-      if (placement_[op] == transfer.to && (!consumer || op_places_[op].start_ns < consumer->start_ns))
-        consumer = &op_places_[op];
+      if (placement_[op] == transfer.to && layout_.ops[op].process != 0 &&
+          (!consumer || layout_.ops[op].start_ns < consumer->start_ns))
+        consumer = &layout_.ops[op];
     if (consumer) stops.push_back(*consumer);
     for (size_t i = 0; stops.size() >= 2 && i < stops.size(); ++i) {
       const char* phase = i == 0 ? "s" : i + 1 == stops.size() ? "f\",\"bp\":\"e" : "t";
       event("{{\"ph\":\"{}\",\"id\":{},\"pid\":{},\"tid\":{},\"ts\":{},\"name\":\"data\",\"cat\":\"flow\"}}", phase,
-            id + 1, stops[i].pid, stops[i].tid, us(stops[i].start_ns));
+            id + 1, stops[i].process, stops[i].thread, us(stops[i].start_ns));
     }
   }
 
   void add_memory(DeviceId device) {
     const std::string name = json_quote("memory of " + problem_.cluster().devices[device].name);
     const int64_t params = outcome_.param_bytes[device];
-    for (const sim::MemoryPoint& point : outcome_.memory[device])
-      event("{{\"ph\":\"C\",\"pid\":{},\"ts\":{},\"name\":{},\"args\":{{\"params\":{},\"live\":{}}}}}", kDevices,
-            us(ns(point.time_ps)), name, params, point.bytes - params);
+    for (const sim::MemoryPoint& point : thinned(outcome_.memory[device], kMostMemoryPoints / problem_.devices()))
+      event("{{\"ph\":\"C\",\"pid\":{},\"ts\":{},\"name\":{},\"args\":{{\"params\":{},\"live\":{}}}}}", kDevicesProcess,
+            us(whole_ns(point.time_ps)), name, params, point.bytes - params);
   }
 
   void add_out_of_memory(const sim::OutOfMemory& moment) {
     const std::string name =
         fmt::format("out of memory by {}", config::human_bytes(static_cast<double>(moment.over_bytes)));
-    const uint32_t tid = device_tid(moment.device);
-    event("{{\"ph\":\"i\",\"s\":\"t\",\"pid\":{},\"tid\":{},\"ts\":{},\"name\":{}}}", kDevices, tid,
-          us(ns(moment.time_ps)), json_quote(name));
+    event("{{\"ph\":\"i\",\"s\":\"t\",\"pid\":{},\"tid\":{},\"ts\":{},\"name\":{}}}", kDevicesProcess,
+          moment.device * layout_.threads_per_track, us(whole_ns(moment.time_ps)), json_quote(name));
   }
-
-  uint32_t device_tid(DeviceId device) const { return threads_[device].tid; }
-
-  struct Thread {
-    int pid;
-    uint32_t tid;
-    std::string name;
-  };
 
   const place::Problem& problem_;
   const std::vector<DeviceId>& placement_;
   const sim::Outcome& outcome_;
-  const std::vector<Track> tracks_;
+  const TraceOptions& options_;
+  const TraceLayout layout_;
   const base::Csr<uint32_t> transfers_;
-  std::vector<Place> op_places_;
-  std::vector<std::vector<Place>> transfer_places_;
-  std::vector<Thread> threads_;  // those of the devices first
-  bool with_details_ = true;
+  std::vector<bool> critical_;  // by op
+  bool detailed_ = true;
   std::string text_;
 };
 
 }  // namespace
 
 std::string perfetto_trace(const place::Problem& problem, const std::vector<DeviceId>& placement,
-                           const sim::Outcome& outcome, size_t max_events_with_details) {
-  return Trace(problem, placement, outcome).str(max_events_with_details);
+                           const sim::Outcome& outcome, const TraceOptions& options) {
+  return Trace(problem, placement, outcome, options).str();
 }
 
 }  // namespace allot::emit

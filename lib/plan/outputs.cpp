@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "emit/annotate.h"
@@ -35,6 +37,18 @@ void warn_of_conflicts(const Input& input, const Placed& placed) {
       "the placement, but no session settings; --split FOLDER writes a model for each device instead, with a program "
       "that runs them one after another",
       names);
+}
+
+// By tensor of the model's graph: "float32[1,64,56,56]".
+std::vector<std::string> tensor_types(const Input& input) {
+  std::vector<std::string> types(input.built.graph.num_tensors());
+  for (ir::ValueId value = 0; value < input.built.tensor_of_value.size(); ++value) {
+    const auto& type = input.planning.shapes.types[value];
+    const graph::TensorId tensor = input.built.tensor_of_value[value];
+    if (tensor != graph::kNone && type.has_rank)
+      types[tensor] = fmt::format("{}[{}]", ir::name(type.elem), fmt::join(type.dims, ","));
+  }
+  return types;
 }
 
 // "olive=splits.json" -> the kind of export, the file.
@@ -182,7 +196,10 @@ std::vector<std::string> write_outputs(Input& input, const Placed& placed, const
     return emit::placement_page({*input.problem, placed.sidecar, placed.comparison, placed.placement, placed.outcome,
                                  input.notes, placed.timed});
   });
-  write(options.trace, [&] { return emit::perfetto_trace(*input.problem, placed.placement, placed.outcome); });
+  write(options.trace, [&] {
+    return emit::perfetto_trace(*input.problem, placed.placement, placed.outcome,
+                                {.tensor_types = tensor_types(input)});
+  });
   write(options.dot, [&] { return emit::dot(*input.problem, placed.placement); });
   for (const auto& text : options.exports) {
     const auto [entry, path] = split_export(text);

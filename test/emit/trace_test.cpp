@@ -53,11 +53,11 @@ bool inside_a_slice(const std::vector<Slice>& slices, int64_t time) {
   return false;
 }
 
-void check_flows(const json& events, const std::map<Thread, std::vector<Slice>>& slices) {
+/// Returns how many there are.
+size_t check_flows(const json& events, const std::map<Thread, std::vector<Slice>>& slices) {
   std::map<int64_t, std::vector<json>> flows;
   for (const json& event : events)
     if (event["ph"] == "s" || event["ph"] == "t" || event["ph"] == "f") flows[event["id"]].push_back(event);
-  CHECK_FALSE(flows.empty());
   for (const auto& [id, stops] : flows) {
     CHECK(stops.size() >= 2);
     for (size_t i = 0; i < stops.size(); ++i) {
@@ -67,6 +67,7 @@ void check_flows(const json& events, const std::map<Thread, std::vector<Slice>>&
     }
     CHECK(stops.back()["bp"] == "e");
   }
+  return flows.size();
 }
 
 void check_trace(const Run& run) {
@@ -78,7 +79,7 @@ void check_trace(const Run& run) {
   for (const auto& [thread, list] : slices) (thread.first == 1 ? ops : transfers) += list.size();
   CHECK(ops == run.placement.size());
   CHECK(transfers == run.outcome.transfers.size());
-  check_flows(events, slices);
+  CHECK(check_flows(events, slices) > 0);
   std::map<std::string, std::pair<int64_t, int64_t>> memory;  // name -> last time, peak
   for (const json& event : events) {
     if (event["ph"] != "C") continue;
@@ -130,17 +131,95 @@ TEST_CASE("traces bear hostile names and mark the moment memory ran out") {
   CHECK(text.substr(0, 4096).find("\"allot.") != text.npos);  // marks the file as ours
 }
 
-TEST_CASE("traces of too many events leave the details of slices out") {
-  const Run run = random_run(layered_graph(200, 5), small_cluster(2), 5);
-  const auto with_limit = [&](size_t limit) {
-    return json::parse(emit::perfetto_trace(run.problem, run.placement, run.outcome, limit))["traceEvents"];
-  };
-  const json full = with_limit(1'000'000), bare = with_limit(200);
-  REQUIRE(full.size() == bare.size());
-  for (size_t i = 0; i < full.size(); ++i) {
-    CHECK(full[i].contains("args") == (full[i]["ph"] == "X" || full[i]["ph"] == "C" || full[i]["ph"] == "M"));
-    CHECK(bare[i].contains("args") == (full[i]["ph"] == "C" || full[i]["ph"] == "M"));
+TEST_CASE("an op's arguments give its tensors, its costs and whether it is critical") {
+  Run run = random_run(layered_graph(60, 3), small_cluster(2), 3);
+  sim::Simulator simulator(run.problem.graph(), run.problem.costs(), run.problem.cluster());
+  run.outcome = simulator.run(run.placement, {.timeline = true, .critical = true});
+  const graph::OpGraph& graph = run.problem.graph();
+  emit::TraceOptions options;
+  for (uint32_t tensor = 0; tensor < graph.num_tensors(); ++tensor)
+    options.tensor_types.push_back("float32[" + std::to_string(tensor) + "]");
+  const json trace = json::parse(emit::perfetto_trace(run.problem, run.placement, run.outcome, options));
+  size_t critical = 0, ops = 0, transfers = 0;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["ph"] != "X") continue;
+    const json& args = event["args"];
+    if (event["pid"] == 2) {
+      ++transfers;
+      CHECK(args["type"].get<std::string>().substr(0, 8) == "float32[");
+      CHECK(args["bytes"].get<int64_t>() > 0);
+      continue;
+    }
+    const uint32_t op = args["op"];
+    ++ops;
+    critical += args.value("critical", false);
+    std::string inputs;
+    for (size_t i = 0; i < std::min<size_t>(8, graph.inputs[op].size()); ++i)
+      inputs += (i ? " " : "") + options.tensor_types[graph.inputs[op][i]];
+    CHECK(args.value("inputs", "") == inputs);
+    CHECK(args["outputs"] == options.tensor_types[graph.outputs[op][0]]);
   }
+  const auto steps = [&](bool op) {
+    return std::count_if(run.outcome.critical.begin(), run.outcome.critical.end(),
+                         [&](auto& step) { return (step.op != graph::kNone) == op; });
+  };
+  CHECK(ops == 60);
+  CHECK(transfers == run.outcome.transfers.size());
+  CHECK(static_cast<std::ptrdiff_t>(critical) == steps(true));
+  CHECK(critical > 0);
+}
+
+TEST_CASE("traces of many slices leave their arguments out") {
+  const Run run = random_run(layered_graph(200, 5), small_cluster(2), 5);
+  const json bare = json::parse(emit::perfetto_trace(run.problem, run.placement, run.outcome, {.max_detailed = 50}));
+  size_t slices = 0;
+  for (const json& event : bare["traceEvents"]) {
+    slices += event["ph"] == "X";
+    CHECK(event.contains("args") == (event["ph"] == "C" || event["ph"] == "M"));
+  }
+  CHECK(slices == 200 + run.outcome.transfers.size());
+}
+
+TEST_CASE("traces of too many slices bundle the short ones, lose none of them and nothing of the long ones") {
+  const Run run = random_run(layered_graph(2000, 5), small_cluster(3), 5);
+  const size_t all = 2000 + run.outcome.transfers.size();
+  const json events =
+      json::parse(emit::perfetto_trace(run.problem, run.placement, run.outcome, {.max_slices = 2000}))["traceEvents"];
+  const auto slices = checked_slices(events);
+  check_flows(events, slices);
+  size_t drawn = 0, told = 0;
+  int64_t busy = 0;
+  for (const json& event : events) {
+    if (event["ph"] != "X") continue;
+    ++drawn;
+    if (event["cat"] != "bundle") {
+      ++told;
+      busy += ns(event["dur"]);
+      continue;
+    }
+    const json& args = event["args"];
+    told += args["slices"].get<size_t>();
+    busy += ns(args["busy_us"]);
+    CHECK(ns(args["busy_us"]) <= ns(event["dur"]));
+    CHECK(args["slices"] > 1);
+  }
+  CHECK(told == all);
+  CHECK(drawn <= 2000);
+  CHECK(drawn >= 700);
+  int64_t expected_ps = 0;
+  for (uint32_t op = 0; op < 2000; ++op) expected_ps += run.outcome.end_ps[op] - run.outcome.start_ps[op];
+  for (const auto& transfer : run.outcome.transfers) expected_ps += transfer.end_ps - transfer.start_ps;
+  CHECK(std::abs(busy - expected_ps / 1000) <= static_cast<int64_t>(all));  // rounding
+}
+
+TEST_CASE("a trace of 100000 ops stays below 50 MB and keeps its memory's peak") {
+  const Run run = random_run(layered_graph(100'000, 5), small_cluster(8), 5);
+  const std::string text = emit::perfetto_trace(run.problem, run.placement, run.outcome);
+  INFO(text.size() << " bytes, " << run.outcome.transfers.size() << " transfers");
+  CHECK(text.size() < 50'000'000);
+  for (uint32_t device = 0; device < 8; ++device)
+    CHECK(text.find("\"live\":" + std::to_string(run.outcome.peak_bytes[device] - run.outcome.param_bytes[device]) +
+                    "}") != text.npos);
 }
 
 namespace {
