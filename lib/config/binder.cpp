@@ -63,6 +63,13 @@ auto parse_at(const std::string& where, Parse&& parse) {
 
 }  // namespace
 
+void Option::tell_when_set(bool& given) {
+  set = [&given, inner = std::move(set)](const std::string& text, const std::string& where) {
+    inner(text, where);
+    given = true;
+  };
+}
+
 std::string Option::flag_name() const {
   std::string name = "--" + path;
   std::replace(name.begin(), name.end(), '_', '-');

@@ -35,6 +35,8 @@ struct Option {
   std::function<void()> clear;                    // lists: back to empty before the first set of a layer
   std::function<std::vector<std::string>()> get;  // the present value as text(s)
 
+  /// From now on `given` becomes true when a layer above the defaults sets this option, be it to the default value.
+  void tell_when_set(bool& given);
   /// "--search.evaluations".
   std::string flag_name() const;
   /// The present value as YAML: "16GiB", "[a, b]".

@@ -96,6 +96,7 @@ std::string facts(const PageInput& input) {
                                                                   {"Cluster", cluster.empty() ? "built in" : cluster},
                                                                   {"Costs hash", sidecar.costs_hash},
                                                                   {"Dimensions", dims},
+                                                                  {"Workload", sidecar.workload.kind},
                                                                   {"Objective", sidecar.objective},
                                                                   {"Method", sidecar.method},
                                                                   {"Seed", std::to_string(sidecar.seed)},

@@ -98,6 +98,9 @@ Changes compare_placements(const Sidecar& from, const Sidecar& to) {
   for (auto* lines : {&changes.moved, &changes.added, &changes.removed}) cap(*lines, kMaxLines);
 
   changes.details = compare("dimension", settings(from.dims), settings(to.dims));
+  if (from.workload.kind != to.workload.kind)
+    changes.details.push_back(
+        fmt::format("workload: {} -> {}", printable(from.workload.kind), printable(to.workload.kind)));
   if (from.cost_model_version != to.cost_model_version)
     changes.details.push_back(
         fmt::format("cost model: version {} -> {}", from.cost_model_version, to.cost_model_version));

@@ -37,6 +37,14 @@ struct Baseline {
   friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 
+/// What the model was placed for: plan's --workload, --frozen and --checkpoint-every.
+struct StoredWorkload {
+  std::string kind = "inference";
+  std::vector<std::string> frozen;
+  int64_t checkpoint_every = 0;
+  friend bool operator==(const StoredWorkload&, const StoredWorkload&) = default;
+};
+
 /// Of place::Robustness; draws 0: not measured.
 struct StoredRobustness {
   std::string runner_up;
@@ -50,6 +58,7 @@ struct Sidecar {
   std::map<std::string, int64_t> dims;  // bound dimensions (>= 0), so that a check binds the same
   std::string objective = "latency";
   std::vector<std::string> scenarios;  // as given, so that a check plans for the same input shapes
+  StoredWorkload workload;
   std::vector<PlacedOp> placement;
   Metrics metrics;
   StoredRobustness robustness;

@@ -123,6 +123,10 @@ std::string to_json(const Sidecar& sidecar) {
   json.end_object();
   json.field("method", sidecar.method).field("seed", sidecar.seed).field("evaluations", sidecar.evaluations);
   json.field("objective", sidecar.objective).field("scenarios", sidecar.scenarios);
+  json.key("workload").begin_object(true).field("kind", sidecar.workload.kind);
+  json.field("frozen", sidecar.workload.frozen)
+      .field("checkpoint_every", sidecar.workload.checkpoint_every)
+      .end_object();
   write_metrics(json.key("metrics"), sidecar.metrics);
   json.key("robustness").begin_object(true).field("runner_up", sidecar.robustness.runner_up);
   json.field("draws", sidecar.robustness.draws).field("better", sidecar.robustness.better).end_object();
@@ -144,7 +148,7 @@ Sidecar read_sidecar(const std::string& path) {
                       "give a placement file that placer-apply wrote");
   const JsonObject root(source, document, "",
                         {"schema", "version", "model", "costs", "cluster", "method", "seed", "evaluations", "objective",
-                         "scenarios", "metrics", "robustness", "baselines", "placement"});
+                         "scenarios", "workload", "metrics", "robustness", "baselines", "placement"});
   Sidecar sidecar;
   sidecar.version = root.text("version");
   sidecar.method = root.text("method");
@@ -152,6 +156,9 @@ Sidecar read_sidecar(const std::string& path) {
   sidecar.evaluations = root.natural("evaluations");
   sidecar.objective = root.text("objective");
   sidecar.scenarios = root.texts("scenarios");
+  const JsonObject workload = root.object("workload", {"kind", "frozen", "checkpoint_every"});
+  sidecar.workload = {workload.text("kind"), workload.texts("frozen"),
+                      workload.integer("checkpoint_every", 0, 1 << 30)};
   read_provenance(root, sidecar);
   sidecar.metrics = read_metrics(
       root.object("metrics", {"makespan_us", "critical_path_us", "work_bound_us", "parallelism", "crossings",

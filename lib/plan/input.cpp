@@ -160,6 +160,7 @@ void build_problem(Input& input, const InputOptions& options) {
   input.costs_hash = cost::hash(main.problem->costs());
   input.cluster_hash = cluster::hash(main.problem->cluster());
   input.scenarios = options.scenario;
+  input.workload = {options.workload.workload, options.workload.frozen, options.workload.checkpoint_every};
   input.dims = main.bindings.dims;
   for (const auto& assumption : main.planning.shapes.assumptions) input.dims[assumption.symbol] = assumption.value;
   input.planning = std::move(main.planning);
@@ -184,7 +185,8 @@ void InputOptions::bind(config::Binder& binder) {
 }
 
 void InputOptions::bind_goal(config::Binder& binder) {
-  binder.choice("objective", objective, "what placements are chosen for", place::objective_names());
+  binder.choice("objective", objective, "what placements are chosen for", place::objective_names())
+      .tell_when_set(objective_given);
   binder.list("scenario", scenario,
               "place for several input shapes at once, e.g. batch=1,seq=128:0.8 and a weight; the first is reported");
 }
@@ -192,8 +194,13 @@ void InputOptions::bind_goal(config::Binder& binder) {
 void InputOptions::adopt(const place::Sidecar& sidecar) {
   stored_dims = sidecar.dims;
   stored_cluster = sidecar.cluster_text;
-  if (objective == InputOptions().objective) objective = sidecar.objective;
+  if (!objective_given) objective = sidecar.objective;
   if (scenario.empty()) scenario = sidecar.scenarios;
+  if (workload.given) return;
+  const auto& [kind, frozen, checkpoint_every] = sidecar.workload;
+  workload.workload = kind;
+  if (workload.frozen.empty()) workload.frozen = frozen;
+  if (workload.checkpoint_every == 0) workload.checkpoint_every = checkpoint_every;
 }
 
 shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model) {

@@ -22,6 +22,7 @@ struct InputOptions {
   std::string cluster, costs, constraints, colocation = "chain";
   bool inline_functions = false;
   std::string objective = "latency";
+  bool objective_given = false;  // `objective` was set, be it to its default
   std::vector<std::string> scenario;
   WorkloadOptions workload;
 
@@ -45,6 +46,7 @@ struct Input {
   std::vector<std::string> fingerprints;
   std::string model_hash, graph_hash, costs_hash, cluster_hash;
   std::vector<std::string> scenarios;   // as given
+  place::StoredWorkload workload;       // as given
   std::map<std::string, int64_t> dims;  // every symbol and the value it was given
   std::vector<std::string> notes;       // assumed dimensions, inference warnings: for stderr and the report
   std::vector<std::string> files;       // everything read: for a depfile
@@ -59,7 +61,8 @@ struct Input {
 /// Reads, infers, costs. Errors carry the model's path in front. A model path of "-" reads standard input.
 std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options);
 
-/// Parses "batch=8", "x=1x3x224x224" and "pattern=0.5" forms and adds the stored dimensions that `model` has. Errors: usage.
+/// Parses "batch=8", "x=1x3x224x224" and "pattern=0.5" forms and adds the stored dimensions that `model` has. Errors:
+/// usage.
 shape::Bindings parse_bindings(const InputOptions& options, const ir::Model& model);
 
 /// Parses "batch=1,seq=128:0.8": dimensions that are bound beside those of --dim, and the weight, 1 if left out.

@@ -54,6 +54,7 @@ place::Sidecar make_sidecar(const Input& input, const Placed& placed, const plac
   sidecar.evaluations = chosen.evaluations;
   sidecar.objective = place::name(input.problem->objective());
   sidecar.scenarios = input.scenarios;
+  sidecar.workload = input.workload;
   if (placed.robustness)
     sidecar.robustness = {placed.robustness->runner_up, placed.robustness->draws, placed.robustness->better};
   return sidecar;

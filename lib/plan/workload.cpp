@@ -7,8 +7,10 @@
 namespace allot::plan {
 
 void WorkloadOptions::bind(config::Binder& binder) {
-  binder.choice("workload", workload, "what the model runs: an inference, or a training step with that optimizer",
-                {"inference", "training", "training:adam", "training:momentum", "training:sgd"});
+  binder
+      .choice("workload", workload, "what the model runs: an inference, or a training step with that optimizer",
+              {"inference", "training", "training:adam", "training:momentum", "training:sgd"})
+      .tell_when_set(given);
   binder.list("frozen", frozen, "parameters that training leaves alone, by name pattern");
   binder.integer("checkpoint_every", checkpoint_every,
                  "training keeps activations only between segments of so many operations; 0 = keeps all", 0, 1 << 30);

@@ -17,6 +17,7 @@ struct WorkloadOptions {
   std::string workload = "inference";
   std::vector<std::string> frozen;
   int64_t checkpoint_every = 0;
+  bool given = false;  // `workload` was set, be it to its default
 
   void bind(config::Binder& binder);
 };

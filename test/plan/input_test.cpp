@@ -23,3 +23,40 @@ TEST_CASE("odd scenarios are refused") {
   for (const char* text : {"", "batch", "batch=", "batch=x", "batch=1,", "batch=1:", "batch=1:heavy", "batch=-1:2"})
     CHECK_THROWS_AS(parse_scenario(text), base::Error);
 }
+
+namespace {
+
+place::Sidecar stored() {
+  place::Sidecar sidecar;
+  sidecar.objective = "throughput";
+  sidecar.workload = {"training:sgd", {"embed.*"}, 4};
+  return sidecar;
+}
+
+plan::InputOptions adopted(const std::vector<std::pair<std::string, std::string>>& typed) {
+  plan::InputOptions options;
+  config::Binder binder;
+  options.bind(binder);
+  options.bind_goal(binder);
+  for (const auto& [option, value] : typed) config::apply_flag(*binder.find(option), {value});
+  options.adopt(stored());
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a stored placement answers what nobody typed") {
+  const auto options = adopted({});
+  CHECK(options.objective == "throughput");
+  CHECK(options.workload.workload == "training:sgd");
+  CHECK(options.workload.frozen == std::vector<std::string>{"embed.*"});
+  CHECK(options.workload.checkpoint_every == 4);
+}
+
+TEST_CASE("what is typed counts, be it the default") {
+  const auto options = adopted({{"objective", "latency"}, {"workload", "inference"}});
+  CHECK(options.objective == "latency");
+  CHECK(options.workload.workload == "inference");
+  CHECK(options.workload.frozen.empty());
+  CHECK(adopted({{"frozen", "head"}}).workload.frozen == std::vector<std::string>{"head"});
+}
