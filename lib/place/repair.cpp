@@ -5,7 +5,6 @@
 
 #include "base/rng.h"
 #include "place/evaluator.h"
-#include "place/memory_estimate.h"
 #include "place/relief.h"
 #include "sim/ledger.h"
 
@@ -134,6 +133,26 @@ class Repair {
   int64_t first_overflow_;
 };
 
+/// What its device needs at least while one of the unit's ops runs. Tensors may share blocks, so the largest counts.
+int64_t least_bytes(const Problem& problem, UnitId unit) {
+  const auto& graph = problem.graph();
+  const auto& costs = problem.costs();
+  std::vector<graph::ParamId> params;
+  int64_t lasting = 0, running = 0;
+  for (const OpId op : graph.members[unit]) {
+    lasting += costs.resident_bytes[op];
+    params.insert(params.end(), graph.params[op].begin(), graph.params[op].end());
+    int64_t largest = 0;
+    for (const auto& tensors : {graph.inputs[op], graph.outputs[op]})
+      for (const TensorId tensor : tensors) largest = std::max(largest, costs.tensor_bytes[tensor]);
+    running = std::max(running, costs.workspace_bytes[op] + largest);
+  }
+  std::sort(params.begin(), params.end());
+  params.erase(std::unique(params.begin(), params.end()), params.end());
+  for (const graph::ParamId param : params) lasting += graph.param_bytes[param];
+  return lasting + running;
+}
+
 }  // namespace
 
 bool cannot_fit(const Problem& problem) {
@@ -143,18 +162,18 @@ bool cannot_fit(const Problem& problem) {
   for (const int64_t bytes : problem.costs().resident_bytes) lasting += bytes;
   for (const auto& device : problem.cluster().devices) room += std::max<int64_t>(0, device.usable_bytes());
   if (lasting > room) return true;
-  const MemoryEstimate alone(problem);
   for (UnitId unit = 0; unit < graph.num_units(); ++unit) {
+    const int64_t bytes = least_bytes(problem, unit);
     const auto choices = problem.choices(unit);
-    if (std::none_of(choices.begin(), choices.end(), [&](DeviceId device) { return alone.fits(unit, device); }))
+    if (std::none_of(choices.begin(), choices.end(),
+                     [&](DeviceId device) { return bytes <= problem.cluster().devices[device].usable_bytes(); }))
       return true;
   }
   return false;
 }
 
 UnitPlacement repaired(const Problem& problem, UnitPlacement placement) {
-  if (!surely_fits(problem, placement) && !cannot_fit(problem))
-    placement = Repair(problem, std::move(placement)).run();
+  if (!surely_fits(problem, placement) && !cannot_fit(problem)) placement = Repair(problem, std::move(placement)).run();
   for (const auto& scenario : problem.others()) {
     UnitPlacement trial = repaired(*scenario.problem, placement);
     if (trial == placement) continue;

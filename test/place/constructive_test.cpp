@@ -185,3 +185,22 @@ TEST_CASE("unit graphs join parallel edges and leave out what stays inside") {
   CHECK(units.bytes_of(0)[0] == 5 + 7 + 3);
   CHECK(units.bytes_of(1)[0] == 5 + 7 + 3);
 }
+
+TEST_CASE("every method copes with 64 unequal devices on two hosts with a slow network") {
+  const auto few = test::random_problem({.ops = 300, .width = 20, .devices = 64, .seed = 3, .forbidden = 0.2});
+  auto cluster = few.cluster();
+  for (DeviceId from = 0; from < 64; ++from)
+    for (DeviceId to = 0; to < 64; ++to)
+      if ((from < 32) != (to < 32)) cluster.routes[from * 64 + to].bandwidth_bytes_per_s = 1e9;
+  const Problem p(few.graph(), cluster, few.costs());
+  const int64_t alone = place::Evaluator(p).score(place_with("single", p)).makespan_ps;
+  for (const auto& placer : place::placers()) {
+    if (placer.missing) continue;
+    INFO(placer.name);
+    const auto placement = placer.place(p, {.evaluations = 20});
+    REQUIRE(placement.size() == p.graph().num_units());
+    for (place::UnitId unit = 0; unit < placement.size(); ++unit) REQUIRE(p.allowed(unit, placement[unit]));
+    if (placer.name == "heft" || placer.name == "m-etf" || placer.name == "critical-path")
+      CHECK(place::Evaluator(p).score(placement).makespan_ps < alone * 3 / 4);
+  }
+}

@@ -75,6 +75,17 @@ TEST_CASE("no placement beats a bound") {
     std::vector<uint64_t> allowed = any_device(c.graph, c.costs);
     for (uint32_t op = 0; op < c.graph.num_ops(); ++op)
       if (rng.below(4) == 0) allowed[c.graph.unit_of[op]] = uint64_t{1} << c.placement[op];  // pinned
+    if (seed % 2 == 0) {
+      auto& rules = c.cluster.simulation;
+      rules.contention = static_cast<cluster::Contention>(rng.below(5));
+      rules.queue = rng.below(2) ? cluster::Queue::fifo : cluster::Queue::priority;
+      if (rules.contention != cluster::Contention::share) {
+        rules.forwarding = static_cast<cluster::Forwarding>(rng.below(3));
+        rules.blocking_transfers = rng.below(3) == 0;
+      }
+      if (rng.below(10) == 0) rules = *cluster::simulation_preset("ort");
+      for (auto& device : c.cluster.devices) device.streams = 1 + rng.below(2);
+    }
     const sim::Bounds bounds = sim::bounds(c.graph, c.costs, c.cluster, allowed);
     const auto outcome = sim::Simulator(c.graph, c.costs, c.cluster).run(c.placement);
     INFO("seed " << seed << ", by " << bounds.binding());
