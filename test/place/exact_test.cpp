@@ -33,21 +33,28 @@ Score best_of_all(const Problem& problem) {
 
 }  // namespace
 
-TEST_CASE("optima of 25 to 40 ops are proved, and no bound exceeds them") {
-  const uint64_t graphs = std::getenv("ALLOT_TEST_FULL") ? 100 : 8;
-  uint64_t proved = 0, evaluations = 0;
+TEST_CASE("optima of 25 to 40 ops are proved, auto finds nine of ten, and no bound exceeds them") {
+  const bool full = std::getenv("ALLOT_TEST_FULL") != nullptr;
+  const uint64_t graphs = full ? 100 : 8;
+  uint64_t proved = 0, found = 0, evaluations = 0;
   for (uint64_t seed = 0; seed < graphs; ++seed) {
     const Problem p = test::oracle_problem(seed);
-    const auto result = place::solve_exact(p, {.evaluations = std::getenv("ALLOT_TEST_FULL") ? 500'000u : 20'000u});
+    const auto result = place::solve_exact(p, {.evaluations = full ? 500'000u : 20'000u});
     INFO("seed " << seed);
     CHECK(p.bounds().best() <= result.score.makespan_ps);
     for (const auto* method : {"heft", "m-etf", "critical-path", "contiguous"})
       CHECK_FALSE(place::Evaluator(p).score(place::find_placer(method).place(p, {})) < result.score);
+    const auto all = place::compare(p, "auto", {.evaluations = 20'000, .threads = 1});
+    const Score ours = all.methods[all.best].score;
+    CHECK(p.bounds().best() <= ours.makespan_ps);
+    if (result.proved) CHECK_FALSE(ours < result.score);
     proved += result.proved;
+    found += result.proved && ours == result.score;
     evaluations += result.evaluations;
   }
-  UNSCOPED_INFO(proved << " of " << graphs << " proved, " << evaluations << " evaluations");
-  CHECK(proved >= graphs * (std::getenv("ALLOT_TEST_FULL") ? 95 : 60) / 100);
+  UNSCOPED_INFO(found << " found of " << proved << " proved of " << graphs << ", " << evaluations << " evaluations");
+  CHECK(proved >= graphs * (full ? 95 : 60) / 100);
+  CHECK(found >= (full ? graphs : proved) * 9 / 10);
 }
 
 TEST_CASE("without a proof the answer is still the best that was seen") {
