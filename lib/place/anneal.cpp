@@ -20,8 +20,7 @@ constexpr double kColdest = 0.02;                      // the last temperature: 
 constexpr double kTrial = 0.06;                        // of the budget, for each temperature tried
 constexpr double kLonger = 2;                          // the long cycle is hotter than the best short one
 constexpr uint64_t kChainAge = 100;                    // evaluations after which the critical chain is looked up again
-constexpr size_t kMostKnown = 1 << 18;                 // placements remembered
-constexpr size_t kOpsToForget = 20'000;                // larger graphs never come back to the same placement
+constexpr size_t kMostKnown = 1 << 18;  // placements remembered; walks over large graphs never come back to one
 
 /// What annealing minimises, in values of the start: the objective, a little of the makespan where the objective is
 /// another, and one start's value for each percent of the smallest memory that is exceeded.
@@ -92,7 +91,7 @@ class Annealing {
         origin_(start),
         energy_(problem, search_.start(start)),
         unit_share_(unit_share(problem, search_.best_score())),
-        known_(problem.graph().num_ops() < kOpsToForget ? kMostKnown : 0),
+        known_(problem.graph().num_ops() < kManyOps ? kMostKnown : 0),
         rng_(budget.seed, kStream, chain) {}
 
   UnitPlacement run() {
@@ -165,7 +164,8 @@ class Annealing {
   uint64_t chain_again_ = 0;
 };
 
-/// Where no better start is given: the best of what the constructive methods make.
+}  // namespace
+
 UnitPlacement best_start(const Problem& problem, const Budget& budget) {
   Search search(problem, budget);
   for (const Placer* placer : constructive_placers(problem, budget)) {
@@ -174,8 +174,6 @@ UnitPlacement best_start(const Problem& problem, const Budget& budget) {
   }
   return search.finish();
 }
-
-}  // namespace
 
 UnitPlacement place_anneal(const Problem& problem, const Budget& budget) {
   const UnitPlacement start = budget.start ? *budget.start : best_start(problem, budget);

@@ -14,6 +14,9 @@ std::vector<UnitPlacement> single_candidates(const Problem& problem);
 /// The best of the candidates.
 UnitPlacement place_single(const Problem& problem, const Budget& budget);
 
+/// Where a search is given no start: the best of what the constructive methods make.
+UnitPlacement best_start(const Problem& problem, const Budget& budget);
+
 // Placements that exceed a memory are repaired (repair.h) by all methods below.
 
 /// What a search begins with: the budget's start if it has one, else what some constructive methods give.
@@ -75,6 +78,11 @@ UnitPlacement place_exact(const Problem& problem, const Budget& budget);
 
 /// Simulated annealing from the best of the others.
 UnitPlacement place_anneal(const Problem& problem, const Budget& budget);
+
+/// For large graphs, of which a budget buys few evaluations: what list schedulers make of coarser graphs (coarsen.h),
+/// then windows of the run, annealed one after another (windows.h), then annealing of the whole for the rest. For
+/// objectives other than latency only the last.
+UnitPlacement place_multilevel(const Problem& problem, const Budget& budget);
 
 /// On one device, two, three ... those with most memory first, until "auto" finds a placement that fits there.
 UnitPlacement place_fewest_devices(const Problem& problem, const Budget& budget);

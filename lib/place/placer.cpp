@@ -26,12 +26,18 @@ std::vector<Placer>& registry() {
       {"heft", "heterogeneous earliest finish time, with insertion", false, place_heft},
       {"critical-path", "longest remaining path first, where it is done first", false, place_critical_path},
       {"m-etf", "earliest task first, within memory", false, place_m_etf},
-      {"m-sct", "the same, with favourite successors by linear programming", false, place_m_sct, m_sct_missing(),
-       {}, true},
+      {"m-sct",
+       "the same, with favourite successors by linear programming",
+       false,
+       place_m_sct,
+       m_sct_missing(),
+       {},
+       true},
       {"cem", "cross-entropy method", true, place_cem},
       {"brkga", "genetic search over keys of a list scheduler", true, place_brkga},
       {"exact", "branch and bound, for small graphs", true, place_exact},
       {"anneal", "simulated annealing from the best of the others", true, place_anneal},
+      {"multilevel", "for large graphs: coarser ones, then annealing window by window", true, place_multilevel},
       {"fewest-devices", "as few devices as memory allows, annealed", true, place_fewest_devices},
   };
   return all;
@@ -89,7 +95,7 @@ std::vector<const Placer*> constructive_placers(const Problem& problem, const Bu
   std::vector<const Placer*> chosen;
   for (const Placer& placer : registry()) {
     const bool meant = placer.only_for.value_or(problem.objective()) == problem.objective();
-    const bool in_time = !placer.patient || budget.seconds != 0;
+    const bool in_time = !placer.patient || (budget.seconds != 0 && problem.graph().num_ops() < kManyOps);
     if (!placer.searches && !placer.missing && meant && in_time) chosen.push_back(&placer);
   }
   return chosen;
@@ -112,7 +118,10 @@ const Placer& find_placer(const std::string& name) {
 namespace {
 
 /// What "auto" searches with.
-const char* search_for(Objective objective) { return objective == Objective::devices ? "fewest-devices" : "anneal"; }
+const char* search_for(const Problem& problem) {
+  if (problem.objective() == Objective::devices) return "fewest-devices";
+  return problem.plain_latency() && problem.graph().num_ops() >= kManyOps ? "multilevel" : "anneal";
+}
 
 bool meets_bound(const Problem& problem, const Score& best) {
   return problem.plain_latency() && best.overflow_bytes == 0 && best.value <= problem.bounds().best();
@@ -207,7 +216,7 @@ class Comparing {
 
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget) {
   const bool automatic = method == "auto";
-  const Placer& named = find_placer(automatic ? search_for(problem.objective()) : method);
+  const Placer& named = find_placer(automatic ? search_for(problem) : method);
   Comparing comparing(problem, budget);
   comparing.construct(named);
   if (automatic ? comparing.worth_searching() : named.searches) comparing.search(named);

@@ -43,8 +43,12 @@ struct Placer {
   std::function<UnitPlacement(const Problem&, const Budget&)> place;
   const char* missing = nullptr;  // what this build lacks for it, and the remedy: "METIS; install libmetis-dev"
   std::optional<Objective> only_for = {};  // unless named, it is run for this objective alone
-  bool patient = false;                    // unless named, it is not run where an answer is wanted at once (0 seconds)
+  bool patient =
+      false;  // unless named, it is not run where an answer is wanted at once (0 seconds), or for large graphs
 };
+
+/// From this size on a budget buys few evaluations, and methods whose time grows faster than the graph take too long.
+constexpr uint32_t kManyOps = 20'000;
 
 /// Built-in placers in order of cost; the learned ones follow. A placer returns only
 /// allowed devices; whether memory suffices shows in the score.
@@ -81,9 +85,9 @@ struct Comparison {
   std::vector<CurvePoint> curve;  // of the search, from the best constructive method on
 };
 /// The constructive methods, side by side, then one search that begins with the best of them. With method "auto" that
-/// is annealing, and the best is chosen; otherwise the named method is run and chosen. Evaluations and seconds count
-/// for all together; the constructive methods are always run. Unless the budget was given explicitly, "auto" does not
-/// search where there is nothing to gain.
+/// is annealing, for large graphs "multilevel", and the best is chosen; otherwise the named method is run and chosen.
+/// Evaluations and seconds count for all together; the constructive methods are always run. Unless the budget was given
+/// explicitly, "auto" does not search where there is nothing to gain.
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget);
 
 }  // namespace allot::place

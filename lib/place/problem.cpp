@@ -100,7 +100,7 @@ std::string obstacle(const graph::OpGraph& graph, const cost::CostTable& costs, 
 }  // namespace
 
 Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable costs,
-                 const cluster::Constraints& constraints, Objective objective)
+                 const cluster::Constraints& constraints, Objective objective, bool bounded)
     : graph_(std::move(graph)), cluster_(std::move(cluster)), costs_(std::move(costs)), objective_(objective) {
   sim::require_simulable(graph_, costs_, cluster_);
   std::vector<Rule> rules = compile(constraints, cluster_);
@@ -123,7 +123,7 @@ Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable
     for (const DeviceId device : choices_[unit]) devices_of.back() |= uint64_t{1} << device;
     if (devices_of.back() == 0) no_device(graph_, cluster_, costs_, rules, unit);
   }
-  bounds_ = sim::bounds(graph_, costs_, cluster_, devices_of);
+  if (bounded) bounds_ = sim::bounds(graph_, costs_, cluster_, devices_of);
 }
 
 void Problem::also_serve(std::shared_ptr<const Problem> other, double weight) {

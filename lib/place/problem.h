@@ -29,9 +29,10 @@ class Problem {
  public:
   /// The pin and deny rules apply to ops by name (of which the first 1000 bytes are searched); co-location is part of
   /// the graph. Errors: unavailable when a unit has no device left (its ops and what forbids each device are named);
-  /// config when a constraint names an unknown device or matches no op.
+  /// config when a constraint names an unknown device or matches no op. Without `bounded` no bounds are computed, and
+  /// bounds() are 0: parts of a problem are solved by the thousand.
   Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable costs,
-          const cluster::Constraints& constraints = {}, Objective objective = Objective::latency);
+          const cluster::Constraints& constraints = {}, Objective objective = Objective::latency, bool bounded = true);
 
   const graph::OpGraph& graph() const { return graph_; }
   const cluster::Cluster& cluster() const { return cluster_; }

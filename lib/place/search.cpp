@@ -8,9 +8,8 @@ namespace allot::place {
 namespace {
 
 constexpr double kReportSeconds = 0.1;
-constexpr double kSkipped = 1.0 / 200;  // of an evaluation
 
-uint64_t most_evaluations(const Problem& problem, const Budget& budget) {
+uint64_t evaluation_limit(const Problem& problem, const Budget& budget) {
   if (budget.evaluations > 0) return budget.evaluations;
   return budget.seconds < 0 ? default_evaluations(problem) : std::numeric_limits<uint64_t>::max();
 }
@@ -20,7 +19,7 @@ uint64_t most_evaluations(const Problem& problem, const Budget& budget) {
 Search::Search(const Problem& problem, const Budget& budget)
     : problem_(&problem),
       budget_(&budget),
-      most_evaluations_(most_evaluations(problem, budget)),
+      most_evaluations_(evaluation_limit(problem, budget)),
       target_(problem.plain_latency() ? problem.bounds().best() : 0),
       evaluator_(problem) {}
 
@@ -79,7 +78,7 @@ void Search::note(const UnitPlacement& placement, const Score& score) {
   if (budget_->progress && elapsed_s() - reported_s_ >= kReportSeconds) report();
 }
 
-double Search::counted() const { return static_cast<double>(evaluations_) + kSkipped * static_cast<double>(skipped_); }
+double Search::counted() const { return static_cast<double>(evaluations_) + spent_evaluations_; }
 
 bool Search::over() const {
   if (counted() >= static_cast<double>(most_evaluations_)) return true;

@@ -35,13 +35,16 @@ class Search {
 
   /// Counts a candidate whose score was known: a small part of an evaluation, so that no search goes on for ever among
   /// placements that it knows.
-  void skip() { skipped_ += 1; }
+  void skip() { spend(kSkipped); }
+  /// Counts work that is worth so many evaluations of the whole graph.
+  void spend(double evaluations) { spent_evaluations_ += evaluations; }
 
   /// The budget is spent, the best meets a lower bound, or the search was asked to stop.
   bool over() const;
   /// Part of the budget that is spent, in [0, 1].
   double spent() const;
   uint64_t evaluations() const { return evaluations_; }
+  uint64_t most_evaluations() const { return most_evaluations_; }
 
   const Score& best_score() const { return best_score_; }
   const UnitPlacement& best() const { return best_; }
@@ -49,6 +52,8 @@ class Search {
   UnitPlacement finish();
 
  private:
+  static constexpr double kSkipped = 1.0 / 200;  // of an evaluation
+
   double elapsed_s() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   double counted() const;
   void note(const UnitPlacement& placement, const Score& score);
@@ -63,7 +68,8 @@ class Search {
   Evaluator evaluator_;
   std::unique_ptr<sim::Incremental> incremental_;  // where it says what the evaluator would; made when asked for
   std::vector<sim::Move> moves_;
-  uint64_t evaluations_ = 0, skipped_ = 0;
+  uint64_t evaluations_ = 0;
+  double spent_evaluations_ = 0;  // beside them
   UnitPlacement best_;
   Score best_score_;
 };
