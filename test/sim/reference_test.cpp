@@ -2,12 +2,11 @@
 // The simulator against a slow reference on random cases, and properties of any run.
 #include "sim/reference.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <catch2/catch.hpp>
 
 #include "base/rng.h"
 #include "sim/bounds.h"
+#include "sim/outcome_text.h"
 #include "sim/random_case.h"
 
 using namespace allot;
@@ -82,26 +81,6 @@ Case draw_case(uint64_t seed) {
   return result;
 }
 
-std::string text(const sim::Outcome& outcome) {
-  std::string out =
-      fmt::format("makespan {} busy {} peak {} params {} crossings {} io {} moved {} overflow {} start {} end {}",
-                  outcome.makespan_ps, fmt::join(outcome.busy_ps, ","), fmt::join(outcome.peak_bytes, ","),
-                  fmt::join(outcome.param_bytes, ","), outcome.crossings, outcome.io_transfers, outcome.bytes_moved,
-                  outcome.overflow_bytes, fmt::join(outcome.start_ps, ","), fmt::join(outcome.end_ps, ","));
-  for (const auto& t : outcome.transfers)
-    out += fmt::format(" [t{} {}->{} {}-{} io {}]", t.tensor, t.from, t.to, t.start_ps, t.end_ps, t.io);
-  for (const auto& oom : outcome.out_of_memory) {
-    out += fmt::format(" (d{} at {} over {} op {}:", oom.device, oom.time_ps, oom.over_bytes, oom.op);
-    for (const auto& [tensor, bytes] : oom.held) out += fmt::format(" t{} {}", tensor, bytes);
-    out += ")";
-  }
-  out += fmt::format(" streams {}", fmt::join(outcome.stream, ","));
-  for (const auto& points : outcome.memory)
-    for (const auto& point : points)
-      out += fmt::format("{}{}@{}", &point == &points[0] ? " | " : ",", point.bytes, point.time_ps);
-  return out;
-}
-
 /// Bounds that hold under any rules, and those of work-conserving devices with one stream.
 void check_properties(const Case& c, const sim::Outcome& outcome) {
   const auto& rules = c.cluster.simulation;
@@ -171,7 +150,8 @@ TEST_CASE("every field equals the slow reference on 10,000 random cases") {
     const sim::Outcome& outcome =
         simulator.run(c.placement, {.memory = true, .timeline = true, .critical = true, .priority = c.priority});
     INFO("seed " << seed);
-    if (text(outcome) != text(expected)) FAIL(text(outcome) << "\nreference:\n" << text(expected));
+    if (test::full_text(outcome) != test::full_text(expected))
+      FAIL(test::full_text(outcome) << "\nreference:\n" << test::full_text(expected));
     check_properties(c, outcome);
     check_critical(c, outcome);
     overflowing += !outcome.fits();
@@ -200,7 +180,8 @@ TEST_CASE("without memory or timeline the other fields stay the same, run after 
     CHECK(lean.param_bytes == lean.peak_bytes);
     CHECK(lean.overflow_bytes == 0);
     CHECK((lean.start_ps.empty() && lean.end_ps.empty() && lean.transfers.empty()));
-    CHECK(text(simulator.run(c.placement, {.memory = true, .timeline = true, .priority = c.priority})) == text(full));
+    CHECK(test::full_text(simulator.run(c.placement, {.memory = true, .timeline = true, .priority = c.priority})) ==
+          test::full_text(full));
   }
 }
 

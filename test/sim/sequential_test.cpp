@@ -2,14 +2,13 @@
 // Hand-computed runs for each numbered rule of sequential.h, and 10,000 random ones against a slow reference.
 #include "sim/sequential.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <catch2/catch.hpp>
 #include <string>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "sim/bounds.h"
+#include "sim/outcome_text.h"
 #include "sim/sequential_reference.h"
 #include "support/op_graph_builder.h"
 #include "support/simple_cluster.h"
@@ -221,19 +220,6 @@ Case draw_case(uint64_t seed) {
   return result;
 }
 
-std::string text(const sim::Outcome& outcome) {
-  std::string out =
-      fmt::format("makespan {} busy {} peak {} params {} crossings {} io {} moved {} overflow {} start {} end {}",
-                  outcome.makespan_ps, fmt::join(outcome.busy_ps, ","), fmt::join(outcome.peak_bytes, ","),
-                  fmt::join(outcome.param_bytes, ","), outcome.crossings, outcome.io_transfers, outcome.bytes_moved,
-                  outcome.overflow_bytes, fmt::join(outcome.start_ps, ","), fmt::join(outcome.end_ps, ","));
-  for (const auto& t : outcome.transfers)
-    out += fmt::format(" [t{} {}->{} {}-{} io {}]", t.tensor, t.from, t.to, t.start_ps, t.end_ps, t.io);
-  for (const auto& oom : outcome.out_of_memory)
-    out += fmt::format(" (d{} at {} over {} op {})", oom.device, oom.time_ps, oom.over_bytes, oom.op);
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("a sequential run equals the slow reference in every field on 10,000 random cases") {
@@ -244,7 +230,8 @@ TEST_CASE("a sequential run equals the slow reference in every field on 10,000 r
     sim::Sequential simulator(c.graph, c.costs, c.cluster, c.blocking_uploads);
     const sim::Outcome outcome = simulator.run(c.placement, {.memory = true, .timeline = true});
     INFO("seed " << seed);
-    if (text(outcome) != text(expected)) FAIL(text(outcome) << "\nreference:\n" << text(expected));
+    if (test::text(outcome) != test::text(expected))
+      FAIL(test::text(outcome) << "\nreference:\n" << test::text(expected));
     CHECK(outcome.makespan_ps >= sim::bounds(c.graph, c.costs).best());
     overflowing += !outcome.fits();
     if (seed % 10 != 0) continue;
@@ -252,7 +239,7 @@ TEST_CASE("a sequential run equals the slow reference in every field on 10,000 r
     CHECK(lean.makespan_ps == outcome.makespan_ps);
     CHECK(lean.busy_ps == outcome.busy_ps);
     CHECK(lean.overflow_bytes == 0);
-    CHECK(text(simulator.run(c.placement, {.memory = true, .timeline = true})) == text(outcome));
+    CHECK(test::text(simulator.run(c.placement, {.memory = true, .timeline = true})) == test::text(outcome));
   }
   CHECK(overflowing > 1000);
   CHECK(overflowing < 9000);
