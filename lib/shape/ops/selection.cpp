@@ -2,6 +2,7 @@
 // Elements picked by value: sizes depend on data, so most shapes are upper bounds.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "shape/fold.h"
 #include "shape/registry.h"
@@ -71,14 +72,26 @@ void non_zero(Context& c) {
   c.set_content(0, std::move(result));
 }
 
+/// What Compress and Unique choose from: slices along an axis, or without one all elements in a row.
+struct Slices {
+  std::optional<size_t> axis;
+  int64_t count;
+};
+/// Nothing where the node names an axis that `input` lacks.
+std::optional<Slices> slices(Context& c, const Dims& input) {
+  const auto* along = c.node().find("axis");
+  if (!along) return Slices{std::nullopt, product(input).value_or(0)};
+  const auto axis = c.axis(along->i, input.size());
+  if (!axis) return std::nullopt;
+  return Slices{axis, input[*axis]};
+}
+
 void compress(Context& c) {
   c.set_elem(0, c.elem(0));
   const Dims* input = c.dims(0);
-  if (!input) return;
-  const auto* along = c.node().find("axis");
-  const auto axis = along ? c.axis(along->i, input->size()) : std::nullopt;
-  if (along && !axis) return;
-  const int64_t size = axis ? (*input)[*axis] : product(*input).value_or(0);
+  const auto from = input ? slices(c, *input) : std::nullopt;
+  if (!from) return;
+  const auto [axis, size] = *from;
   int64_t taken = size;
   if (const auto* condition = c.content(1)) {
     const auto end = condition->begin() + std::min<int64_t>(size, static_cast<int64_t>(condition->size()));
@@ -98,11 +111,9 @@ void unique(Context& c) {
   c.set_elem(0, c.elem(0));
   for (size_t o = 1; o < 4; ++o) c.set_elem(o, DataType::int64);
   const Dims* input = c.dims(0);
-  if (!input) return;
-  const auto* along = c.node().find("axis");
-  const auto axis = along ? c.axis(along->i, input->size()) : std::nullopt;
-  if (along && !axis) return;
-  const int64_t size = axis ? (*input)[*axis] : product(*input).value_or(0);
+  const auto from = input ? slices(c, *input) : std::nullopt;
+  if (!from) return;
+  const auto [axis, size] = *from;
   c.set(2, DataType::int64, {size});
   c.distrust(Trust::bound);
   c.set(0, c.elem(0), axis ? *input : Dims{size});
