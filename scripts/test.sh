@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Sets up, builds and tests everything; this is what continuous integration runs.
-#   scripts/test.sh          about 50 minutes from nothing on 2 cores, about 15 once the caches are warm
-#   scripts/test.sh --full   also the checked build, longer property tests and every bar   (an hour more)
+#   scripts/test.sh          the release build and one with sanitizers
+#   scripts/test.sh --full   also the checked build, longer property tests and every bar
 # The last line counts tests; the exit code is 0 only if everything was built and every test passed.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
