@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
         ->Arg(1000)
         ->Arg(10000)
         ->Arg(100000)
+        ->Arg(1000000)
         ->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
