@@ -2,6 +2,7 @@
 #include "place/ideals.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <unordered_map>
 
@@ -11,15 +12,16 @@ namespace {
 using graph::OpGraph;
 using graph::UnitId;
 
-/// The units right before each unit, ascending.
-base::Csr<UnitId> units_before(const OpGraph& graph) {
+/// The units right before each unit that leads, ascending; none of those that follow it.
+base::Csr<UnitId> units_before(const OpGraph& graph, const std::vector<UnitId>& leader) {
   base::Csr<UnitId> before;
   std::vector<UnitId> row;
   for (UnitId unit = 0; unit < graph.num_units(); ++unit) {
     row.clear();
     for (const graph::OpId op : graph.members[unit])
       for (const graph::OpId predecessor : graph.predecessors[op])
-        if (graph.unit_of[predecessor] < unit) row.push_back(graph.unit_of[predecessor]);
+        if (const UnitId other = graph.unit_of[predecessor]; other < unit && leader[other] == other)
+          row.push_back(other);
     std::sort(row.begin(), row.end());
     row.erase(std::unique(row.begin(), row.end()), row.end());
     before.add_row(row);
@@ -31,15 +33,27 @@ base::Csr<UnitId> units_before(const OpGraph& graph) {
 bool contains(const std::string& set, UnitId unit) { return (set[unit / 8] >> (unit % 8) & 1) != 0; }
 void insert(std::string& set, UnitId unit) { set[unit / 8] = static_cast<char>(set[unit / 8] | 1 << (unit % 8)); }
 
+/// The begins of `count` rows of one item.
+std::vector<uint32_t> rows_of_one(uint32_t count) {
+  std::vector<uint32_t> begin(count + 1);
+  std::iota(begin.begin(), begin.end(), 0u);
+  return begin;
+}
+
 }  // namespace
 
-Ideals::Ideals(const OpGraph& graph, size_t most) {
-  complete_ = graph.num_units() < most && enumerate(units_before(graph), most);
+Ideals::Ideals(const OpGraph& graph, size_t most, const std::vector<UnitId>& leader) {
+  std::vector<UnitId> leads = leader;
+  if (leads.empty()) {
+    leads.resize(graph.num_units());
+    std::iota(leads.begin(), leads.end(), UnitId{0});
+  }
+  complete_ = graph.num_units() < most && enumerate(units_before(graph, leads), leads, most);
   if (!complete_) follow_one_order(graph.num_units(), most);
 }
 
 /// Breadth first, so that ideals are numbered by size. False, with nothing kept, when there are too many.
-bool Ideals::enumerate(const base::Csr<UnitId>& before, size_t most) {
+bool Ideals::enumerate(const base::Csr<UnitId>& before, const std::vector<UnitId>& leader, size_t most) {
   const uint32_t units = before.rows();
   std::vector<std::string> sets = {std::string(units / 8 + 1, '\0')};
   std::unordered_map<std::string, uint32_t> number = {{sets[0], 0}};
@@ -47,7 +61,7 @@ bool Ideals::enumerate(const base::Csr<UnitId>& before, size_t most) {
   for (uint32_t ideal = 0; ideal < sets.size(); ++ideal) {
     for (UnitId unit = 0; unit < units; ++unit) {
       const auto needed = before[unit];
-      if (contains(sets[ideal], unit)) continue;
+      if (leader[unit] != unit || contains(sets[ideal], unit)) continue;
       if (!std::all_of(needed.begin(), needed.end(), [&](UnitId other) { return contains(sets[ideal], other); }))
         continue;
       std::string larger = sets[ideal];
@@ -62,7 +76,7 @@ bool Ideals::enumerate(const base::Csr<UnitId>& before, size_t most) {
     }
   }
   for (const auto& row : steps) steps_.add_row(row);
-  for (UnitId unit = 0; unit < units; ++unit) runs_.add_row(std::vector<UnitId>{unit});
+  runs_ = base::transpose(base::Csr<UnitId>{rows_of_one(units), leader}, units);
   return true;
 }
 

@@ -23,19 +23,20 @@ class Ideals {
   };
 
   /// All ideals, if there are at most `most`; else those that follow one topological order, thinned out to `most` by
-  /// adding runs of units at a time.
-  Ideals(const graph::OpGraph& graph, size_t most);
+  /// adding runs of units at a time. `leader` [num_units]: another unit with which a unit always goes where all ideals
+  /// are listed, or the unit itself; such others must be all that a unit exchanges tensors with, but for its followers.
+  Ideals(const graph::OpGraph& graph, size_t most, const std::vector<graph::UnitId>& leader = {});
 
   bool complete() const { return complete_; }
   /// Numbered from the empty one to the whole, every ideal after all that it contains.
   uint32_t size() const { return static_cast<uint32_t>(steps_.rows()); }
   /// The ideals that are smaller by one step; a step of a thinned order adds several units, listed by units().
   std::span<const Step> steps(uint32_t ideal) const { return steps_[ideal]; }
-  /// The units of a step that names `unit`: itself, or the run that it leads.
+  /// The units of a step that names `unit`: itself and those that it leads.
   std::span<const graph::UnitId> units(graph::UnitId unit) const { return runs_[unit]; }
 
  private:
-  bool enumerate(const base::Csr<graph::UnitId>& before, size_t most);
+  bool enumerate(const base::Csr<graph::UnitId>& before, const std::vector<graph::UnitId>& leader, size_t most);
   void follow_one_order(uint32_t units, size_t most);
 
   bool complete_ = false;

@@ -8,12 +8,48 @@
 #include "place/methods.h"
 #include "place/repair.h"
 #include "place/stage_cost.h"
+#include "place/unit_graph.h"
 
 namespace allot::place {
 namespace {
 
 constexpr size_t kMostIdeals = 60'000, kMostCuts = 500, kFewCuts = 50, kMostStates = 1'024;
 constexpr uint64_t kMostPairs = 100'000'000;  // of ideals: some ten seconds
+
+/// Whether `unit` takes no time wherever `other` may be.
+bool is_free_beside(const Problem& problem, UnitId unit, UnitId other) {
+  const auto devices = problem.choices(other);
+  return std::all_of(devices.begin(), devices.end(),
+                     [&](DeviceId device) { return problem.unit_time_ps(unit, device) == 0; });
+}
+
+/// For each unit the one beside which it costs least, or itself: what takes no time and exchanges tensors with one
+/// other unit alone, as often as that applies to what is left. Only a lack of memory could part them. Keeps the ideals
+/// few (Tarnawski et al., NeurIPS 2020).
+std::vector<UnitId> leaders(const Problem& problem) {
+  std::vector<UnitId> leader(problem.graph().num_units());
+  std::iota(leader.begin(), leader.end(), UnitId{0});
+  if (problem.cluster().io_device) return leader;  // graph inputs and outputs cost, too
+  const UnitGraph graph = unit_graph(problem);
+  std::vector<size_t> degree;
+  for (UnitId unit = 0; unit < leader.size(); ++unit) degree.push_back(graph.neighbours[unit].size());
+  std::vector<UnitId> open = leader;
+  while (!open.empty()) {
+    const UnitId unit = open.back();
+    open.pop_back();
+    if (degree[unit] != 1 || leader[unit] != unit) continue;
+    const auto neighbours = graph.neighbours[unit];
+    const UnitId other =
+        *std::find_if(neighbours.begin(), neighbours.end(), [&](UnitId each) { return leader[each] == each; });
+    if (!is_free_beside(problem, unit, other)) continue;
+    leader[unit] = other;
+    --degree[other];
+    open.push_back(other);
+  }
+  for (UnitId& each : leader)
+    while (leader[each] != each) each = leader[each];
+  return leader;
+}
 
 bool interchangeable(const Problem& problem, DeviceId a, DeviceId b) {
   for (UnitId unit = 0; unit < problem.graph().num_units(); ++unit)
@@ -155,7 +191,8 @@ class Stages {
       seen_[step.smaller] = ideal;
       for (const UnitId unit : ideals_.units(step.unit)) cost_.add(unit);
       const bool hopeless = !use_stage(step.smaller, ideal);
-      path.push_back({step.smaller, hopeless ? static_cast<uint32_t>(ideals_.steps(step.smaller).size()) : 0, step.unit});
+      path.push_back(
+          {step.smaller, hopeless ? static_cast<uint32_t>(ideals_.steps(step.smaller).size()) : 0, step.unit});
     }
   }
 
@@ -192,7 +229,8 @@ class Stages {
 
   /// What `larger` has beyond `smaller`, which it contains: the units of any way down.
   std::vector<UnitId> units_between(uint32_t smaller, uint32_t larger) const {
-    std::vector<std::pair<uint32_t, Ideals::Step>> way(ideals_.size(), {graph::kNone, {}});  // by ideal: from where, how
+    std::vector<std::pair<uint32_t, Ideals::Step>> way(ideals_.size(),
+                                                       {graph::kNone, {}});  // by ideal: from where, how
     std::vector<uint32_t> open = {larger};
     while (way[smaller].first == graph::kNone) {
       const uint32_t ideal = open.back();
@@ -244,7 +282,7 @@ UnitPlacement place_pipeline(const Problem& problem, const Budget& budget) {
     if (along_one_order.complete()) return repaired(problem, best);
   }
   if (problem.objective() == Objective::throughput)
-    if (const Ideals all(problem.graph(), kMostIdeals); all.complete()) improve(all);
+    if (const Ideals all(problem.graph(), kMostIdeals, leaders(problem)); all.complete()) improve(all);
   return repaired(problem, std::move(best));
 }
 

@@ -116,6 +116,38 @@ TEST_CASE("stages are optimal among contiguous ones") {
   }
 }
 
+TEST_CASE("what takes no time stays beside its only neighbour, so that ideals stay few") {
+  // A chain of 6 ops; with leaves, each also reads 4 ops of no time, which makes more than 2^24 ideals of 7.
+  const auto problem = [](int leaves) {
+    test::OpGraphBuilder builder;
+    std::vector<graph::TensorId> reads;
+    std::vector<int64_t> op_ps;
+    std::vector<uint32_t> leader;
+    for (int i = 0; i < 6; ++i) {
+      for (int leaf = 0; leaf < leaves; ++leaf) {
+        reads.push_back(builder.op({}, {1000}));
+        op_ps.push_back(0);
+        leader.push_back(static_cast<uint32_t>((leaves + 1) * i + leaves));
+      }
+      reads = {builder.op(reads, {10'000 * (1 + i % 3)})};
+      op_ps.push_back(1'000'000 * (1 + i * i % 5));
+      leader.push_back(static_cast<uint32_t>(leader.size()));
+    }
+    const auto graph = builder.build();
+    CHECK(Ideals(graph, 60'000).complete() == (leaves == 0));
+    CHECK(Ideals(graph, 60'000, leader).size() == 7);
+    auto cluster = test::simple_cluster({.devices = 3, .latency_ps = 0, .bytes_per_s = 50e9});
+    cluster.simulation.blocking_transfers = true;
+    cluster.simulation.contention = cluster::Contention::free;
+    cluster.simulation.send = cluster::Send::once;
+    return Problem(graph, cluster, test::uniform_costs(graph, 3, op_ps), {}, Objective::throughput);
+  };
+  const Problem chain = problem(0), with_leaves = problem(4);
+  const int64_t best = least_interval_ps(chain);
+  CHECK(interval_ps(chain, place_pipeline(chain, {})) == best);
+  CHECK(interval_ps(with_leaves, place_pipeline(with_leaves, {})) == best);
+}
+
 TEST_CASE("a stage holds no more than its device's memory") {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Problem problem = blocking({.ops = 30, .devices = 4, .seed = seed, .memory_bytes = 24 << 20, .forbidden = 0});
@@ -140,7 +172,8 @@ TEST_CASE("a gradient follows the layer it belongs to, and binds no order") {
 }
 
 TEST_CASE("a hundred thousand ops are cut along one order") {
-  const Problem problem = test::random_problem({.ops = 100'000, .width = 16, .devices = 8, .unequal = 0, .forbidden = 0});
+  const Problem problem =
+      test::random_problem({.ops = 100'000, .width = 16, .devices = 8, .unequal = 0, .forbidden = 0});
   const auto placement = place_pipeline(problem, {});
   CHECK(std::is_sorted(placement.begin(), placement.end()));
   const int64_t interval = interval_ps(problem, placement);
