@@ -46,11 +46,13 @@ enum class Precision : uint8_t { float64, float32, tf32, float16, bfloat16, floa
 constexpr int kPrecisions = 7;
 std::string_view name(Precision precision);
 
-/// Fraction of peak reached: max * x / (x + half), x = flops of the op; bandwidth is a plain fraction.
+/// Fraction of peak reached: max * x / (x + half), x = flops of the op, by products; max alone by elementwise work
+/// without products; bandwidth is a plain fraction.
 struct Efficiency {
   double max = 1.0;
   double half_flops = 0.0;
   double bandwidth = 1.0;
+  int64_t overhead_ps = -1;  // per op; negative: the device's
 };
 
 struct OrtBinding {

@@ -78,6 +78,10 @@ void read_figures(const Node& node, Device& device) {
     node.fail("neither a preset nor bandwidth says how fast its memory is", "add for example bandwidth: 900GB/s");
 }
 
+int64_t overhead_ps(const Node& node) {
+  return std::llround(node.quantity(Unit::seconds, 0, kMaxOverheadSeconds) * 1e12);
+}
+
 void read_efficiency(const Node& node, Device& device) {
   const auto names = class_names();
   for (const auto& [key, value] : node.entries()) {
@@ -86,6 +90,7 @@ void read_efficiency(const Node& node, Device& device) {
     if (const Node* max = value.find("max")) e.max = max->quantity(Unit::fraction, kSmallest, 1);
     if (const Node* half = value.find("half")) e.half_flops = half->quantity(Unit::flops, 0, kMaxFlops);
     if (const Node* part = value.find("bandwidth")) e.bandwidth = part->quantity(Unit::fraction, kSmallest, 1);
+    if (const Node* overhead = value.find("overhead")) e.overhead_ps = overhead_ps(*overhead);
   }
 }
 
@@ -159,7 +164,7 @@ void check_device_keys(const Node& node, config::UnknownKeys& unknown) {
   if (const Node* ort = node.find("ort")) unknown.check(*ort, {"provider", "device_id", "designator"});
   if (const Node* efficiency = node.find("efficiency")) {
     unknown.check(*efficiency, class_names());
-    for (const auto& [key, value] : efficiency->entries()) unknown.check(value, {"max", "half", "bandwidth"});
+    for (const auto& [key, value] : efficiency->entries()) unknown.check(value, {"max", "half", "bandwidth", "overhead"});
   }
 }
 
@@ -173,8 +178,7 @@ Device DeviceReader::read(const Node& node) {
   read_figures(node, device);
   if (!preset) set_class_defaults(device);
   if (const Node* efficiency = node.find("efficiency")) read_efficiency(*efficiency, device);
-  if (const Node* overhead = node.find("overhead"))
-    device.overhead_ps = std::llround(overhead->quantity(Unit::seconds, 0, kMaxOverheadSeconds) * 1e12);
+  if (const Node* overhead = node.find("overhead")) device.overhead_ps = overhead_ps(*overhead);
   read_memory(node, device);
   if (const Node* deny = node.find("deny")) read_deny(*deny, device);
   read_concurrency(node, device);

@@ -69,10 +69,12 @@ std::string device_text(const Device& device) {
   text += "    efficiency:\n";
   for (int c = 0; c < kOpClasses; ++c) {
     const Efficiency& e = device.efficiency[static_cast<size_t>(c)];
-    text += fmt::format("      {}: {}\n", name(static_cast<OpClass>(c)),
-                        flow_map({{"max", format_quantity(e.max, Unit::fraction)},
-                                  {"half", format_quantity(e.half_flops, Unit::flops)},
-                                  {"bandwidth", format_quantity(e.bandwidth, Unit::fraction)}}));
+    std::vector<std::pair<std::string, std::string>> entries{
+        {"max", format_quantity(e.max, Unit::fraction)},
+        {"half", format_quantity(e.half_flops, Unit::flops)},
+        {"bandwidth", format_quantity(e.bandwidth, Unit::fraction)}};
+    if (e.overhead_ps >= 0) entries.emplace_back("overhead", time_text(e.overhead_ps));
+    text += fmt::format("      {}: {}\n", name(static_cast<OpClass>(c)), flow_map(entries));
   }
   return text;
 }

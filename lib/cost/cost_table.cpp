@@ -46,17 +46,18 @@ std::vector<char> denied_types(const graph::OpGraph& graph, const cluster::Clust
 
 int64_t roofline_ps(const OpCost& cost, const cluster::Device& device) {
   if (cost.host_only && device.kind != "cpu") return kCannotRun;
-  if (cost.op_class == cluster::OpClass::alias) return 0;
   const auto& efficiency = device.efficiency[static_cast<size_t>(cost.op_class)];
+  if (cost.op_class == cluster::OpClass::alias) return std::max<int64_t>(0, efficiency.overhead_ps);
   // mac / (peak * max * mac / (mac + half)): small products pay for an unfilled device.
   const double products = cost.mac_flops > 0 ? ratio(cost.mac_flops + efficiency.half_flops,
                                                      product_peak(device, cost.precision) * efficiency.max)
                                              : 0;
-  const double arithmetic = products + ratio(cost.vector_ops, device.vector_flops);
+  const double reached = cost.mac_flops > 0 ? 1 : efficiency.max;
+  const double arithmetic = products + ratio(cost.vector_ops, device.vector_flops * reached);
   const double traffic = ratio(static_cast<double>(cost.bytes_read) + static_cast<double>(cost.bytes_written),
                                device.bandwidth_bytes_per_s * efficiency.bandwidth);
-  const double ps =
-      static_cast<double>(device.overhead_ps) * cost.launches + std::max(arithmetic, traffic) * kPsPerSecond;
+  const auto overhead = static_cast<double>(efficiency.overhead_ps < 0 ? device.overhead_ps : efficiency.overhead_ps);
+  const double ps = overhead * cost.launches + std::max(arithmetic, traffic) * kPsPerSecond;
   return ps < static_cast<double>(kMaxTimePs) ? static_cast<int64_t>(ps + 0.5) : kMaxTimePs;
 }
 

@@ -15,7 +15,7 @@
 namespace allot::cost {
 
 constexpr int64_t kCannotRun = std::numeric_limits<int64_t>::max();
-constexpr int kModelVersion = 1;  // raised whenever a formula or default changes predictions
+constexpr int kModelVersion = 2;  // raised whenever a formula or default changes predictions
 
 struct CostTable {
   uint32_t devices = 0;
@@ -31,7 +31,8 @@ struct CostTable {
 
 /// Roofline (onnx-and-cost 6.5), in picoseconds:
 ///   launches * overhead + max(mac / (peak * efficiency(mac)) + vector / vector peak, bytes / usable bandwidth)
-/// 0 for an op of class alias; kCannotRun for a host-only op on a device of another kind than cpu; at most 2^58
+/// with the class's own overhead where it has one; without products the vector peak counts by the class's efficiency.
+/// That overhead, or 0, for an op of class alias; kCannotRun for a host-only op on a device of another kind than cpu; at most 2^58
 /// (3 days). Float32 products run at the tf32 peak where there is one, as ONNX Runtime's CUDA provider does by
 /// default; a precision without a peak of its own takes the next wider one that has, at last the vector peak.
 int64_t roofline_ps(const OpCost& cost, const cluster::Device& device);

@@ -36,7 +36,7 @@ void vanish(OpCost& cost) {
   const bool host_only = cost.host_only;
   cost = {};
   cost.launches = 0;
-  cost.op_class = OpClass::alias;
+  cost.op_class = OpClass::control;  // of no launches: nothing
   cost.host_only = host_only;
 }
 
@@ -67,6 +67,23 @@ void fuse_costs(std::vector<OpCost>& costs, std::vector<int64_t>& tensor_bytes, 
     add(costs[main], costs[op]);
     vanish(costs[op]);
   }
+}
+
+CostTable fuse_table(CostTable table, const graph::OpGraph& graph, const graph::Fusion& fusion,
+                     const cluster::Cluster& cluster) {
+  auto costs = table.ops;
+  fuse_costs(costs, table.tensor_bytes, graph, fusion);
+  CostTable fused = make_table(graph, std::move(costs), cluster);
+  for (OpId op = 0; op < graph.num_ops(); ++op) {
+    if (!table.measured[op]) continue;
+    fused.measured[op] = true;
+    fused.workspace_bytes[op] = table.workspace_bytes[op];
+    for (cluster::DeviceId device = 0; device < table.devices; ++device)
+      fused.time_ps[op * size_t{table.devices} + device] = table.time(op, device);
+  }
+  fused.tensor_bytes = std::move(table.tensor_bytes);
+  fused.resident_bytes = std::move(table.resident_bytes);
+  return fused;
 }
 
 graph::Fusion within_devices(graph::Fusion fusion, const graph::OpGraph& graph,

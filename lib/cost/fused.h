@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cluster/cluster.h"
-#include "cost/op_cost.h"
+#include "cost/cost_table.h"
 #include "graph/fusion.h"
 
 namespace allot::cost {
@@ -15,6 +15,10 @@ namespace allot::cost {
 /// charged to the main op, the others cost nothing. `tensor_bytes` [num_tensors] of what stays inside becomes 0.
 void fuse_costs(std::vector<OpCost>& costs, std::vector<int64_t>& tensor_bytes, const graph::OpGraph& graph,
                 const graph::Fusion& fusion);
+
+/// `table` with fused kernels: times by roofline where they are not measured.
+CostTable fuse_table(CostTable table, const graph::OpGraph& graph, const graph::Fusion& fusion,
+                     const cluster::Cluster& cluster);
 
 /// The fusion that remains when ops are placed: groups that span devices fall apart.
 graph::Fusion within_devices(graph::Fusion fusion, const graph::OpGraph& graph,

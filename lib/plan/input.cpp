@@ -7,9 +7,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cluster/constraints.h"
-#include "cost/cost_table.h"
+#include "cost/fused.h"
 #include "onnxio/hash.h"
 #include "onnxio/reader.h"
+#include "plan/target.h"
 
 namespace allot::plan {
 namespace {
@@ -43,12 +44,6 @@ shape::Bindings::Hint parse_hint(const std::string& text, std::string_view flag,
     throw Error(ErrorKind::usage, fmt::format("{} {}", flag, base::printable(text)),
                 fmt::format("'{}' is not a number from 0 to {}", base::printable(number), most), "correct it");
   return {pattern, value};
-}
-
-cluster::Cluster load_cluster(const InputOptions& options) {
-  if (!options.cluster.empty()) return cluster::load(options.cluster);
-  if (!options.stored_cluster.empty()) return cluster::parse(options.stored_cluster, "stored placement (cluster)");
-  return cluster::default_cluster();
 }
 
 graph::BuildOptions build_options(const InputOptions& options, const cluster::Constraints& constraints) {
@@ -97,6 +92,10 @@ class Binding {
  public:
   Binding(const Input& input, const InputOptions& options)
       : input_(input), options_(options), cluster_(load_cluster(options)) {
+    if (options.target == "ort" && options.workload.workload != "inference")
+      throw Error(ErrorKind::usage, "--target ort", "ONNX Runtime runs inference; this is a training workload",
+                  "leave --target or --workload out");
+    if (options.target == "ort") cluster_ = as_ort_session(std::move(cluster_));
     if (!options.constraints.empty()) constraints_ = cluster::load_constraints(options.constraints);
     if (!options.costs.empty() && options.scenario.size() > 1)
       throw Error(ErrorKind::usage, "--scenario", "--costs were measured with one input shape only",
@@ -108,7 +107,10 @@ class Binding {
     for (const auto& [symbol, size] : scenario.dims) bound.bindings.dims[symbol] = size;
     auto [graph, costs] = within_model(input_, [&] {
       build(bound);
-      return make_workload(options_.workload, bound.planning, bound.built, cluster_);
+      auto workload = make_workload(options_.workload, bound.planning, bound.built, cluster_);
+      if (fuses())
+        workload.second = cost::fuse_table(std::move(workload.second), workload.first, bound.built.fusion, cluster_);
+      return workload;
     });
     if (!options_.costs.empty()) {
       const size_t matched = cost::apply_overrides(costs, graph, cluster_, options_.costs);
@@ -126,10 +128,16 @@ class Binding {
   void build(Bound& bound) const {
     bound.planning = graph::prepare(input_.model, bound.bindings);
     graph::BuildOptions build = build_options(options_, constraints_);
+    build.fuse = fuses();
     build.runs_on = [&](ir::NodeId node) { return cost::runs_on(bound.planning, node, cluster_); };
     bound.built = graph::build(bound.planning, build);
     if (bound.built.graph.num_ops() == 0)
       throw Error(ErrorKind::malformed, "", "has no operation to place: every node is constant or dead");
+  }
+
+  /// Whoever executes as ONNX Runtime does runs its kernels.
+  bool fuses() const {
+    return cluster_.simulation.semantics == cluster::Semantics::ort && options_.workload.workload == "inference";
   }
 
   const Input& input_;
@@ -170,6 +178,12 @@ void build_problem(Input& input, const InputOptions& options) {
 
 }  // namespace
 
+cluster::Cluster load_cluster(const InputOptions& options) {
+  if (!options.cluster.empty()) return cluster::load(options.cluster);
+  if (!options.stored_cluster.empty()) return cluster::parse(options.stored_cluster, "stored placement (cluster)");
+  return cluster::default_cluster();
+}
+
 void InputOptions::bind(config::Binder& binder) {
   binder.list("dim", dim, "bind a symbolic dimension, e.g. batch=8; x:0 names dimension 0 of input x");
   binder.list("input_shape", input_shape, "bind a whole input, e.g. x=8x3x224x224");
@@ -180,6 +194,8 @@ void InputOptions::bind(config::Binder& binder) {
   binder.text("costs", costs, "measured costs (allot.costs/1) that override the model");
   binder.text("constraints", constraints, "pin, deny and colocate rules (allot.constraints/1)");
   binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper", "blocks"});
+  binder.choice("target", target, "the runtime to place for; ort: one host thread, fused kernels, a device a provider",
+                {"any", "ort"});
   binder.flag("inline_functions", inline_functions, "expand model-local functions in the written file, too");
   workload.bind(binder);
 }

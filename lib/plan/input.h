@@ -21,6 +21,7 @@ struct InputOptions {
   int64_t default_dim = 1;
   std::string cluster, costs, constraints, colocation = "chain";
   bool inline_functions = false;
+  std::string target = "any";
   std::string objective = "latency";
   bool objective_given = false;  // `objective` was set, be it to its default
   std::vector<std::string> scenario;
@@ -60,6 +61,9 @@ struct Input {
 
 /// Reads, infers, costs. Errors carry the model's path in front. A model path of "-" reads standard input.
 std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options);
+
+/// The cluster that the options name: a file, a stored placement's, or the default one.
+cluster::Cluster load_cluster(const InputOptions& options);
 
 /// Parses "batch=8", "x=1x3x224x224" and "pattern=0.5" forms and adds the stored dimensions that `model` has. Errors:
 /// usage.

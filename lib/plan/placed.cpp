@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "config/units.h"
+#include "plan/target.h"
 
 namespace allot::plan {
 namespace {
@@ -82,6 +83,7 @@ Placed finish(const Input& input, place::Comparison comparison, const place::Bud
   placed.outcome.critical = evaluator.critical(chosen.placement);
   placed.timed = budget.seconds > 0;
   if (budget.seconds != 0) placed.robustness = place::robustness(*input.problem, placed.comparison, budget);
+  placed.ort_makespan_ps = ort_makespan_ps(input, placed.placement);
   placed.sidecar = make_sidecar(input, placed, budget);
   return placed;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -63,6 +63,7 @@ std::string methods_json(const Input& input, const Placed& placed) {
   json.field("objective_value", placed.comparison.methods[placed.comparison.best].score.value);
   json.field("lower_bound_us", us(input.problem->bounds().best()));
   json.field("optimal", placed.comparison.ending == place::Ending::optimal);
+  if (placed.ort_makespan_ps) json.field("ort_makespan_us", us(*placed.ort_makespan_ps));
   json.key("robustness");
   if (placed.robustness) {
     json.begin_object(true).field("runner_up", placed.robustness->runner_up);

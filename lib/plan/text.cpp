@@ -29,6 +29,13 @@ double total_mac_flops(const Input& input) {
   return sum;
 }
 
+// Kernels are fused there and one host thread launches them: what was optimised may come out otherwise.
+std::string ort_text(const Placed& placed) {
+  if (!placed.ort_makespan_ps) return "";
+  return fmt::format("as ONNX Runtime runs it {} (place for that with --target ort)\n",
+                     time_text(*placed.ort_makespan_ps));
+}
+
 // What the objective says of the chosen placement, where it is not the makespan in the table.
 std::string objective_text(const Input& input, const Placed& placed) {
   const int64_t value = placed.comparison.methods[placed.comparison.best].score.value;
@@ -116,7 +123,7 @@ std::string methods_text(const Input& input, const Placed& placed) {
          fmt::format("\nlower bound {} by {} (critical path {}, work {}), parallelism {:.2f}\n",
                      time_text(bounds.best()), bounds.binding(), time_text(bounds.critical_path_ps),
                      time_text(bounds.work_ps), bounds.parallelism) +
-         objective_text(input, placed) + headroom_text(input, placed) + robustness_text(placed);
+         objective_text(input, placed) + ort_text(placed) + headroom_text(input, placed) + robustness_text(placed);
 }
 
 std::string totals_text(const Input& input) {

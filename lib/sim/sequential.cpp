@@ -32,6 +32,12 @@ constexpr DeviceId kEverywhere = kMaxDevices;  // home of graph inputs when ther
                     "add a path between them or a default link to the cluster");
 }
 
+/// A node as what another one waited for.
+struct NodeRef {
+  uint32_t id = kNone;
+  bool copy = false;
+};
+
 /// A tensor where it was made.
 struct Home {
   DeviceId device;
@@ -47,6 +53,7 @@ struct Copy {
   bool io = false;
   bool visited = false;
   int64_t start_ps = 0, end_ps = 0;
+  NodeRef before = {};
 };
 
 /// A node that the search of rule 3 has to look at, or to run.
@@ -74,11 +81,14 @@ struct Sequential::State {
   void run_op(OpId op);
   void bring(uint32_t index);
   void run_copy(uint32_t index);
-  int64_t start_copy(DeviceId from, DeviceId to, int64_t duration_ps);
+  void start_copy(Copy& copy, int64_t duration_ps);
+  NodeRef blocker(DeviceId queue) const;
   void take_outputs();
   void settle(int64_t now, uint32_t op);
   void release(TensorId tensor, DeviceId device);
   void report();
+  void report_timeline();
+  void report_critical();
 
   uint32_t copy_at(TensorId tensor, DeviceId device) const;
   bool local(TensorId tensor, DeviceId device) const { return homes[tensor].device == device; }
@@ -104,6 +114,9 @@ struct Sequential::State {
   std::vector<char> visited;  // by op
   std::vector<Visit> stack;
   std::vector<int64_t> start_ps, end_ps;  // by op
+  NodeRef last_on_host;                   // that moved h
+  std::vector<NodeRef> last_in_queue;     // that moved g, by device
+  std::vector<NodeRef> before;            // by op: what it waited for
   std::vector<uint64_t> param_at;         // parameter -> devices that hold it
   Ledger ledger;
   Outcome outcome;
@@ -126,6 +139,8 @@ Sequential::State::State(const graph::OpGraph& g, const cost::CostTable& t, cons
   copies.reserve(most);
   stack.reserve(last_ops.size() + graph.num_ops() + graph.inputs.items.size() + 2 * most);
   queue_ps.resize(cluster.size());
+  last_in_queue.resize(cluster.size());
+  before.resize(graph.num_ops());
   homes.resize(graph.num_tensors());
   visited.resize(graph.num_ops());
   start_ps.resize(graph.num_ops());
@@ -153,6 +168,8 @@ const Outcome& Sequential::State::run(std::span<const DeviceId> device_of_op, co
 void Sequential::State::clear() {
   host_ps = 0;
   std::fill(queue_ps.begin(), queue_ps.end(), 0);
+  last_on_host = {};
+  std::fill(last_in_queue.begin(), last_in_queue.end(), NodeRef{});
   std::fill(visited.begin(), visited.end(), 0);
   copies.clear();
   for (auto* by_device : {&outcome.busy_ps, &outcome.peak_bytes, &outcome.param_bytes})
@@ -163,6 +180,8 @@ void Sequential::State::clear() {
   outcome.start_ps.clear();
   outcome.end_ps.clear();
   outcome.transfers.clear();
+  outcome.stream.clear();
+  outcome.critical.clear();
 }
 
 /// Parameters, once a device, and resident bytes.
@@ -295,7 +314,9 @@ void Sequential::State::run_op(OpId op) {
   if (!here) host_ps += std::min(cluster.devices[device].overhead_ps, duration_ps);
   start_ps[op] = here ? host_ps : std::max(host_ps, queue_ps[device]);
   end_ps[op] = start_ps[op] + duration_ps;
+  before[op] = here ? last_on_host : blocker(device);
   (here ? host_ps : queue_ps[device]) = end_ps[op];
+  (here ? last_on_host : last_in_queue[device]) = {op, false};
   outcome.busy_ps[device] += duration_ps;
   if (!options.memory) return;
   const int64_t workspace = ledger.block(costs.workspace_bytes[op], device);
@@ -323,8 +344,7 @@ void Sequential::State::run_copy(uint32_t index) {
   const int64_t bytes = costs.tensor_bytes[copy.tensor];
   if (!cluster.route(copy.from, copy.to).reachable) no_route(cluster, copy.from, copy.to);
   const int64_t duration_ps = cluster.transfer_ps(copy.from, copy.to, bytes);
-  copy.start_ps = start_copy(copy.from, copy.to, duration_ps);
-  copy.end_ps = copy.start_ps + duration_ps;
+  start_copy(copy, duration_ps);
   ++(copy.io ? outcome.io_transfers : outcome.crossings);
   outcome.bytes_moved += bytes;
   if (!options.memory) return;
@@ -334,14 +354,22 @@ void Sequential::State::run_copy(uint32_t index) {
 }
 
 /// Rule 5.
-int64_t Sequential::State::start_copy(DeviceId from, DeviceId to, int64_t duration_ps) {
-  const bool queued = !on_host_thread(from), waits_its_turn = !queued && !on_host_thread(to) && !blocking_uploads;
-  const int64_t start = queued           ? std::max(host_ps, queue_ps[from])
-                        : waits_its_turn ? std::max(host_ps, queue_ps[to])
-                                         : host_ps;
-  (waits_its_turn ? queue_ps[to] : host_ps) = start + duration_ps;
-  if (queued) queue_ps[from] = host_ps;
-  return start;
+void Sequential::State::start_copy(Copy& copy, int64_t duration_ps) {
+  const NodeRef self{static_cast<uint32_t>(&copy - copies.data()), true};
+  const bool queued = !on_host_thread(copy.from);
+  const bool waits_its_turn = !queued && !on_host_thread(copy.to) && !blocking_uploads;
+  const DeviceId queue = queued ? copy.from : copy.to;
+  const bool in_queue = queued || waits_its_turn;
+  copy.start_ps = in_queue ? std::max(host_ps, queue_ps[queue]) : host_ps;
+  copy.end_ps = copy.start_ps + duration_ps;
+  copy.before = in_queue ? blocker(queue) : last_on_host;
+  if (!waits_its_turn) host_ps = copy.end_ps, last_on_host = self;
+  if (in_queue) queue_ps[queue] = copy.end_ps, last_in_queue[queue] = self;
+}
+
+/// What a node of a queue waits for: the node before it there, or what the host did last.
+NodeRef Sequential::State::blocker(DeviceId queue) const {
+  return queue_ps[queue] > host_ps ? last_in_queue[queue] : last_on_host;
 }
 
 /// Rule 6, second half.
@@ -371,15 +399,43 @@ void Sequential::State::release(TensorId tensor, DeviceId device) {
 void Sequential::State::report() {
   outcome.makespan_ps = std::max(host_ps, *std::max_element(queue_ps.begin(), queue_ps.end()));
   if (options.memory) ledger.report(outcome);
-  if (!options.timeline) return;
+  if (options.timeline) report_timeline();
+  if (options.critical) report_critical();
+}
+
+void Sequential::State::report_timeline() {
   outcome.start_ps = start_ps;
   outcome.end_ps = end_ps;
+  outcome.stream.assign(graph.num_ops(), 0);
   for (const Copy& copy : copies)
     if (copy.from != copy.to)
       outcome.transfers.push_back({copy.tensor, copy.from, copy.to, copy.start_ps, copy.end_ps, copy.io});
   const auto key = [](const Transfer& t) { return std::tuple(t.start_ps, t.tensor, t.to); };
   std::sort(outcome.transfers.begin(), outcome.transfers.end(),
             [&](const Transfer& a, const Transfer& b) { return key(a) < key(b); });
+}
+
+/// From what ends the run back to its beginning. Launches fill the gaps in front of ops in queues.
+void Sequential::State::report_critical() {
+  const auto last = std::max_element(queue_ps.begin(), queue_ps.end());
+  NodeRef node = *last > host_ps ? last_in_queue[static_cast<size_t>(last - queue_ps.begin())] : last_on_host;
+  auto& chain = outcome.critical;
+  while (node.id != kNone) {
+    CriticalStep step;
+    const NodeRef earlier = node.copy ? copies[node.id].before : before[node.id];
+    step.wait = earlier.id == kNone ? CriticalStep::Wait::none : CriticalStep::Wait::device;
+    if (node.copy) {
+      const Copy& copy = copies[node.id];
+      step.tensor = copy.tensor, step.device = copy.from, step.to = copy.to;
+      step.start_ps = copy.start_ps, step.end_ps = copy.end_ps;
+    } else {
+      step.op = node.id, step.device = step.to = placement[node.id];
+      step.start_ps = start_ps[node.id], step.end_ps = end_ps[node.id];
+    }
+    chain.push_back(step);
+    node = earlier;
+  }
+  std::reverse(chain.begin(), chain.end());
 }
 
 Sequential::Sequential(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster,

@@ -29,6 +29,8 @@ namespace allot::sim {
 ///    The time of an excess is the start of the node that caused it.
 /// 8. The makespan is the time when the host has run all nodes and every queue is done.
 ///
+/// In the critical chain the launch of an op lies between it and the step before.
+///
 /// One instance serves one thread; runs allocate nothing after the first. The arguments must outlive it. O(V + E).
 class Sequential {
  public:

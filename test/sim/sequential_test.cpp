@@ -151,6 +151,24 @@ TEST_CASE("rule 8: the end waits for queues that nobody reads from") {
   CHECK(run(graph, test::uniform_costs(graph, 2, {50, 3}), accelerated(), {0, 1}).makespan_ps == 51);
 }
 
+TEST_CASE("the critical chain leads through the host, copies and queues") {
+  OpGraphBuilder builder;
+  const auto a = builder.op({}, {8});   // 0: host 0-2, copied 2-10
+  const auto b = builder.op({a}, {3});  // 1: device 1, launched 10-11, runs 11-31, copied back 31-34
+  builder.op({b}, {0});                 // 2: host 34-38
+  const auto graph = builder.build();
+  const auto costs = test::uniform_costs(graph, 2, {2, 20, 4});
+  const auto cluster = accelerated();
+  const auto chain =
+      sim::Sequential(graph, costs, cluster).run(std::vector<DeviceId>{0, 1, 0}, {.critical = true}).critical;
+  REQUIRE(chain.size() == 5);
+  CHECK((chain[0].op == 0 && chain[0].wait == sim::CriticalStep::Wait::none));
+  CHECK((chain[1].tensor == a && chain[1].device == 0 && chain[1].to == 1 && chain[1].start_ps == 2));
+  CHECK((chain[2].op == 1 && chain[2].start_ps == 11));
+  CHECK((chain[3].tensor == b && chain[3].end_ps == 34));
+  CHECK((chain[4].op == 2 && chain[4].end_ps == 38));
+}
+
 TEST_CASE("a copy without a route is refused") {
   OpGraphBuilder builder;
   builder.op({builder.op({}, {1})}, {0});

@@ -12,6 +12,7 @@
 #include "graph/generate_model.h"
 #include "onnxio/writer.h"
 #include "place/embedding.h"
+#include "plan/calibration.h"
 #include "plan/input.h"
 #include "plan/language_model.h"
 #include "plan/text.h"
@@ -50,6 +51,16 @@ std::vector<int64_t> parse_lengths(const std::vector<std::string>& texts) {
   return lengths;
 }
 
+int calibrate(const cli::App& app, const std::string& model, const plan::InputOptions& input,
+              const plan::CalibrationOptions& options) {
+  const auto& common = app.common();
+  for (const auto& path : options.outputs()) base::check_output(path, common.replace(), {model, options.calibrate});
+  const auto calibration = plan::calibrate(model, input, options);
+  fmt::print("{}", common.json ? plan::calibration_json(calibration) : plan::calibration_text(calibration));
+  if (!common.dry_run) plan::write_calibration(calibration, options, common.replace());
+  return 0;
+}
+
 std::string families_help() {
   std::string names;
   for (const auto& family : graph::families()) names += fmt::format("{}{}", names.empty() ? "" : ", ", family.name);
@@ -65,6 +76,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> models, cache_lengths;
   std::string output, report, recipe;
   int64_t top = 10;
+  plan::CalibrationOptions calibration;
   app.positionals("MODEL", models, "ONNX model; - is standard input", 0, 1);
   app.bind([&](config::Binder& binder) {
     input_options.bind(binder);
@@ -74,6 +86,7 @@ int main(int argc, char** argv) {
     binder.text("gen", recipe, families_help()).cli_only = true;
     binder.list("kv_cache", cache_lengths, "of a language model, report cache, prompt and next token at these lengths")
         .cli_only = true;
+    calibration.bind(binder);
     binder.integer("top", top, "operator types to list", 0, 10'000);
   });
   app.short_flag("o", "output");
@@ -82,6 +95,9 @@ int main(int argc, char** argv) {
   app.example("placer-embed gpt2.onnx --kv-cache 1024", "key-value cache, prompt and next token at 1,024 tokens");
   app.example("placer-embed --gen transformer:ops=1000,width=4 -o graph.onnx", "a sharded transformer of 1,000 ops");
   app.example("placer-embed model.onnx --report ops.csv --cluster configs/clusters/h100-node.yaml", "costs of each op");
+
+  app.example("placer-embed model.onnx --calibrate profile.json --fitted machine.yaml --measured costs.json",
+              "your machine as ONNX Runtime profiled it, for --cluster and --costs");
 
   return app.run(argc, argv, [&] {
     const auto& common = app.common();
@@ -95,6 +111,7 @@ int main(int argc, char** argv) {
       fmt::print("{}", plan::language_model_text(models[0], input_options, parse_lengths(cache_lengths)));
       return 0;
     }
+    if (calibration.wanted()) return calibrate(app, models[0], input_options, calibration);
     const auto input = plan::load(models[0], input_options);
     if (common.json)
       fmt::print("{}", plan::report_json(*input));
