@@ -11,8 +11,8 @@ namespace allot::cluster {
 
 std::string_view name(OpClass op_class) {
   static constexpr std::string_view kNames[kOpClasses] = {
-      "matmul", "conv",    "depthwise_conv", "attention", "rnn",      "norm",    "softmax", "elementwise", "reduce",
-      "gather", "strided", "pool",           "resize",    "quantize", "control", "opaque",  "alias"};
+      "matmul", "conv",    "depthwise_conv", "attention", "rnn",    "norm",     "softmax", "elementwise", "reduce",
+      "gather", "strided", "copy",           "pool",      "resize", "quantize", "control", "opaque",      "alias"};
   return kNames[static_cast<size_t>(op_class)];
 }
 

@@ -31,6 +31,7 @@ enum class OpClass : uint8_t {
   reduce,
   gather,
   strided,
+  copy,
   pool,
   resize,
   quantize,
@@ -38,7 +39,7 @@ enum class OpClass : uint8_t {
   opaque,
   alias
 };
-constexpr int kOpClasses = 17;
+constexpr int kOpClasses = 18;
 std::string_view name(OpClass op_class);
 
 /// Element types that have a peak of their own.
@@ -69,6 +70,7 @@ struct Device {
   double bandwidth_bytes_per_s = 0;
   int64_t overhead_ps = 0;  // per op that does any work
   std::array<Efficiency, kOpClasses> efficiency{};
+  double locality = 0;  // exponent by which traffic and overhead grow with the working set of a run: cost_table.h
   std::vector<std::string> deny;  // op types ("NonMaxSuppression", "ai.onnx.ml.*")
   int64_t align_bytes = 256;
   double fragmentation = 1;   // of an allocator: bytes it needs for each byte that lives

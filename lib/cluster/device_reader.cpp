@@ -114,6 +114,7 @@ void read_memory(const Node& node, Device& device) {
   constexpr double kMaxFragmentation = 10;
   if (const Node* fragmentation = node.find("fragmentation"))
     device.fragmentation = fragmentation->quantity(Unit::none, 1, kMaxFragmentation);
+  if (const Node* locality = node.find("locality")) device.locality = locality->quantity(Unit::none, 0, 1);
 }
 
 void read_deny(const Node& node, Device& device) {
@@ -158,13 +159,15 @@ std::string source_of(const Node& node, const Device& device) {
 }  // namespace
 
 void check_device_keys(const Node& node, config::UnknownKeys& unknown) {
-  unknown.check(node, {"name", "kind", "preset", "source", "memory", "reserved", "align", "fragmentation", "flops",
-                       "vector", "bandwidth", "overhead", "efficiency", "deny", "streams", "copy_engines", "ort"});
+  unknown.check(
+      node, {"name", "kind", "preset", "source", "memory", "reserved", "align", "fragmentation", "locality", "flops",
+             "vector", "bandwidth", "overhead", "efficiency", "deny", "streams", "copy_engines", "ort"});
   if (const Node* flops = node.find("flops")) unknown.check(*flops, precision_names());
   if (const Node* ort = node.find("ort")) unknown.check(*ort, {"provider", "device_id", "designator"});
   if (const Node* efficiency = node.find("efficiency")) {
     unknown.check(*efficiency, class_names());
-    for (const auto& [key, value] : efficiency->entries()) unknown.check(value, {"max", "half", "bandwidth", "overhead"});
+    for (const auto& [key, value] : efficiency->entries())
+      unknown.check(value, {"max", "half", "bandwidth", "overhead"});
   }
 }
 

@@ -63,6 +63,7 @@ std::string device_text(const Device& device) {
   add("overhead", time_text(device.overhead_ps));
   add("deny", flow_list(device.deny));
   if (device.fragmentation != 1) add("fragmentation", format_quantity(device.fragmentation, Unit::none));
+  if (device.locality != 0) add("locality", format_quantity(device.locality, Unit::none));
   if (device.streams != 1) add("streams", fmt::format("{}", device.streams));
   if (device.copy_engines != 0) add("copy_engines", fmt::format("{}", device.copy_engines));
   add("ort", ort_text(device.ort));
@@ -139,7 +140,11 @@ std::string hash(const Cluster& cluster) {
     add(device.vector_flops);
     add(device.bandwidth_bytes_per_s);
     add(device.fragmentation);
-    for (const Efficiency& e : device.efficiency) add(e.max), add(e.half_flops), add(e.bandwidth);
+    add(device.locality);
+    for (const Efficiency& e : device.efficiency) {
+      for (const double figure : {e.max, e.half_flops, e.bandwidth}) add(figure);
+      sha.add_field(e.overhead_ps);
+    }
   }
   for (const Route& route : cluster.routes) {
     sha.add_field(int64_t{route.reachable});

@@ -86,6 +86,7 @@ constexpr ClassEfficiency kEfficiencies[] = {
     {OpClass::reduce, 1.0, 0.85, 1.0, 0.70, false},
     {OpClass::gather, 1.0, 0.35, 1.0, 0.35, false},
     {OpClass::strided, 1.0, 0.60, 1.0, 0.50, false},
+    {OpClass::copy, 1.0, 0.60, 1.0, 0.50, false},
     {OpClass::pool, 1.0, 0.85, 1.0, 0.70, false},
     {OpClass::resize, 1.0, 0.60, 1.0, 0.50, false},
     {OpClass::quantize, 1.0, 0.85, 1.0, 0.70, false},

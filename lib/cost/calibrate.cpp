@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
+#include <limits>
 
 #include "cost/cost_table.h"
 
@@ -31,26 +33,57 @@ double huber(double x) {
 class ClassFit {
  public:
   ClassFit(Device& device, int op_class, const std::vector<const Sample*>& samples)
-      : device_(device), efficiency_(device.efficiency[static_cast<size_t>(op_class)]), samples_(samples) {
-    if (efficiency_.overhead_ps < 0) efficiency_.overhead_ps = device.overhead_ps;
+      : device_(device),
+        op_class_(static_cast<cluster::OpClass>(op_class)),
+        efficiency_(device.efficiency[static_cast<size_t>(op_class)]),
+        samples_(samples),
+        is_product_(std::any_of(samples.begin(), samples.end(), [](auto* s) { return s->cost.mac_flops > 0; })) {}
+
+  /// From several overheads, since time that does not depend on size and time that does trade for one another.
+  void run() {
+    const Efficiency start = efficiency_;
+    Efficiency best = start;
+    double least = std::numeric_limits<double>::infinity();
+    for (const int64_t overhead_ps : {200'000, 1'000'000, 4'000'000}) {
+      efficiency_ = start;
+      efficiency_.overhead_ps = overhead_ps;
+      descend({16.0, 4.0, 2.0, 1.4});
+      if (loss_ >= least) continue;
+      least = loss_;
+      best = efficiency_;
+    }
+    efficiency_ = best;
+    descend({1.15, 1.05, 1.02, 1.005});
   }
 
-  void run() {
+ private:
+  void descend(std::initializer_list<double> factors) {
     loss_ = loss();
-    for (const double factor : {16.0, 4.0, 2.0, 1.4, 1.15, 1.05, 1.02, 1.005})
+    for (const double factor : factors)
       while (improve(factor)) {
       }
   }
 
- private:
   double loss() const {
-    constexpr double kShortestUs = 0.1;
+    constexpr double kShortestUs = 0.1, kLongUs = 1000;  // beyond, an op counts no more
     double sum = 0;
     for (const Sample* sample : samples_) {
       const double predicted = std::max(kShortestUs, predicted_us(sample->cost, device_));
-      sum += std::sqrt(sample->us) * huber(std::log(predicted / std::max(kShortestUs, sample->us)));
+      sum += std::sqrt(std::min(kLongUs, sample->us)) * huber(std::log(predicted / std::max(kShortestUs, sample->us)));
     }
-    return sum;
+    return sum + away_from_device();
+  }
+
+  /// An op that does no work should take the device's overhead, and that of its class be like it, unless enough samples
+  /// say otherwise.
+  double away_from_device() const {
+    const double idle_us = predicted_us({.mac_flops = is_product_ ? 1.0 : 0.0, .op_class = op_class_}, device_);
+    const auto away = [&](double us) {
+      constexpr double kShortestUs = 0.05;
+      return std::log((us + kShortestUs) / (static_cast<double>(device_.overhead_ps) / kPsPerUs + kShortestUs));
+    };
+    const double idle = away(idle_us), overhead = away(static_cast<double>(efficiency_.overhead_ps) / kPsPerUs);
+    return idle * idle + overhead * overhead;
   }
 
   bool improve(double factor) {
@@ -79,8 +112,10 @@ class ClassFit {
   }
 
   Device& device_;
+  const cluster::OpClass op_class_;
   Efficiency& efficiency_;
   const std::vector<const Sample*>& samples_;
+  const bool is_product_;
   double loss_ = 0;
 };
 
@@ -103,17 +138,17 @@ void normalise(Device& device) {
 
 /// Classes with too few samples keep their shape and move with the others.
 void move_along(Device& device, const Device& base, const std::vector<size_t>& samples) {
-  double log_max = 0, log_bandwidth = 0, overhead_ps = 0;
+  double log_max = 0, log_bandwidth = 0, log_overhead = 0;
   int fitted = 0;
   for (int c = 0; c < kOpClasses; ++c) {
     if (samples[c] < kFewest) continue;
     log_max += std::log(device.efficiency[c].max / base.efficiency[c].max);
     log_bandwidth += std::log(device.efficiency[c].bandwidth / base.efficiency[c].bandwidth);
-    overhead_ps += static_cast<double>(device.efficiency[c].overhead_ps);
+    log_overhead += std::log(static_cast<double>(device.efficiency[c].overhead_ps));
     ++fitted;
   }
   if (fitted == 0) return;
-  device.overhead_ps = static_cast<int64_t>(overhead_ps / fitted);
+  device.overhead_ps = static_cast<int64_t>(std::exp(log_overhead / fitted));
   for (int c = 0; c < kOpClasses; ++c) {
     if (samples[c] >= kFewest) continue;
     device.efficiency[c].max *= std::exp(log_max / fitted);
@@ -125,6 +160,8 @@ void move_along(Device& device, const Device& base, const std::vector<size_t>& s
 
 Fit calibrate(const Device& base, std::span<const Sample> samples) {
   Fit fit{.device = base, .samples = std::vector<size_t>(kOpClasses)};
+  constexpr double kLocality = 0.2;  // of processors with caches; networks at hand differ too little to fit it well
+  if (base.kind == "cpu" && base.locality == 0) fit.device.locality = kLocality;
   std::array<std::vector<const Sample*>, kOpClasses> by_class;
   for (const Sample& sample : samples) by_class[static_cast<size_t>(sample.cost.op_class)].push_back(&sample);
   for (int c = 0; c < kOpClasses; ++c) fit.samples[c] = by_class[c].size();

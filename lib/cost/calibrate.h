@@ -39,9 +39,10 @@ struct Fit {
 constexpr size_t kFewest = 8;
 
 /// Overhead, largest efficiency, half_flops and bandwidth of each op class that minimise the Huber loss of
-/// log(predicted / measured), ops weighted by the square root of their time, by coordinate search. Peaks become those
-/// that the best class reaches, so that efficiencies stay fractions. Deterministic. `base` gives precisions, memory and
-/// the starting point.
+/// log(predicted / measured), ops weighted by the square root of their time, by coordinate search; overheads are drawn
+/// to that of the device, the geometric mean of all classes. Peaks become those that the best class reaches, so that
+/// efficiencies stay fractions. Processors get the locality of caches. Deterministic. `base` gives precisions, memory
+/// and the starting point.
 Fit calibrate(const cluster::Device& base, std::span<const Sample> samples);
 
 }  // namespace allot::cost

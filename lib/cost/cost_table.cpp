@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <span>
 
 #include "base/error.h"
@@ -42,12 +43,32 @@ std::vector<char> denied_types(const graph::OpGraph& graph, const cluster::Clust
   return denied;
 }
 
+// Misses of a cache grow as a power of the working set until all of it comes from memory.
+double coldness(const OpCost& cost, const cluster::Device& device) {
+  constexpr double kTypicalBytes = 16 << 20, kAllFromMemoryBytes = 64 << 20;
+  if (device.locality == 0 || cost.working_set_bytes == 0) return 1;
+  const double bytes = std::min(kAllFromMemoryBytes, static_cast<double>(cost.working_set_bytes));
+  return std::pow(bytes / kTypicalBytes, device.locality);
+}
+
+// What one run touches: all parameters, and activations of which the largest op's stand for those that live together.
+int64_t working_set_bytes(const graph::OpGraph& graph, const std::vector<OpCost>& costs) {
+  double bytes = 0, largest = 0;
+  for (const int64_t param : graph.param_bytes) bytes += static_cast<double>(param);
+  for (const OpCost& cost : costs)
+    largest = std::max(largest, static_cast<double>(cost.bytes_read) + static_cast<double>(cost.bytes_written));
+  return static_cast<int64_t>(std::min(bytes + largest, static_cast<double>(kMaxTotal)));
+}
+
 }  // namespace
 
 int64_t roofline_ps(const OpCost& cost, const cluster::Device& device) {
   if (cost.host_only && device.kind != "cpu") return kCannotRun;
   const auto& efficiency = device.efficiency[static_cast<size_t>(cost.op_class)];
-  if (cost.op_class == cluster::OpClass::alias) return std::max<int64_t>(0, efficiency.overhead_ps);
+  const double cold = coldness(cost, device);
+  const auto overhead = static_cast<double>(efficiency.overhead_ps < 0 ? device.overhead_ps : efficiency.overhead_ps);
+  if (cost.op_class == cluster::OpClass::alias)
+    return efficiency.overhead_ps < 0 ? 0 : static_cast<int64_t>(overhead * cold + 0.5);
   // mac / (peak * max * mac / (mac + half)): small products pay for an unfilled device.
   const double products = cost.mac_flops > 0 ? ratio(cost.mac_flops + efficiency.half_flops,
                                                      product_peak(device, cost.precision) * efficiency.max)
@@ -56,8 +77,7 @@ int64_t roofline_ps(const OpCost& cost, const cluster::Device& device) {
   const double arithmetic = products + ratio(cost.vector_ops, device.vector_flops * reached);
   const double traffic = ratio(static_cast<double>(cost.bytes_read) + static_cast<double>(cost.bytes_written),
                                device.bandwidth_bytes_per_s * efficiency.bandwidth);
-  const auto overhead = static_cast<double>(efficiency.overhead_ps < 0 ? device.overhead_ps : efficiency.overhead_ps);
-  const double ps = overhead * cost.launches + std::max(arithmetic, traffic) * kPsPerSecond;
+  const double ps = cold * overhead * cost.launches + std::max(arithmetic, cold * traffic) * kPsPerSecond;
   return ps < static_cast<double>(kMaxTimePs) ? static_cast<int64_t>(ps + 0.5) : kMaxTimePs;
 }
 
@@ -102,6 +122,8 @@ uint64_t runs_on(const graph::PlanningModel& planning, ir::NodeId node, const cl
 
 CostTable make_table(const graph::OpGraph& graph, std::vector<OpCost> costs, const cluster::Cluster& cluster) {
   ALLOT_ASSERT(costs.size() == graph.num_ops());
+  const int64_t working_set = working_set_bytes(graph, costs);
+  for (OpCost& cost : costs) cost.working_set_bytes = working_set;
   CostTable table;
   table.devices = cluster.size();
   const auto denied = denied_types(graph, cluster);

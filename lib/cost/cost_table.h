@@ -30,11 +30,13 @@ struct CostTable {
 };
 
 /// Roofline (onnx-and-cost 6.5), in picoseconds:
-///   launches * overhead + max(mac / (peak * efficiency(mac)) + vector / vector peak, bytes / usable bandwidth)
+///   cold * launches * overhead + max(mac / (peak * efficiency(mac)) + vector / vector peak, cold * bytes / bandwidth)
 /// with the class's own overhead where it has one; without products the vector peak counts by the class's efficiency.
-/// That overhead, or 0, for an op of class alias; kCannotRun for a host-only op on a device of another kind than cpu; at most 2^58
-/// (3 days). Float32 products run at the tf32 peak where there is one, as ONNX Runtime's CUDA provider does by
-/// default; a precision without a peak of its own takes the next wider one that has, at last the vector peak.
+/// That overhead, or 0, for an op of class alias; kCannotRun for a host-only op on a device of another kind than cpu;
+/// at most 2^58 (3 days). Float32 products run at the tf32 peak where there is one, as ONNX Runtime's CUDA provider
+/// does by default; a precision without a peak of its own takes the next wider one that has, at last the vector peak.
+/// cold = (working set of the run, at most 64 MiB / 16 MiB) ^ locality: cache misses follow a power of what a run
+/// touches (Hartstein et al., Cache miss behavior: is it sqrt(2)?, Computing Frontiers 2006).
 int64_t roofline_ps(const OpCost& cost, const cluster::Device& device);
 
 /// Whether the device's deny list names the operator type ("Conv", "com.microsoft.FusedConv"). An entry is a type,

@@ -19,7 +19,8 @@ bool is_copy(const ProfiledNode& node) { return node.type.starts_with("Memcpy");
 
 /// `name` without its last decoration; unchanged when there is none.
 std::string_view undecorated(std::string_view name) {
-  if (name.ends_with("_nchwc")) return name.substr(0, name.size() - 6);
+  for (const std::string_view blocked : {"_bn_nchwc", "_mul_nchwc", "_nchwc"})  // channels in blocks of a vector
+    if (name.ends_with(blocked)) return name.substr(0, name.size() - blocked.size());
   if (const size_t token = name.rfind("_token_");
       token != name.npos && name.find_first_not_of("0123456789", token + 7) == name.npos)
     return name.substr(0, token);

@@ -21,7 +21,8 @@ struct OpCost {
   double vector_ops = 0;  // weighted elementwise work, weights of onnx-and-cost 5.4
   int64_t bytes_read = 0, bytes_written = 0;
   int64_t workspace_bytes = 0;
-  double launches = 1;  // kernels started: 0 for an alias, all that its bodies start for control flow
+  int64_t working_set_bytes = 0;  // of the run that it is part of; 0: not known
+  double launches = 1;            // kernels started: 0 for an alias, all that its bodies start for control flow
   cluster::OpClass op_class = cluster::OpClass::opaque;
   cluster::Precision precision = cluster::Precision::float32;  // of the operands, as stored
   bool known = true;                                           // false: no formula for this operator; traffic only

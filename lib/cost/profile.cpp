@@ -74,7 +74,6 @@ class Reader {
            "profile a session that runs the model some 30 times");
     add_nodes();
     add_kernels();
-    take_off_profiling();
     return std::move(profile_);
   }
 
@@ -158,21 +157,39 @@ class Reader {
     }
   }
 
-  void take_off_profiling() {
-    double sum = 0, alone = 0;
-    for (const ProfiledNode& node : profile_.nodes) (node.device_us < 0 ? sum : alone) += node.host_us;
-    if (profile_.plain_run_us <= 0 || alone > 0 || sum <= profile_.plain_run_us) return;
-    const double each = (sum - profile_.plain_run_us) / static_cast<double>(profile_.nodes.size());
-    constexpr double kLeast = 0.1;  // of what was measured
-    for (ProfiledNode& node : profile_.nodes) node.host_us = std::max(node.host_us * kLeast, node.host_us - each);
-  }
-
   Profile profile_;
   std::vector<Event> runs_, executors_, nodes_, kernels_;
   std::unordered_map<std::string, size_t> index_;
 };
 
 }  // namespace
+
+void take_off_profiling(std::span<Profile* const> profiles) {
+  const auto useful = [](const Profile& profile) {
+    return profile.plain_run_us > 0 && std::all_of(profile.nodes.begin(), profile.nodes.end(),
+                                                   [](const ProfiledNode& node) { return node.device_us < 0; });
+  };
+  const auto sum_us = [](const Profile& profile) {
+    return std::accumulate(profile.nodes.begin(), profile.nodes.end(), 0.0,
+                           [](double sum, const ProfiledNode& node) { return sum + node.host_us; });
+  };
+  double excess = 0, weight = 0;
+  for (const Profile* profile : profiles) {
+    if (!useful(*profile)) continue;
+    const double nodes = static_cast<double>(profile->nodes.size()) / profile->plain_run_us;
+    excess += (sum_us(*profile) / profile->plain_run_us - 1) * nodes;
+    weight += nodes * nodes;
+  }
+  const double each_us = weight > 0 ? std::max(0.0, excess / weight) : 0;
+  constexpr double kLeast = 0.1;  // of what was measured
+  for (Profile* profile : profiles) {
+    if (!useful(*profile)) continue;
+    for (ProfiledNode& node : profile->nodes) node.host_us = std::max(node.host_us * kLeast, node.host_us - each_us);
+    const double sum = sum_us(*profile);
+    if (sum <= 0) continue;
+    for (ProfiledNode& node : profile->nodes) node.host_us *= profile->plain_run_us / sum;
+  }
+}
 
 Profile parse_profile(const std::string& text, const std::string& path) {
   return Reader(path).read(base::parse_json(text, path));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,13 +21,11 @@ struct ProfiledNode {
 };
 
 /// Times are microseconds in whole numbers, so each is a mean over runs. The first run warms up and does not count; of
-/// the others the half in which the node was quickest does: other programs disturb, none helps. Where the profile says
-/// what a run takes without profiling (an event `plain_run` that scripts/ort_profile.py adds), what the nodes take
-/// beyond that is the profiler's, so much a node, and taken off.
+/// the others the half in which the node was quickest does: other programs disturb, none helps.
 struct Profile {
   std::string path;
   uint32_t runs = 0;
-  double plain_run_us = 0;          // without profiling; 0: not known
+  double plain_run_us = 0;          // without profiling, of an event that scripts/ort_profile.py adds; 0: not known
   double run_us = 0;                // of the executor alone, in the quicker half of runs
   std::vector<ProfiledNode> nodes;  // in the order they ran; those inside control flow count in their owner
 };
@@ -36,5 +35,11 @@ struct Profile {
 Profile read_profile(const std::string& path);
 /// The same from text; `path` is for messages.
 Profile parse_profile(const std::string& text, const std::string& path);
+
+/// Profiling slows a run down, by so much a node, as all profiles of a machine together tell best: the least squares
+/// of (sum over nodes - plain run) / plain run, in which runs of many short nodes count most. That is taken off every
+/// node, and what is left scaled to add up to the plain run. Profiles without it, or with nodes whose kernels ran
+/// elsewhere, stay as they are.
+void take_off_profiling(std::span<Profile* const> profiles);
 
 }  // namespace allot::cost

@@ -5,9 +5,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "config/yaml.h"
-#include "cost/cost_table.h"
 
 namespace allot::plan {
 namespace {
@@ -19,12 +17,10 @@ using config::Node;
 
 constexpr double kPsPerUs = 1e6;
 
-MeasuredModel measure(const std::string& model, const std::string& profile, InputOptions options) {
+MeasuredModel read(const std::string& model, const std::string& profile, InputOptions options) {
   options.target = "ort";
   options.costs.clear();
-  MeasuredModel result{.input = load(model, options), .profile = cost::read_profile(profile), .measured = {}};
-  result.measured = cost::match_profile(result.profile, result.input->graph(), result.input->built.fusion);
-  return result;
+  return {.input = load(model, options), .profile = cost::read_profile(profile), .measured = {}};
 }
 
 std::vector<std::string> texts(const Node& entry, std::string_view key) {
@@ -34,8 +30,8 @@ std::vector<std::string> texts(const Node& entry, std::string_view key) {
   return result;
 }
 
-/// The models of a list (`allot.calibration/1`); paths in it are relative to its folder.
-void measure_list(const std::string& path, const InputOptions& options, std::vector<MeasuredModel>& models) {
+/// The models and profiles of a list (`allot.calibration/1`); paths in it are relative to its folder.
+void read_list(const std::string& path, const InputOptions& options, std::vector<MeasuredModel>& models) {
   const Node document = config::load_yaml(path);
   const Node* schema = document.is_map() ? document.find("schema") : nullptr;
   if (!schema || schema->text() != "allot.calibration/1")
@@ -48,8 +44,16 @@ void measure_list(const std::string& path, const InputOptions& options, std::vec
     own.dim = texts(entry, "dim");
     own.input_shape = texts(entry, "input_shape");
     models.push_back(
-        measure((folder / entry.at("model").text()).string(), (folder / entry.at("profile").text()).string(), own));
+        read((folder / entry.at("model").text()).string(), (folder / entry.at("profile").text()).string(), own));
   }
+}
+
+void match(std::vector<MeasuredModel>& models) {
+  std::vector<cost::Profile*> profiles;
+  for (auto& model : models) profiles.push_back(&model.profile);
+  cost::take_off_profiling(profiles);
+  for (auto& [input, profile, measured] : models)
+    measured = cost::match_profile(profile, input->graph(), input->built.fusion);
 }
 
 /// Every provider that ran ops has a device, and tells how long that device took.
@@ -126,6 +130,21 @@ void fit_link(cluster::Cluster& cluster, DeviceId device, const std::vector<Meas
   cluster = cluster::parse(cluster::dump(cluster), cluster.path);  // whose routes follow from its links
 }
 
+void fit_device(Calibration& result, DeviceId id) {
+  const cluster::Device base = result.cluster.devices[id];
+  const auto samples = samples_of(result.models, base);
+  if (samples.size() < cost::kFewest) return;
+  cost::Fit fit = cost::calibrate(base, samples);
+  fit.device.source = provenance(result.models, samples.size());
+  if (base.kind != "cpu") fit.device.overhead_ps = launch_ps(result.models, base);
+  result.devices.push_back({.device = id,
+                            .samples = std::move(fit.samples),
+                            .before = cost::fit_errors(base, samples),
+                            .after = cost::fit_errors(fit.device, samples)});
+  result.cluster.devices[id] = std::move(fit.device);
+  if (base.kind != "cpu") fit_link(result.cluster, id, result.models);
+}
+
 }  // namespace
 
 void CalibrationOptions::bind(config::Binder& binder) {
@@ -146,91 +165,16 @@ std::vector<std::string> CalibrationOptions::outputs() const {
 
 Calibration calibrate(const std::string& model, const InputOptions& input, const CalibrationOptions& options) {
   Calibration result;
-  result.models.push_back(measure(model, options.calibrate, input));
-  if (!options.calibrate_with.empty()) measure_list(options.calibrate_with, input, result.models);
+  result.models.push_back(read(model, options.calibrate, input));
+  if (!options.calibrate_with.empty()) read_list(options.calibrate_with, input, result.models);
   result.cluster = load_cluster(input);
   for (const auto& measured : result.models) require_known(measured.profile, result.cluster);
-  for (DeviceId id = 0; id < result.cluster.size(); ++id) {
-    const cluster::Device base = result.cluster.devices[id];
-    const auto samples = samples_of(result.models, base);
-    if (samples.size() < cost::kFewest) continue;
-    cost::Fit fit = cost::calibrate(base, samples);
-    fit.device.source = provenance(result.models, samples.size());
-    if (base.kind != "cpu") fit.device.overhead_ps = launch_ps(result.models, base);
-    result.devices.push_back({.device = id,
-                              .samples = std::move(fit.samples),
-                              .before = cost::fit_errors(base, samples),
-                              .after = cost::fit_errors(fit.device, samples)});
-    result.cluster.devices[id] = std::move(fit.device);
-    if (base.kind != "cpu") fit_link(result.cluster, id, result.models);
-  }
+  match(result.models);
+  for (DeviceId device = 0; device < result.cluster.size(); ++device) fit_device(result, device);
   if (result.devices.empty())
     throw Error(ErrorKind::unavailable, base::printable(options.calibrate),
                 fmt::format("no device was measured on {} ops or more", cost::kFewest), "profile a larger model");
   return result;
-}
-
-namespace {
-
-/// Measured time of an op on a device in any profile of the command's own model; -1: none.
-double measured_us(const Calibration& calibration, graph::OpId op, DeviceId device) {
-  const std::string& provider = calibration.cluster.devices[device].ort.provider;
-  for (const auto& model : calibration.models) {
-    if (model.input->path != calibration.models[0].input->path || op >= model.measured.us.size()) continue;
-    const double us = model.measured.us[op];
-    const graph::OpId main = model.input->built.fusion.main_of[op];
-    if (us >= 0 && model.measured.provider[main] == provider) return us;
-  }
-  return -1;
-}
-
-std::string costs_json(const Calibration& calibration) {
-  const Input& input = *calibration.models[0].input;
-  std::vector<DeviceId> devices;
-  for (const auto& fit : calibration.devices) devices.push_back(fit.device);
-  base::JsonWriter json;
-  json.begin_object().field("schema", "allot.costs/1").field("key", "output").key("devices").begin_array(true);
-  for (const DeviceId device : devices) json.value(calibration.cluster.devices[device].name);
-  json.end_array().key("ops").begin_object();
-  for (graph::OpId op = 0; op < input.graph().num_ops(); ++op) {
-    std::vector<double> times;
-    bool any = false;
-    for (const DeviceId device : devices) {
-      const double us = measured_us(calibration, op, device);
-      any |= us >= 0;
-      const int64_t predicted = cost::roofline_ps(input.problem->costs().ops[op], calibration.cluster.devices[device]);
-      const bool cannot = predicted == cost::kCannotRun || input.problem->costs().time(op, device) == cost::kCannotRun;
-      times.push_back(us >= 0 ? us : cannot ? -1 : static_cast<double>(predicted) / kPsPerUs);
-    }
-    if (!any || input.graph().outputs[op].empty()) continue;
-    json.key(input.graph().tensor_names[input.graph().outputs[op][0]]).begin_object(true);
-    json.key("time_us").begin_array(true);
-    for (const double us : times) us < 0 ? json.null() : json.value(us);
-    json.end_array().end_object();
-  }
-  return json.end_object().end_object().str();
-}
-
-std::string cluster_yaml(const Calibration& calibration) {
-  std::string comment = "# generated by allot: placer-embed --calibrate\n";
-  for (const auto& fit : calibration.devices) {
-    const auto& device = calibration.cluster.devices[fit.device];
-    comment +=
-        fmt::format("# {}: mean error {:.1f} %, median {:.1f} %, 95th percentile {:.1f} %; samples:", device.name,
-                    100 * fit.after.mean, 100 * fit.after.median, 100 * fit.after.p95);
-    for (int c = 0; c < cluster::kOpClasses; ++c)
-      if (fit.samples[c] > 0)
-        comment += fmt::format(" {} {}", cluster::name(static_cast<cluster::OpClass>(c)), fit.samples[c]);
-    comment += "\n";
-  }
-  return comment + cluster::dump(calibration.cluster);
-}
-
-}  // namespace
-
-void write_calibration(const Calibration& calibration, const CalibrationOptions& options, base::Replace replace) {
-  if (!options.fitted.empty()) base::write_file(options.fitted, cluster_yaml(calibration), replace);
-  if (!options.measured.empty()) base::write_file(options.measured, costs_json(calibration), replace);
 }
 
 }  // namespace allot::plan

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +29,7 @@ struct Placed {
   std::vector<cluster::DeviceId> placement;     // by op
   sim::Outcome outcome;                         // with timeline and critical chain
   bool timed = false;                           // the search was limited by time
+  std::optional<int64_t> ort_makespan_ps;       // where the placement was found under other rules than ONNX Runtime's
   place::Sidecar sidecar;
 };
 

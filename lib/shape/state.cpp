@@ -54,7 +54,13 @@ const std::vector<double>* State::content(ir::ValueId v) {
   if (const ir::Tensor* tensor = std::exchange(source_[v], nullptr))
     if (auto data = ir::read_doubles(model, *tensor, kMaxContent)) set_content(v, std::move(*data), Trust::inferred);
   const auto& known = result.content[v];
-  return known.known ? &known.data : nullptr;
+  if (!known.known) return nullptr;
+  if (known.data.size() > kMaxGiven - given_) {
+    warn_once("contents", "model", "too many values of tensors take part in shapes: the last are not followed");
+    return nullptr;
+  }
+  given_ += known.data.size();
+  return &known.data;
 }
 
 void State::set_content(ir::ValueId v, std::vector<double> data, Trust trust) {

@@ -54,15 +54,15 @@ class State {
 
   ValueType& type(ir::ValueId v) { return result.types[v]; }
 
-  /// Known elements of `v`, or nullptr. Initializers and Constant tensors are decoded at the first call.
+  /// Known elements of `v`, or nullptr. Initializers and Constant tensors are decoded at the first call. All calls
+  /// together give 2^27 elements, which bounds the time that rules spend on contents; then nothing is known any more.
   const std::vector<double>* content(ir::ValueId v);
   /// Whether content(v) may give something: cheaper, nothing is decoded.
   bool may_know(ir::ValueId v) const { return result.content[v].known || source_[v] != nullptr; }
   Trust content_trust(ir::ValueId v) const { return content_trust_[v]; }
   /// Ignored for more than kMaxContent elements, and when it would not fit.
   void set_content(ir::ValueId v, std::vector<double> data, Trust trust);
-  /// Whether `words` more numbers may be kept. All contents and followed sequences share 2^24 words, which also bounds
-  /// the time that folding takes.
+  /// Whether `words` more numbers may be kept: all contents and followed sequences share 2^24.
   bool fits(size_t words) const { return held_ + words <= kMaxHeld; }
   void set_sequence(ir::ValueId v, Sequence elements);
   /// The elements of `v` are those of `tensor`, to be decoded if anybody asks.
@@ -84,8 +84,9 @@ class State {
   std::vector<const ir::Tensor*> source_;
   std::unordered_map<std::string, bool> warned_;
   size_t suppressed_ = 0;
-  static constexpr size_t kMaxHeld = size_t{1} << 24;
-  size_t held_ = 0;  // words in result.content and sequences
+  static constexpr size_t kMaxHeld = size_t{1} << 24, kMaxGiven = size_t{1} << 27;
+  size_t held_ = 0;   // words in result.content and sequences
+  size_t given_ = 0;  // elements that content() gave
 };
 
 /// The type of a tensor stored in the file. Errors: malformed for a rank over kMaxRank, a negative dimension or a

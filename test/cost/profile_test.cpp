@@ -65,10 +65,28 @@ TEST_CASE("what a run takes without profiling tells what profiling costs a node"
   ProfileText text;
   for (int i = 0; i < 3; ++i) text.run({{"a", "Conv", 100}, {"b", "Relu", 4}, {"c", "Shape", 2}});
   text.plain(97);
-  const auto profile = text.parse();
-  CHECK(profile.nodes[0].us() == 97);
-  CHECK(profile.nodes[1].us() == 1);
-  CHECK(profile.nodes[2].us() == Approx(0.2));  // a node takes some time
+  auto profile = text.parse();
+  cost::take_off_profiling(std::vector{&profile});
+  CHECK(profile.nodes[0].us() == Approx(97 * 97 / 98.2));  // each is 3 shorter, but a node takes a tenth at least
+  CHECK(profile.nodes[1].us() == Approx(1 * 97 / 98.2));
+  CHECK(profile.nodes[2].us() == Approx(0.2 * 97 / 98.2));
+}
+
+TEST_CASE("profiles agree on what profiling costs, the one with most nodes a microsecond first") {
+  ProfileText short_text, long_text, unknown_text;
+  for (int i = 0; i < 3; ++i) {
+    short_text.run({{"a", "Conv", 12}, {"b", "Relu", 12}});
+    long_text.run({{"a", "Conv", 9'000}, {"b", "Relu", 1'000}});  // quicker than without profiling: noise
+    unknown_text.run({{"a", "Conv", 12}});
+  }
+  short_text.plain(20);
+  long_text.plain(10'100);
+  auto brief = short_text.parse(), lengthy = long_text.parse(), unknown = unknown_text.parse();
+  cost::take_off_profiling(std::vector{&brief, &lengthy, &unknown});
+  CHECK(brief.nodes[0].us() == Approx(10));
+  CHECK(lengthy.nodes[0].us() + lengthy.nodes[1].us() == Approx(10'100));
+  CHECK(lengthy.nodes[0].us() / lengthy.nodes[1].us() == Approx(8'998.0 / 998).epsilon(1e-4));
+  CHECK(unknown.nodes[0].us() == 12);
 }
 
 TEST_CASE("nodes inside control flow count in their owner") {

@@ -46,20 +46,23 @@ class Calibration(harness.TestCase):
         outcome = self.run_ok("placer-apply", model, "--target", "ort", "--method", "single", "--json", *options)
         return json.loads(outcome.out)["metrics"]["makespan_us"]
 
-    def check(self, model, result, *flags):
-        """Nodes are traced, the fit is better than what was given, and both outputs predict what was measured."""
+    def check(self, model, result, *flags, merged=0):
+        """Nodes are traced, the fit is better than what was given, and both outputs predict what was measured, and up to
+        `merged` more for ops that ONNX Runtime merged with equal ones."""
         measured = result["models"][0]
         self.assertGreaterEqual(measured["by_name"], 0.8 * measured["nodes"])
         device = result["devices"][0]
         self.assertLess(device["fitted"]["median"], 0.5 * device["given"]["median"])
+        known = json.loads(self.measured.read_text())["ops"]
+        self.assertAlmostEqual(sum(op["time_us"][0] for op in known.values()) / measured["nodes_us"], 1, delta=0.01)
         exact = self.makespan_us(model, "--cluster", self.fitted, "--costs", self.measured, *flags)
-        self.assertAlmostEqual(exact / measured["nodes_us"], 1, delta=0.02)
+        self.assertAlmostEqual(exact / measured["nodes_us"], 1 + merged, delta=0.02 + merged / 2)
         fitted = self.makespan_us(model, "--cluster", self.fitted, *flags)
-        self.assertAlmostEqual(fitted / measured["nodes_us"], 1, delta=0.35)
+        self.assertAlmostEqual(fitted / measured["nodes_us"], 1 + merged, delta=0.35)
 
     def test_recorded(self):
         model = self.generate()
-        self.check(model, self.calibrate(model, RECORDED))
+        self.check(model, self.calibrate(model, RECORDED), merged=0.2)  # weights are equal: keys and values are queries
 
     def test_list(self):
         model = self.generate()

@@ -5,6 +5,10 @@ import json
 import os
 import subprocess
 
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
 import harness
 
 TOOLS = ["placer-apply", "placer-embed"]
@@ -161,6 +165,42 @@ class PlacerApply(harness.TestCase):
         later = (self.folder / "placed.onnx").stat().st_mtime + 2
         os.utime(cluster, (later, later))
         self.assertTrue(make(), "the cluster changed")
+
+
+def decoder(path):
+    """One attention layer of 4 heads of 16 over 64 channels, with the keys and values of the past as inputs."""
+    float32, int64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    past = ["batch", 4, "past", 16]
+    inputs = [helper.make_tensor_value_info("input_ids", int64, ["batch", "sequence"])]
+    inputs += [helper.make_tensor_value_info(f"past_key_values.0.{kind}", float32, past) for kind in ("key", "value")]
+    weights = {"table": (100, 64), "wq": (64, 64), "wk": (64, 64), "wv": (64, 64)}
+    nodes = [helper.make_node("Gather", ["table", "input_ids"], ["x"])]
+    nodes += [helper.make_node("MatMul", ["x", f"w{name}"], [name]) for name in "qkv"]
+    nodes += [helper.make_node("Attention", ["q", "k", "v", "", "past_key_values.0.key", "past_key_values.0.value"],
+                               ["y", "present_key", "present_value"], q_num_heads=4, kv_num_heads=4)]
+    outputs = [helper.make_tensor_value_info(name, float32, None) for name in ("y", "present_key", "present_value")]
+    initializers = [numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()]
+    graph = helper.make_graph(nodes, "decoder", inputs, outputs, initializers)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=11), path)
+
+
+class PlacerEmbed(harness.TestCase):
+    def test_kv_cache(self):
+        """Keys and values of 4 x 16 floats a token; a prompt of 8 tokens and the next token, worked out by hand."""
+        model = self.folder / "decoder.onnx"
+        decoder(model)
+        text = self.run_ok("placer-embed", model, "--kv-cache", 8, "--kv-cache", 128).out
+        self.assertRegex(text, r"1 layers, 'past_key_values.0' first")
+        self.assertRegex(text, r"a token +512 B")
+        self.assertRegex(text, r"128 tokens +64(\.0)? KiB")
+        # Multiply-adds: 3 x 64 x 64 a token for the projections, 4 x (16 + 16) for each query and key.
+        self.assertRegex(text, r"prefill +8 +0 +106 k")  # 8 x 12,288 + 8 x 8 x 128
+        self.assertRegex(text, r"decode +1 +8 +13.4 k")  # 12,288 + 9 x 128
+        self.assertRegex(text, r"decode +1 +128 +28.8 k")
+
+    def test_no_kv_cache(self):
+        text = self.run_ok("placer-embed", MODEL, "--kv-cache", 8).out
+        self.assertIn("no key-value cache", text)
 
 
 if __name__ == "__main__":

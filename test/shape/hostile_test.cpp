@@ -251,3 +251,18 @@ TEST_CASE("what is remembered is bounded, however much could be known") {
   CHECK(known == size_t{1} << 24);
   CHECK(inferred.dims("y5999") == Dims{4096});
 }
+
+TEST_CASE("what is read of known values is bounded, too") {
+  // Sums are scalars, so nothing much is kept, but each reads 4096 elements: 2^15 of them exhaust what may be read.
+  ModelBuilder b;
+  b.ints("x", Dims(4096, 3));
+  constexpr int kSums = (1 << 15) + 100;
+  for (int i = 0; i < kSums; ++i) b.node("ReduceSum", {"x"}, {"y" + std::to_string(i)}, {attr("keepdims", 0)});
+  const Inferred inferred(b.build());
+  CHECK(inferred.content("y0") == std::vector<double>{4096 * 3});
+  size_t known = 0;
+  for (const auto& content : inferred.result.content) known += content.known ? 1 : 0;
+  CHECK(known == 1 + (1 << 15));
+  CHECK(inferred.dims("y" + std::to_string(kSums - 1)) == Dims{});
+  CHECK(inferred.result.warnings.size() == 1);
+}
