@@ -228,6 +228,7 @@ TEST_CASE("every bad cluster is one error with line and remedy") {
       {kHead + "devices: [{name: a, preset: t4, streams: 0}]\n", "c.yaml:2: streams: '0' is out of range"},
       {kHead + "devices: [{name: a, preset: t4, streams: 65}]\n", "c.yaml:2: streams: '65' is out of range"},
       {kHead + "devices: [{name: a, preset: t4, copy_engines: 3}]\n", "c.yaml:2: copy_engines: '3' is out of range"},
+      {kHead + "devices: [{name: a, preset: t4, locality: 1.5}]\n", "c.yaml:2: locality: '1.5' is out of range"},
       {kHead + "devices: [{name: a, preset: t4, fragmentation: 0.9}]\n",
        "c.yaml:2: fragmentation: '0.9' is out of range"},
       {kHead + "devices: [{name: a, preset: t4, deny: ['']}]\n", "c.yaml:2: [0]: an operator type is empty"},
@@ -380,6 +381,16 @@ TEST_CASE("an allocator's fragmentation leaves less to use") {
   CHECK(parse(text, "x").devices[0].usable_bytes() == 1000);
 }
 
+TEST_CASE("a dumped cluster keeps locality and the overheads of classes") {
+  const auto read =
+      parse(kHead + "devices: [{name: a, preset: t4, locality: 0.2, efficiency: {rnn: {overhead: 9us}}}]\n", "x");
+  const auto again = parse(dump(read), "y");
+  CHECK(again.devices[0].locality == 0.2);
+  CHECK(again.devices[0].efficiency[static_cast<size_t>(OpClass::rnn)].overhead_ps == 9'000'000);
+  CHECK(again.devices[0].efficiency[static_cast<size_t>(OpClass::conv)].overhead_ps == -1);
+  CHECK(hash(again) == hash(read));
+}
+
 TEST_CASE("the hash covers what changes a plan and nothing else") {
   const std::string base_text = kTwo + "links: {default: {bandwidth: 1GB/s}}\n";
   const auto hash_of = [](const std::string& text) { return hash(parse(text, "x")); };
@@ -395,9 +406,10 @@ TEST_CASE("the hash covers what changes a plan and nothing else") {
   }
   CHECK(before != hash_of(kTwo + "links: {default: {bandwidth: 2GB/s}}\n"));
   CHECK(before != hash_of(kTwo + "links: {default: {bandwidth: 1GB/s, latency: 1ns}}\n"));
-  for (const char* change : {"memory: 1GiB", "reserved: 1B", "align: 1B", "overhead: 1us", "vector: 1TFLOPS",
-                             "bandwidth: 1GB/s", "flops: {int8: 1}", "streams: 2", "copy_engines: 1",
-                             "fragmentation: 1.1", "efficiency: {rnn: {max: 0.1}}", "deny: [Conv]", "kind: rocm"}) {
+  for (const char* change :
+       {"memory: 1GiB", "reserved: 1B", "align: 1B", "overhead: 1us", "vector: 1TFLOPS", "bandwidth: 1GB/s",
+        "flops: {int8: 1}", "streams: 2", "copy_engines: 1", "fragmentation: 1.1", "locality: 0.2",
+        "efficiency: {rnn: {max: 0.1}}", "efficiency: {rnn: {overhead: 9us}}", "deny: [Conv]", "kind: rocm"}) {
     INFO(change);
     const std::string text = kHead + "devices: [{name: a, preset: a100-40}, {name: b, preset: t4, " + change +
                              "}]\nlinks: {default: {bandwidth: 1GB/s}}\n";

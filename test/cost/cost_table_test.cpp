@@ -116,6 +116,32 @@ TEST_CASE("roofline: launches, products at their ramp, vector work, traffic") {
   CHECK(cost::roofline_ps(alias, d) == 0);
 }
 
+TEST_CASE("locality slows traffic and launches of large working sets, arithmetic not") {
+  auto d = device("d", "cpu");
+  d.locality = 0.5;
+  OpCost traffic = product(0);
+  traffic.bytes_read = 500'000;                        // 10 us at 50 GB/s
+  CHECK(cost::roofline_ps(traffic, d) == 14'000'000);  // what the run touches is not known
+  const auto us = [&](OpCost cost, int64_t working_set) {
+    cost.working_set_bytes = working_set;
+    return static_cast<double>(cost::roofline_ps(cost, d)) / 1e6;
+  };
+  constexpr int64_t kMiB = 1 << 20;
+  CHECK(us(traffic, 16 * kMiB) == 14);
+  CHECK(us(traffic, 1 * kMiB) == 3.5);
+  CHECK(us(traffic, 64 * kMiB) == 28);
+  CHECK(us(traffic, 6'400 * kMiB) == 28);  // all of it comes from memory already
+  CHECK(us(product(1e6), 64 * kMiB) == 8 + 2.5);
+}
+
+TEST_CASE("the working set is all parameters and the traffic of the largest op") {
+  ModelBuilder b = three_ops();
+  cluster::Cluster cluster;
+  cluster.devices = {device("d", "cpu")};
+  const auto table = Planned(b).table(cluster);
+  for (const OpCost& op : table.ops) CHECK(op.working_set_bytes == 64 + 8 + 3 * 64);  // w, shape; MatMul reads x, w, writes
+}
+
 TEST_CASE("products run at the peak of their precision, or of the next wider one there is") {
   auto d = device("d", "cuda");
   const auto us = [&](cluster::Precision precision) {

@@ -152,6 +152,16 @@ TEST_CASE("nodes of a profile find their ops by name, by kernel and by neighbour
   CHECK(measured.copies[0].us() == 500);
 }
 
+TEST_CASE("factors a channel that became blocked convolutions are found by their values") {
+  test::OpGraphBuilder builder;
+  builder.op({builder.op({})});
+  const auto graph = builder.build();  // values t0 and t1
+  const graph::Fusion apart{.main_of = {0, 1}, .kernel = {"BatchNormalization", "Mul"}};
+  ProfileText text;
+  for (int i = 0; i < 2; ++i) text.run({{"t0_bn_nchwc", "Conv", 4}, {"t1_mul_nchwc", "Conv", 5}});
+  CHECK(cost::match_profile(text.parse(), graph, apart).us == std::vector<double>{4, 5});
+}
+
 TEST_CASE("an op that no node belongs to is not measured") {
   test::OpGraphBuilder builder;
   builder.op({});
