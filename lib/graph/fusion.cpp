@@ -85,6 +85,7 @@ void FusionGroups::prepend(OpId main, OpId op, std::string_view kernel) {
 
 Fusion fuse(const PlanningModel& planning, const OpGraph& graph) {
   FusionGroups groups(planning, graph);
+  fuse_shape_chains(groups);
   drop_no_ops(groups);
   fuse_quantized(groups);
   fuse_convolutions(groups);

@@ -22,6 +22,7 @@ struct Fusion {
 ///   MatMul + Add -> Gemm, + activation -> FusedGemm; scales and transposed inputs -> FusedMatMul
 ///   LayerNormalization, Gelu, FastGelu and QuickGelu spelled out; their bias; the sum in front of a norm
 ///   DequantizeLinear, op, QuantizeLinear
+///   Reshape to sizes of its own data and constants: the ops that put them together
 /// Only ops whose value nobody else reads are fused away. O(ops + edges).
 Fusion fuse(const PlanningModel& planning, const OpGraph& graph);
 

@@ -68,5 +68,6 @@ void fuse_layer_norms(FusionGroups& groups);
 void fuse_gelus(FusionGroups& groups);
 void fuse_skips(FusionGroups& groups);
 void fuse_quantized(FusionGroups& groups);
+void fuse_shape_chains(FusionGroups& groups);
 
 }  // namespace allot::graph

@@ -139,7 +139,8 @@ TEST_CASE("the working set is all parameters and the traffic of the largest op")
   cluster::Cluster cluster;
   cluster.devices = {device("d", "cpu")};
   const auto table = Planned(b).table(cluster);
-  for (const OpCost& op : table.ops) CHECK(op.working_set_bytes == 64 + 8 + 3 * 64);  // w, shape; MatMul reads x, w, writes
+  for (const OpCost& op : table.ops)
+    CHECK(op.working_set_bytes == 64 + 8 + 3 * 64);  // w, shape; MatMul reads x, w, writes
 }
 
 TEST_CASE("products run at the peak of their precision, or of the next wider one there is") {

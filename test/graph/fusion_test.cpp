@@ -153,3 +153,21 @@ TEST_CASE("an op between quantized values is one kernel on integers") {
   b.node("Conv", {"xf", "wf"}, {"y"}).node("QuantizeLinear", {"y", "s", "z"}, {"q"}).output("q");
   CHECK(kernels(b) == Kernels{{"com.microsoft.QLinearConv", {"y", "xf", "q"}}});
 }
+
+TEST_CASE("a Reshape to sizes of its own data knows them; to those of other data it has to wait") {
+  const auto reshaped = [](const std::string& measured) {
+    ModelBuilder b;
+    b.input("x", {2, 3, 4}).input("y", {2, 5}).ints("first", {0}).ints("rest", {-1});
+    b.node("Relu", {"x"}, {"data"}).node("Shape", {measured}, {"sizes"}).node("Gather", {"sizes", "first"}, {"batch"});
+    b.node("Cast", {"batch"}, {"whole"}, {attr("to", 7)})
+        .node("Concat", {"whole", "rest"}, {"shape"}, {attr("axis", 0)});
+    b.node("Reshape", {"data", "shape"}, {"r"}).output("r");
+    return b;
+  };
+  auto own = reshaped("data"), other = reshaped("y");
+  const Kernels known = kernels(own), apart = kernels(other);
+  CHECK(known == Kernels{{"Relu", {"data"}}, {"Reshape", {"r", "sizes", "batch", "whole", "shape"}}});
+  CHECK(apart.count("Reshape") == 1);
+  CHECK(apart.find("Reshape")->second == std::vector<std::string>{"r"});
+  CHECK(apart.count("Concat") == 1);
+}
