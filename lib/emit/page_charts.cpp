@@ -132,6 +132,26 @@ class MemoryPanel {
   report::Svg svg_{kWidth, 120};
 };
 
+/// The points from where the best fits into memory: what does not fit has no measure to compare.
+std::vector<place::CurvePoint> comparable(const std::vector<place::CurvePoint>& curve) {
+  std::vector<place::CurvePoint> result;
+  for (const auto& point : curve)
+    if (point.best.overflow_bytes == curve.back().best.overflow_bytes) result.push_back(point);
+  return result;
+}
+
+const char* why_no_curve(place::Ending ending) {
+  switch (ending) {
+    case place::Ending::optimal:
+      return "the quick methods met the lower bound";
+    case place::Ending::no_headroom:
+      return "equal devices cannot run this graph faster";
+    case place::Ending::budget:
+      break;
+  }
+  return "nothing better than the quick methods was searched for and found";
+}
+
 std::string memory_heading(const PageInput& input, DeviceId device) {
   const cluster::Device& about = input.problem.cluster().devices[device];
   const int64_t peak = input.outcome.peak_bytes[device], usable = about.usable_bytes();
@@ -145,36 +165,32 @@ std::string memory_heading(const PageInput& input, DeviceId device) {
 }  // namespace
 
 std::string search_curve(const PageInput& input) {
-  const auto& [methods, best, ending, curve] = input.comparison;
-  if (methods.empty() || curve.empty()) return {};
-  const place::CurvePoint &first = curve.front(), &last = curve.back();
-  if (curve.size() == 1) {
-    const char* why = ending == place::Ending::optimal       ? "the quick methods met the lower bound"
-                      : ending == place::Ending::no_headroom ? "equal devices cannot run this graph faster"
-                                                             : "it found nothing better than the quick methods";
-    return fmt::format("<p>No curve: {}.</p>\n", why);
-  }
-  const Unit unit = measure_unit(input.problem, first.best.value);
+  const place::Comparison& all = input.comparison;
+  if (all.methods.empty() || all.curve.empty()) return {};
+  if (all.curve.size() == 1) return fmt::format("<p>No curve: {}.</p>\n", why_no_curve(all.ending));
+  const std::vector<place::CurvePoint> curve = comparable(all.curve);
+  const int64_t first = curve.front().best.value, last = curve.back().best.value;
+  const Unit unit = measure_unit(input.problem, first);
   report::Series series{"best so far", {}, true};
-  const auto add = [&](const place::CurvePoint& point, double at) {
-    series.points.emplace_back(at, static_cast<double>(point.best.value) / unit.size);
-  };
   uint64_t evaluations = 0;
   double seconds = 0;
-  for (const auto& method : methods) evaluations += method.evaluations, seconds += method.seconds;
-  for (const auto& point : curve) add(point, input.timed ? point.seconds : static_cast<double>(point.evaluations));
-  add(last, std::max(series.points.back().first, input.timed ? seconds : static_cast<double>(evaluations)));
+  for (const auto& method : all.methods) evaluations += method.evaluations, seconds += method.seconds;
+  for (const auto& point : curve)
+    series.points.emplace_back(input.timed ? point.seconds : static_cast<double>(point.evaluations),
+                               static_cast<double>(point.best.value) / unit.size);
+  const auto [found_at, best] = series.points.back();
+  series.points.emplace_back(std::max(found_at, input.timed ? seconds : static_cast<double>(evaluations)), best);
   report::ChartOptions options{!input.timed, {}};
   const auto bound = lower_bound(input.problem);
   // A bound far below would flatten the curve; the table of methods names it anyhow.
-  if (bound && last.best.value - *bound <= 2 * (first.best.value - last.best.value))
+  if (bound && last - *bound <= 2 * (first - last))
     options.levels.push_back({"lower bound, by " + bound_name(input.problem), static_cast<double>(*bound) / unit.size});
   const std::string name = measure_name(input.problem) + (*unit.name ? fmt::format(", {}", unit.name) : "");
   return report::line_chart({series}, input.timed ? "seconds" : "evaluations", name, options) +
-         fmt::format(
-             "<p class=\"quiet\">From {}, the best of the quick methods, to {}: {:.1f} % less in {} evaluations.</p>\n",
-             measure_text(input.problem, first.best.value), measure_text(input.problem, last.best.value),
-             100 * (1 - ratio(last.best.value, first.best.value)), evaluations);
+         fmt::format("<p class=\"quiet\">From {}, {}, to {}: {:.1f} % less in {} evaluations.</p>\n",
+                     measure_text(input.problem, first),
+                     curve.size() == all.curve.size() ? "the best of the quick methods" : "the first that fits",
+                     measure_text(input.problem, last), 100 * (1 - ratio(last, first)), evaluations);
 }
 
 std::string schedule_chart(const PageInput& input) {

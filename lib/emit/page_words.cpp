@@ -73,14 +73,7 @@ Unit measure_unit(const place::Problem& problem, int64_t most) {
 }
 
 std::string measure_text(const place::Problem& problem, int64_t value) {
-  switch (problem.objective()) {
-    case Objective::devices:
-      return std::to_string(value);
-    case Objective::memory:
-      return fmt::format("{:.1f} %", static_cast<double>(value) * 1e-4);
-    default:
-      return human_ps(value);
-  }
+  return place::value_text(problem.objective(), value);
 }
 
 std::optional<int64_t> lower_bound(const place::Problem& problem) {

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
+#include "config/units.h"
 
 namespace allot::place {
 namespace {
@@ -17,6 +20,19 @@ constexpr double kMillion = 1e6;
 }  // namespace
 
 std::string_view name(Objective objective) { return kNames[static_cast<size_t>(objective)]; }
+
+std::string value_text(Objective objective, int64_t value) {
+  switch (objective) {
+    case Objective::devices:
+      return std::to_string(value);
+    case Objective::memory:
+      return fmt::format("{:.1f} %", static_cast<double>(value) * 100 / kMillion);
+    case Objective::latency:
+    case Objective::throughput:
+      break;
+  }
+  return config::human_time(static_cast<double>(value) * 1e-12);
+}
 
 std::vector<std::string> objective_names() { return {kNames.begin(), kNames.end()}; }
 

@@ -29,6 +29,9 @@ Objective parse_objective(std::string_view text);
 /// Names, in order.
 std::vector<std::string> objective_names();
 
+/// A value of the objective for people: "412 us", "3", "41.2 %".
+std::string value_text(Objective objective, int64_t value);
+
 /// What fits into memory beats what does not; then the objective decides, then the makespan.
 struct Score {
   int64_t overflow_bytes = 0;  // sum over devices

@@ -55,6 +55,7 @@ std::string methods_json(const Input& input, const Placed& placed) {
   json.key("methods").begin_array();
   for (const auto& method : placed.comparison.methods) {
     json.begin_object(true).field("method", method.method).field("makespan_us", us(method.score.makespan_ps));
+    json.field("objective_value", method.score.value);
     json.field("fits", method.score.overflow_bytes == 0).field("crossings", method.outcome.crossings);
     json.field("bytes_moved", method.outcome.bytes_moved).field("evaluations", method.evaluations);
     json.field("peak_bytes", method.outcome.peak_bytes).end_object();

@@ -39,16 +39,17 @@ std::string ort_text(const Placed& placed) {
 // What the objective says of the chosen placement, where it is not the makespan in the table.
 std::string objective_text(const Input& input, const Placed& placed) {
   const int64_t value = placed.comparison.methods[placed.comparison.best].score.value;
+  const std::string shown = place::value_text(input.problem->objective(), value);
   std::string text;
   switch (input.problem->objective()) {
     case place::Objective::throughput:
-      text = fmt::format("interval between results {}: the largest load of a device or wire\n", time_text(value));
+      text = fmt::format("interval between results {}: the largest load of a device or wire\n", shown);
       break;
     case place::Objective::devices:
-      text = fmt::format("devices used: {}\n", value);
+      text = fmt::format("devices used: {}\n", shown);
       break;
     case place::Objective::memory:
-      text = fmt::format("fullest device: {:.1f} % of its memory\n", static_cast<double>(value) * 1e-4);
+      text = fmt::format("fullest device: {} of its memory\n", shown);
       break;
     case place::Objective::latency:
       break;
@@ -100,16 +101,22 @@ std::string training_text(const Input& input) {
 std::string methods_text(const Input& input, const Placed& placed) {
   const auto& cluster = input.problem->cluster();
   const auto& bounds = input.problem->bounds();
-  std::vector<std::string> header = {"", "method", "makespan", "/ bound"};
+  const auto objective = input.problem->objective();
+  const bool latency = objective == place::Objective::latency;
+  std::vector<std::string> header = {"", "method"};
+  if (!latency)
+    header.push_back(objective == place::Objective::throughput ? "interval" : std::string(place::name(objective)));
+  header.insert(header.end(), {"makespan", "/ bound"});
   for (const auto& device : cluster.devices) header.push_back("peak " + device.name);
   header.insert(header.end(), {"crossings", "moved", "evaluations"});
   cli::Table table(header);
   for (size_t i = 0; i < placed.comparison.methods.size(); ++i) {
     const auto& method = placed.comparison.methods[i];
-    std::vector<std::string> row = {
-        i == placed.comparison.best ? "*" : "", method.method, time_text(method.score.makespan_ps),
-        fmt::format("{:.3f}", static_cast<double>(method.score.makespan_ps) /
-                                  static_cast<double>(std::max<int64_t>(1, bounds.best())))};
+    std::vector<std::string> row = {i == placed.comparison.best ? "*" : "", method.method};
+    if (!latency) row.push_back(place::value_text(objective, method.score.value));
+    row.insert(row.end(), {time_text(method.score.makespan_ps),
+                           fmt::format("{:.3f}", static_cast<double>(method.score.makespan_ps) /
+                                                     static_cast<double>(std::max<int64_t>(1, bounds.best())))});
     for (cluster::DeviceId device = 0; device < cluster.size(); ++device) {
       const bool over = std::any_of(method.outcome.out_of_memory.begin(), method.outcome.out_of_memory.end(),
                                     [&](const auto& excess) { return excess.device == device; });

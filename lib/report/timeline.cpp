@@ -182,7 +182,8 @@ std::string controls() {
        {std::array{"-", "−", "Magnify less"}, {"+", "+", "Magnify more"}, {"0", "All", "Show all"}})
     result += fmt::format("<button type=\"button\" data-key=\"{}\" aria-label=\"{}\">{}</button>", key, meaning, label);
   return result +
-         "<span><span class=\"broad\">Drag or ← → to move; Ctrl + wheel or + − to magnify; , . from bar to bar</span>"
+         "<span><span class=\"broad\">Drag or ← → to move, Ctrl + wheel or + − to magnify, comma and full stop from "
+         "bar to bar</span>"
          "<span class=\"narrow\">Drag to move, tap a bar for its name</span></span></p>\n";
 }
 

@@ -146,6 +146,30 @@ place::Problem problem_for(place::Objective objective, uint64_t seed) {
 
 }  // namespace
 
+TEST_CASE("the search's curve is drawn over what limited it, or the page says why there is none") {
+  const Run run = random_run(layered_graph(40, 1), small_cluster(2), 1);
+  const int64_t makespan = run.outcome.makespan_ps;
+  const place::Sidecar sidecar = sidecar_of("net.onnx");
+  place::Comparison comparison;
+  comparison.methods = {method("single", 2 * makespan), method("anneal", makespan)};
+  comparison.best = 1;
+  comparison.curve = {{4, 0.001, comparison.methods[0].score}, {900, 0.1, comparison.methods[1].score}};
+  const auto page = [&](bool timed) {
+    return emit::placement_page({run.problem, sidecar, comparison, run.placement, run.outcome, {}, timed});
+  };
+  CHECK(count(page(false), ">evaluations</text>") == 1);
+  CHECK(count(page(true), ">seconds</text>") == 1);
+  comparison.curve[0].best = {1 << 20, makespan / 2, makespan / 2};  // quick, but too large
+  comparison.curve[1].best.value = makespan * 4 / 3;
+  comparison.curve.push_back({950, 0.2, comparison.methods[1].score});
+  CHECK(page(false).find("the first that fits, to ") != std::string::npos);
+  CHECK(page(false).find(": 25.0 % less in ") != std::string::npos);
+  comparison.curve.resize(1);
+  CHECK(page(false).find("No curve: nothing better") != std::string::npos);
+  comparison.ending = place::Ending::optimal;
+  CHECK(page(false).find("No curve: the quick methods met the lower bound") != std::string::npos);
+}
+
 TEST_CASE("the page of a pipeline shows its interval and the loads that make it") {
   const place::Problem problem = problem_for(place::Objective::throughput, 7);
   const std::string html = solved_page(problem, sidecar_of("net.onnx"));

@@ -90,3 +90,10 @@ TEST_CASE("a scenario must fit, too, and have the same units") {
       std::make_shared<Problem>(graph, test::simple_cluster({.devices = 3}), test::uniform_costs(graph, 3, {1}));
   CHECK_THROWS_WITH(p.also_serve(other, 1), Catch::Contains("1 in 1 units, not 4 in 4"));
 }
+
+TEST_CASE("values of objectives read as what they are") {
+  CHECK(place::value_text(place::Objective::latency, 412'000'000) == "412 us");
+  CHECK(place::value_text(place::Objective::throughput, 1'500'000'000) == "1.50 ms");
+  CHECK(place::value_text(place::Objective::devices, 3) == "3");
+  CHECK(place::value_text(place::Objective::memory, 412'345) == "41.2 %");
+}

@@ -91,6 +91,21 @@ class PlacerApply(harness.TestCase):
         self.assertIn("schema", document)
         self.assertIn("makespan_us", json.dumps(document))
 
+    def test_methods_are_compared_by_the_objective(self):
+        flags = (MODEL, "--dim", "batch=1", "--evaluations", 50, "--objective", "throughput")
+        plan = json.loads(self.run_ok("placer-apply", *flags, "--json").out)
+        values = {method["method"]: method["objective_value"] for method in plan["methods"] if method["fits"]}
+        self.assertEqual(values[plan["method"]], plan["objective_value"])
+        self.assertEqual(min(values.values()), plan["objective_value"])
+        table = self.run_ok("placer-apply", *flags).out
+        self.assertRegex(table.splitlines()[0], r"method +interval +makespan")
+
+    def test_workload_is_kept(self):
+        self.place("--workload", "training:sgd", "--checkpoint-every", 8, "--method", "heft")
+        self.assertEqual(self.sidecar()["workload"], {"kind": "training:sgd", "frozen": [], "checkpoint_every": 8})
+        same = self.run_ok("placer-apply", MODEL, "--check", self.folder / "placed.placement.json", "--method", "heft")
+        self.assertIn("PASS", same.out)
+
     def test_dry_run_writes_nothing(self):
         self.place("--dry-run")
         self.assertEqual(list(self.folder.iterdir()), [])
