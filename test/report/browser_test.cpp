@@ -157,4 +157,8 @@ TEST_CASE("the browser check sees faults") {
   CHECK(seen.screens[0]["overlaps"].size() >= 1);
   CHECK(seen.screens[0]["clipped"] == nlohmann::json::array({"cut"}));
   CHECK(seen.screens[0]["lowest_contrast"] < 4.5);
+
+  std::string broken = page_of_everything().str();
+  broken.replace(broken.find("{\"horizon\":"), 11, "{\"horizon:");
+  CHECK(look_at(broken).console.find("SyntaxError") != std::string::npos);
 }
