@@ -107,39 +107,6 @@ int64_t Offload::overflow(std::span<const DeviceId> placement) const {
   return sum;
 }
 
-place::UnitPlacement fill_accelerators(const place::Problem& problem) {
-  const auto& graph = problem.graph();
-  place::UnitPlacement placement(graph.num_units(), kHost);
-  std::vector<char> placed(graph.num_units(), 0);
-  std::vector<size_t> pending(graph.num_ops());
-  std::vector<OpId> ready;
-  for (OpId op = graph.num_ops(); op-- > 0;)
-    if ((pending[op] = graph.predecessors[op].size()) == 0) ready.push_back(op);
-  DeviceId device = 1;
-  int64_t held = 0;
-  const auto place_unit = [&](place::UnitId unit) {
-    int64_t bytes = 0;
-    for (const OpId op : graph.members[unit]) bytes += problem.costs().resident_bytes[op];
-    if (device < problem.devices() && held + bytes > problem.cluster().devices[device].usable_bytes() && held > 0)
-      ++device, held = 0;
-    if (device == problem.devices() || !problem.allowed(unit, device) ||
-        bytes > problem.cluster().devices[device].usable_bytes())
-      return;
-    placement[unit] = device;
-    held += bytes;
-  };
-  while (!ready.empty()) {
-    const OpId op = ready.back();
-    ready.pop_back();
-    const place::UnitId unit = graph.unit_of[op];
-    if (!placed[unit]) place_unit(unit);
-    placed[unit] = 1;
-    for (const OpId next : graph.successors[op])
-      if (--pending[next] == 0) ready.push_back(next);
-  }
-  return placement;
-}
-
 std::string split_json(const place::Problem& problem, std::span<const DeviceId> placement) {
   std::vector<std::string> nodes(problem.devices());
   for (OpId op = 0; op < placement.size(); ++op) {

@@ -32,8 +32,9 @@ class Offload {
   std::vector<uint32_t> depth_;  // [op * devices + device]: subgraphs of the device on a path to the op
 };
 
-/// Fills one accelerator after another with what fits of the ops in depth-first topological order; the rest, and what
-/// no accelerator runs, stays on the host. The authors' greedy start.
+/// Fills one accelerator after another with blocks of units in topological order; what no accelerator can hold or run, and
+/// what is left when all are full, stays on the host. A block is a set of units that reach one another, so that nothing
+/// returns to a subgraph that it left. The best of a few orders, deep and wide. After: the authors' greedy start.
 place::UnitPlacement fill_accelerators(const place::Problem& problem);
 
 /// The published form of a split: {"fpgas": [{"nodes": [...]}...], "cpus": [...]}, from op names "n12".
