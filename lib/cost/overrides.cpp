@@ -89,8 +89,8 @@ class Overrides {
     if (key != "output" && key != "node") fail("\"key\"", R"(must be "output" or "node")");
     for (graph::OpId op = 0; op < graph_.num_ops(); ++op) {
       if (key == "output" && graph_.outputs[op].empty()) continue;
-      const auto& name = key == "node" ? graph_.op_names[op] : graph_.tensor_names[graph_.outputs[op][0]];
-      const auto [entry, inserted] = op_of_name_.try_emplace(name, op);
+      const std::string_view name = key == "node" ? graph_.op_names[op] : graph_.tensor_names[graph_.outputs[op][0]];
+      const auto [entry, inserted] = op_of_name_.try_emplace(std::string(name), op);
       if (!inserted) entry->second = kSeveral;
     }
   }

@@ -18,7 +18,7 @@ namespace allot::emit {
 std::string colour(cluster::DeviceId device);
 
 /// A foreign name as the page shows it: printable, cut in the middle when long. Not yet escaped.
-std::string shown(const std::string& name);
+std::string shown(std::string_view name);
 /// Name and colour of a device.
 std::string with_colour(const PageInput& input, cluster::DeviceId device);
 

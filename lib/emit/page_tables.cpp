@@ -16,7 +16,7 @@ using report::escape;
 
 constexpr size_t kTopRows = 15;
 
-std::string code(const std::string& name) { return fmt::format("<code>{}</code>", escape(shown(name))); }
+std::string code(std::string_view name) { return fmt::format("<code>{}</code>", escape(shown(name))); }
 
 /// Ids of the `count` largest of `size` by `key`, largest first, the smaller id first among equals.
 template <typename Key>

@@ -24,7 +24,7 @@ Unit unit_for(double most, std::initializer_list<Unit> ascending) {
 
 std::string colour(cluster::DeviceId device) { return fmt::format("c{}", device % 8); }
 
-std::string shown(const std::string& name) { return base::printable(name, 96); }
+std::string shown(std::string_view name) { return base::printable(name, 96); }
 
 std::string with_colour(const PageInput& input, cluster::DeviceId device) {
   return report::keyed(colour(device), shown(input.problem.cluster().devices[device].name));

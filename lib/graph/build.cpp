@@ -112,7 +112,7 @@ class Builder {
     graph_.producer.push_back(producer);
     graph_.is_output.push_back(false);
     graph_.tensor_bytes.push_back(planning_.shapes.types[value].bytes());
-    graph_.tensor_names.emplace_back(values_.values[value].name);
+    graph_.tensor_names.push_back(values_.values[value].name);
   }
 
   void number_tensors() {
@@ -143,7 +143,7 @@ class Builder {
     if (param == kNone) {
       param = graph_.num_params();
       graph_.param_bytes.push_back(parameter_bytes(value));
-      graph_.param_names.emplace_back(values_.values[value].name);
+      graph_.param_names.push_back(values_.values[value].name);
     }
     return param;
   }
@@ -207,7 +207,7 @@ class Builder {
   void check_total_bytes() const {
     constexpr int64_t kMax = std::numeric_limits<int64_t>::max() / 4;
     int64_t total = 0;
-    const auto add = [&](const std::vector<int64_t>& bytes, const std::vector<std::string>& names) {
+    const auto add = [&](const std::vector<int64_t>& bytes, const base::Names& names) {
       for (size_t i = 0; i < bytes.size(); ++i) {
         if (bytes[i] > kMax - total)
           throw base::Error(base::ErrorKind::malformed, fmt::format("tensor '{}'", base::printable(names[i])),
@@ -254,6 +254,7 @@ Built build(const PlanningModel& planning, const BuildOptions& options) {
   Built built = Builder(planning).build();
   if (options.fuse) built.fusion = fuse(planning, built.graph);
   colocate(built.graph, planning, options, built.fusion.main_of);
+  shrink_to_fit(built.graph);
   return built;
 }
 

@@ -68,6 +68,7 @@ class Builder {
     std::vector<uint32_t> each_alone(graph_.num_ops());
     std::iota(each_alone.begin(), each_alone.end(), 0u);
     set_units(graph_, each_alone);
+    shrink_to_fit(graph_);
     return std::move(graph_);
   }
 

@@ -135,7 +135,7 @@ ir::Model work_model(const OpGraph& graph, double comm, uint64_t seed) {
   std::vector<ir::Str> value(graph.num_tensors()), param(graph.num_params());
   for (TensorId tensor = 0; tensor < graph.num_tensors(); ++tensor)
     if (graph.producer[tensor] == kNone)
-      value[tensor] = builder.input(graph.tensor_names[tensor], ir::DataType::float32, dims(tensor));
+      value[tensor] = builder.input(std::string(graph.tensor_names[tensor]), ir::DataType::float32, dims(tensor));
   for (OpId op = 0; op < graph.num_ops(); ++op) {
     std::vector<ir::Str> reads;
     for (const TensorId tensor : graph.inputs[op]) reads.push_back(value[tensor]);

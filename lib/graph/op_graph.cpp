@@ -53,6 +53,15 @@ void set_units(OpGraph& graph, const std::vector<uint32_t>& label) {
   for (OpId op = 0; op < graph.num_ops(); ++op) graph.members.items[next[graph.unit_of[op]]++] = op;
 }
 
+void shrink_to_fit(OpGraph& graph) {
+  const auto shrink = [](auto&... arrays) { (arrays.shrink_to_fit(), ...); };
+  for (auto* rows : {&graph.inputs, &graph.outputs, &graph.consumers, &graph.params, &graph.predecessors,
+                     &graph.successors, &graph.members})
+    shrink(rows->begin, rows->items);
+  shrink(graph.producer, graph.is_output, graph.tensor_bytes, graph.param_bytes, graph.unit_of, graph.type, graph.node,
+         graph.op_names, graph.tensor_names, graph.param_names);
+}
+
 void check_invariants(const OpGraph& graph) {
   const uint32_t ops = graph.num_ops(), tensors = graph.num_tensors();
   ALLOT_ASSERT(graph.inputs.rows() == ops && graph.params.rows() == ops && graph.consumers.rows() == tensors);

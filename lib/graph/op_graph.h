@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/csr.h"
+#include "base/names.h"
 
 namespace allot::graph {
 
@@ -39,9 +40,9 @@ struct OpGraph {
   // -- description
   std::vector<uint16_t> type;           // op -> index into type_names
   std::vector<std::string> type_names;  // "Conv", "com.microsoft.FusedConv"; sorted
-  std::vector<std::string> op_names;    // node name, else "<op_type>_<node index>"
-  std::vector<std::string> tensor_names;
-  std::vector<std::string> param_names;
+  base::Names op_names;                 // node name, else "<op_type>_<node index>"
+  base::Names tensor_names;
+  base::Names param_names;
   std::vector<uint32_t> node;  // op -> index of its node in the planning model's main graph
 
   uint32_t num_ops() const { return outputs.rows(); }
@@ -55,6 +56,9 @@ void derive_neighbours(OpGraph& graph);
 
 /// Sets unit_of and members from a representative per op (any labels; equal labels = one unit).
 void set_units(OpGraph& graph, const std::vector<uint32_t>& label);
+
+/// Gives back what the arrays hold in reserve, once a graph is complete: up to half of its memory.
+void shrink_to_fit(OpGraph& graph);
 
 /// Throws an internal error naming the invariant that does not hold; for tests and generators.
 void check_invariants(const OpGraph& graph);

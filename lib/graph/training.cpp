@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include <fmt/core.h>
+
 #include "base/error.h"
 #include "graph/gradient_rules.h"
 #include "graph/sets.h"
@@ -134,7 +136,7 @@ class Expander {
     begin_op(Role::loss, forward_.producer[outputs.back()], "loss", "Loss", outputs, {});
     for (const TensorId tensor : outputs) {
       gradients_[tensor].push_back(
-          add_output("gradient/" + forward_.tensor_names[tensor], forward_.tensor_bytes[tensor]));
+          add_output(fmt::format("gradient/{}", forward_.tensor_names[tensor]), forward_.tensor_bytes[tensor]));
       result_.graph.is_output[tensor] = false;
     }
     add_output("loss", kScalarBytes, true);
@@ -146,7 +148,7 @@ class Expander {
     auto& parts = gradients_[tensor];
     if (parts.empty()) return kNone;
     if (parts.size() == 1) return parts.front();
-    const std::string name = "sum/" + forward_.tensor_names[tensor];
+    const std::string name = fmt::format("sum/{}", forward_.tensor_names[tensor]);
     begin_op(Role::sum, forward_.producer[tensor], name, "GradientSum", parts, {});
     const TensorId sum = add_output(name, forward_.tensor_bytes[tensor]);
     end_op();
@@ -187,7 +189,7 @@ class Expander {
     Kept kept = keep(op, rule, reads);
     for (const TensorId tensor : kept.tensors) tensors.push_back(today(tensor));
     const OpId gradient =
-        begin_op(Role::gradient, op, "gradient/" + forward_.op_names[op],
+        begin_op(Role::gradient, op, fmt::format("gradient/{}", forward_.op_names[op]),
                  forward_.type_names[forward_.type[op]] + "Grad", std::move(tensors), std::move(kept.params));
     for (size_t i = 0; i < reads.size(); ++i) {
       const Slot& slot = reads[i];
@@ -200,7 +202,7 @@ class Expander {
         param_gradients_[trainable_.group[slot.param]].push_back(
             {add_output(name, forward_.param_bytes[slot.param]), op});
     }
-    token_ = options_.checkpoint_every > 0 ? add_output("token/" + forward_.op_names[op], 0) : kNone;
+    token_ = options_.checkpoint_every > 0 ? add_output(fmt::format("token/{}", forward_.op_names[op]), 0) : kNone;
     end_op();
   }
 
@@ -242,10 +244,10 @@ class Expander {
   void recompute(OpId op, OpId last) {
     std::vector<TensorId> reads{token_};
     for (const TensorId tensor : forward_.inputs[op]) reads.push_back(today(tensor));
-    begin_op(Role::recompute, op, "again/" + forward_.op_names[op], forward_.type_names[forward_.type[op]],
+    begin_op(Role::recompute, op, fmt::format("again/{}", forward_.op_names[op]), forward_.type_names[forward_.type[op]],
              std::move(reads), {forward_.params[op].begin(), forward_.params[op].end()});
     for (const TensorId tensor : forward_.outputs[op]) {
-      const TensorId copy = add_output("again/" + forward_.tensor_names[tensor], forward_.tensor_bytes[tensor]);
+      const TensorId copy = add_output(fmt::format("again/{}", forward_.tensor_names[tensor]), forward_.tensor_bytes[tensor]);
       if (!crosses(tensor, last)) again_[tensor] = copy;
     }
     end_op();
@@ -274,7 +276,7 @@ class Expander {
         reads.push_back(tensor);
         of = std::min(of, op);
       }
-      const OpId op = begin_op(Role::optimizer, of, "optimizer/" + forward_.param_names[param], type, std::move(reads),
+      const OpId op = begin_op(Role::optimizer, of, fmt::format("optimizer/{}", forward_.param_names[param]), type, std::move(reads),
                                trainable_.members[group]);
       const int64_t bytes = trainable_.element_bytes[group];
       const int64_t elements = forward_.param_bytes[param] / bytes;
@@ -307,6 +309,7 @@ class Expander {
     std::vector<uint32_t> label(graph.num_ops());
     for (OpId op = 0; op < graph.num_ops(); ++op) label[op] = units.find(forward_.unit_of[result_.forward_op[op]]);
     set_units(graph, label);
+    shrink_to_fit(graph);
   }
 
   const Built& built_;

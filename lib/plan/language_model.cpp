@@ -60,7 +60,7 @@ void read_attention(const Input& input, KvCache& cache) {
     if (type != "Attention" && type != "com.microsoft.MultiHeadAttention" &&
         type != "com.microsoft.GroupQueryAttention")
       continue;
-    CacheLayer layer{graph.op_names[op], 0};
+    CacheLayer layer{std::string(graph.op_names[op]), 0};
     const auto values = input.planning.values.inputs[graph.node[op]];
     for (size_t i = 1; i < std::min<size_t>(3, values.size()); ++i) {
       if (values[i] == ir::kNone) continue;

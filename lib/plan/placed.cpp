@@ -28,7 +28,7 @@ std::vector<place::PlacedOp> placed_ops(const Input& input, const std::vector<cl
     placed.device = input.problem->cluster().devices[placement[op]].name;
     placed.fingerprint = input.fingerprints[op];
     placed.index = input.planning.original_node(graph.node[op]);
-    for (const graph::TensorId tensor : graph.outputs[op]) placed.outputs.push_back(graph.tensor_names[tensor]);
+    for (const graph::TensorId tensor : graph.outputs[op]) placed.outputs.emplace_back(graph.tensor_names[tensor]);
   }
   return ops;
 }

@@ -13,15 +13,15 @@ namespace {
 
 double us(int64_t ps) { return static_cast<double>(ps) * 1e-6; }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return std::string(text);
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + '"';
 }
 
 struct OpRow {
-  std::string name, type;
+  std::string_view name, type;
   uint32_t unit;
   double mac_flops, vector_ops;
   int64_t bytes_read, bytes_written, output_bytes, param_bytes, workspace_bytes;

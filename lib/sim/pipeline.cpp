@@ -24,8 +24,9 @@ class Copies {
     for (uint32_t run = 0; run < runs; ++run)
       for (OpId op = 0; op < graph.num_ops(); ++op) add_op(costs, run, op);
     all_.param_bytes = graph.param_bytes;
-    all_.param_names.resize(graph.num_params());
+    all_.param_names = base::Names(graph.num_params());
     all_.type_names = graph.type_names;
+    all_.op_names = base::Names(size_t{runs} * graph.num_ops());
     table_.devices = costs.devices;
     graph::derive_neighbours(all_);
     std::vector<uint32_t> label(all_.num_ops());
@@ -54,7 +55,7 @@ class Copies {
       for (TensorId tensor = 0; tensor < inputs_; ++tensor) add(run, tensor);
     for (uint32_t run = 0; run < runs_; ++run)
       for (TensorId tensor = inputs_; tensor < one_.num_tensors(); ++tensor) add(run, tensor);
-    all_.tensor_names.resize(all_.producer.size());
+    all_.tensor_names = base::Names(all_.producer.size());
   }
 
   void add_op(const cost::CostTable& costs, uint32_t run, OpId op) {
@@ -65,7 +66,6 @@ class Copies {
     all_.params.add_row(one_.params[op]);
     all_.type.push_back(one_.type[op]);
     all_.node.push_back(one_.node[op]);
-    all_.op_names.emplace_back();
     for (cluster::DeviceId device = 0; device < costs.devices; ++device)
       table_.time_ps.push_back(costs.time(op, device));
     table_.workspace_bytes.push_back(costs.workspace_bytes[op]);

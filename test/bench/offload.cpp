@@ -111,7 +111,7 @@ std::string split_json(const place::Problem& problem, std::span<const DeviceId> 
   std::vector<std::string> nodes(problem.devices());
   for (OpId op = 0; op < placement.size(); ++op) {
     std::string& list = nodes[placement[op]];
-    list += (list.empty() ? "" : ", ") + problem.graph().op_names[op].substr(1);
+    list += (list.empty() ? "" : ", ") + std::string(problem.graph().op_names[op].substr(1));
   }
   std::string accelerators;
   for (DeviceId device = 1; device < problem.devices(); ++device)

@@ -2,6 +2,7 @@
 // Speed of one evaluation, exact or in a fixed order. Placements rotate: a repeated one lets the branch predictor learn
 // its run by heart.
 //   sim_bench --benchmark_filter=10000 --benchmark_format=json
+#include <malloc.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <memory>
 
 #include <benchmark/benchmark.h>
 
@@ -77,6 +79,34 @@ void screening(benchmark::State& state) {
   const Task task(state);
   sim::OrderEvaluator evaluator(task.graph, task.costs, task.cluster);
   rotate(state, task, [&](const Placement& placement) { return evaluator.run(placement); });
+}
+
+size_t allocated() {
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+/// What one op occupies, at `edges` reads an op: in the graph, names among it or not; in the table of costs; and in
+/// a simulator that has run.
+void memory(benchmark::State& state) {
+  const auto per_op = [&](size_t bytes) { return static_cast<double>(bytes) / static_cast<double>(state.range(0)); };
+  const Task task(state);
+  for (auto _ : state) {
+    size_t before = allocated();
+    auto graph = std::make_unique<graph::OpGraph>(task.graph);
+    state.counters["edges"] = per_op(graph->inputs.items.size());
+    state.counters["graph"] = per_op(allocated() - before);
+    graph->op_names = graph->tensor_names = graph->param_names = {};
+    graph::shrink_to_fit(*graph);
+    state.counters["unnamed"] = per_op(allocated() - before);
+    before = allocated();
+    const cost::CostTable costs = task.costs;
+    state.counters["costs"] = per_op(allocated() - before);
+    before = allocated();
+    sim::Simulator simulator(task.graph, task.costs, task.cluster);
+    simulator.run(task.placements[0], {.memory = true});
+    state.counters["simulator"] = per_op(allocated() - before);
+  }
 }
 
 int64_t cpu_ns() {
@@ -223,6 +253,8 @@ BENCHMARK(screening)
     ->ArgNames({"ops", "block"})
     ->ArgsProduct({{1000, 10000, 100000, 1000000}, {0, 40, 1}})
     ->Unit(benchmark::kMillisecond);
+
+BENCHMARK(memory)->ArgNames({"ops", "block"})->ArgsProduct({{10000, 1000000}, {0, 1}})->Iterations(1);
 
 BENCHMARK(single_moves)
     ->ArgNames({"ops", "block", "memory", "improved"})

@@ -69,9 +69,12 @@ inline void give_hostile_names(graph::OpGraph& graph) {
                                "line\nbreak\ttab\x01",
                                "]]> --> &amp; %s {}",
                                std::string(100'000, 'x')};
-  for (uint32_t op = 0; op < graph.num_ops(); ++op) graph.op_names[op] = names[op % std::size(names)];
-  for (uint32_t tensor = 0; tensor < graph.num_tensors(); ++tensor)
-    graph.tensor_names[tensor] = names[tensor % std::size(names)];
+  const auto rename = [&](base::Names& of, uint32_t count) {
+    of = {};
+    for (uint32_t i = 0; i < count; ++i) of.push_back(names[i % std::size(names)]);
+  };
+  rename(graph.op_names, graph.num_ops());
+  rename(graph.tensor_names, graph.num_tensors());
   for (auto& name : graph.type_names) name += names[0] + names[2];
 }
 

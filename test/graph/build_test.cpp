@@ -24,9 +24,10 @@ struct Planned {
   graph::OpId op(const std::string& name) const { return index_of(graph().op_names, name); }
   graph::TensorId tensor(const std::string& name) const { return index_of(graph().tensor_names, name); }
   graph::ParamId param(const std::string& name) const { return index_of(graph().param_names, name); }
-  static uint32_t index_of(const std::vector<std::string>& names, const std::string& name) {
-    const auto found = std::find(names.begin(), names.end(), name);
-    return found == names.end() ? kNone : static_cast<uint32_t>(found - names.begin());
+  static uint32_t index_of(const base::Names& names, const std::string& name) {
+    for (uint32_t i = 0; i < names.size(); ++i)
+      if (names[i] == name) return i;
+    return kNone;
   }
 
   ir::Model model;
@@ -45,10 +46,10 @@ TEST_CASE("weights are parameters, nodes are ops, values are tensors") {
   b.node("Relu", {"c"}, {"y"}).output("y");
   const Planned p(b);
   REQUIRE(p.graph().num_ops() == 2);
-  CHECK(p.graph().op_names == std::vector<std::string>{"conv", "Relu_1"});
-  CHECK(p.graph().tensor_names == std::vector<std::string>{"x", "c", "y"});
+  CHECK(p.graph().op_names == base::Names{"conv", "Relu_1"});
+  CHECK(p.graph().tensor_names == base::Names{"x", "c", "y"});
   CHECK(p.graph().tensor_bytes == std::vector<int64_t>{4 * 192, 4 * 256, 4 * 256});
-  CHECK(p.graph().param_names == std::vector<std::string>{"w", "bias"});
+  CHECK(p.graph().param_names == base::Names{"w", "bias"});
   CHECK(p.graph().param_bytes == std::vector<int64_t>{4 * 108, 16});
   CHECK(list(p.graph().params[0]) == std::vector<uint32_t>{0, 1});
   CHECK(p.graph().params[1].empty());
@@ -64,8 +65,8 @@ TEST_CASE("a constant cone becomes one parameter, shared by its consumers") {
   b.node("MatMul", {"x", "alias"}, {"a"}, {}, "first").node("MatMul", {"x", "alias"}, {"b"}, {}, "second");
   b.output("a").output("b");
   const Planned p(b);
-  CHECK(p.graph().op_names == std::vector<std::string>{"first", "second"});
-  CHECK(p.graph().param_names == std::vector<std::string>{"alias"});
+  CHECK(p.graph().op_names == base::Names{"first", "second"});
+  CHECK(p.graph().param_names == base::Names{"alias"});
   CHECK(p.graph().param_bytes == std::vector<int64_t>{48});
   CHECK(list(p.graph().params[0]) == list(p.graph().params[1]));
   CHECK(p.built.folded == std::vector<uint32_t>{0, 1});
@@ -78,7 +79,7 @@ TEST_CASE("a constant that is a graph output is made by an op") {
   b.input("x", {3}).ints("shape", {3}).node("ConstantOfShape", {"shape"}, {"zeros"}, {}, "zeros");
   b.node("Add", {"x", "zeros"}, {"y"}, {}, "add").output("zeros").output("y");
   const Planned p(b);
-  CHECK(p.graph().op_names == std::vector<std::string>{"zeros", "add"});
+  CHECK(p.graph().op_names == base::Names{"zeros", "add"});
   CHECK(p.built.folded.empty());
   CHECK(list(p.graph().inputs[p.op("add")]) == std::vector<uint32_t>{p.tensor("x"), p.tensor("zeros")});
   CHECK(p.graph().params[p.op("add")].empty());
@@ -93,18 +94,18 @@ TEST_CASE("dead nodes are left out and follow the op before them") {
       .node("Log", {"e"}, {"l"}, {}, "deader");
   b.node("Neg", {"w"}, {"n"}, {}, "constant dead").output("y");
   const Planned p(b);
-  CHECK(p.graph().op_names == std::vector<std::string>{"live"});
+  CHECK(p.graph().op_names == base::Names{"live"});
   CHECK(p.built.dead == std::vector<uint32_t>{1, 2, 3});
   CHECK(p.built.op_of_node == std::vector<uint32_t>{0, 0, 0, kNone});
   CHECK(p.graph().num_params() == 0);
-  CHECK(p.graph().tensor_names == std::vector<std::string>{"x", "unused", "y"});
+  CHECK(p.graph().tensor_names == base::Names{"x", "unused", "y"});
 }
 
 TEST_CASE("ops are numbered topologically whatever the order in the file") {
   ModelBuilder b;
   b.input("x", {3}).node("Exp", {"m"}, {"y"}, {}, "last").node("Relu", {"x"}, {"m"}, {}, "first").output("y");
   const Planned p(b);
-  CHECK(p.graph().op_names == std::vector<std::string>{"first", "last"});
+  CHECK(p.graph().op_names == base::Names{"first", "last"});
   CHECK(p.graph().node == std::vector<uint32_t>{1, 0});
 }
 
@@ -113,7 +114,7 @@ TEST_CASE("absent inputs and outputs are no values, and one read twice is one in
   b.input("x", {3, 4}).node("Clip", {"x", "", ""}, {"c"}).node("Dropout", {"c"}, {"d", ""});
   b.node("Mul", {"d", "d"}, {"y"}).output("y");
   const Planned p(b);
-  CHECK(p.graph().tensor_names == std::vector<std::string>{"x", "c", "d", "y"});
+  CHECK(p.graph().tensor_names == base::Names{"x", "c", "d", "y"});
   CHECK(p.graph().inputs[2].size() == 1);
 }
 
@@ -121,8 +122,8 @@ TEST_CASE("an initializer that is also a graph input is a parameter") {
   ModelBuilder b;
   b.input("x", {2, 3}).input("w", {3, 4}).weight("w", {3, 4}).node("MatMul", {"x", "w"}, {"y"}).output("y");
   const Planned p(b);
-  CHECK(p.graph().tensor_names == std::vector<std::string>{"x", "y"});
-  CHECK(p.graph().param_names == std::vector<std::string>{"w"});
+  CHECK(p.graph().tensor_names == base::Names{"x", "y"});
+  CHECK(p.graph().param_names == base::Names{"w"});
 }
 
 TEST_CASE("a graph without ops and an input that is an output") {
@@ -154,10 +155,10 @@ TEST_CASE("control flow is one op that reads what its bodies capture and holds t
          "if");
   b.output("y");
   const Planned p(b);
-  REQUIRE(p.graph().op_names == std::vector<std::string>{"relu", "if"});
+  REQUIRE(p.graph().op_names == base::Names{"relu", "if"});
   CHECK(list(p.graph().inputs[1]) == std::vector<uint32_t>{p.tensor("x"), p.tensor("c"), p.tensor("r0")});
   std::vector<std::string> params;
-  for (const uint32_t param : p.graph().params[1]) params.push_back(p.graph().param_names[param]);
+  for (const uint32_t param : p.graph().params[1]) params.emplace_back(p.graph().param_names[param]);
   std::sort(params.begin(), params.end());
   CHECK(params == std::vector<std::string>{"deep", "folded", "outer", "own"});
   CHECK(p.graph().param_bytes[p.param("deep")] == 28);

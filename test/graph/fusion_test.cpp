@@ -30,9 +30,9 @@ Kernels kernels(ModelBuilder& builder) {
       CHECK(built.graph.unit_of[op] == built.graph.unit_of[built.fusion.main_of[op]]);
       continue;
     }
-    std::vector<std::string> names{built.graph.op_names[op]};
+    std::vector<std::string> names{std::string(built.graph.op_names[op])};
     for (graph::OpId member = 0; member < built.graph.num_ops(); ++member)
-      if (member != op && built.fusion.main_of[member] == op) names.push_back(built.graph.op_names[member]);
+      if (member != op && built.fusion.main_of[member] == op) names.emplace_back(built.graph.op_names[member]);
     result.emplace(built.fusion.kernel[op], names);
   }
   return result;

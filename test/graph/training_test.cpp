@@ -37,12 +37,12 @@ struct Expanded {
   }
   std::vector<std::string> reads(OpId op) const {
     std::vector<std::string> names;
-    for (const TensorId tensor : training.graph.inputs[op]) names.push_back(training.graph.tensor_names[tensor]);
+    for (const TensorId tensor : training.graph.inputs[op]) names.emplace_back(training.graph.tensor_names[tensor]);
     return names;
   }
   std::vector<std::string> params(OpId op) const {
     std::vector<std::string> names;
-    for (const ParamId param : training.graph.params[op]) names.push_back(training.graph.param_names[param]);
+    for (const ParamId param : training.graph.params[op]) names.emplace_back(training.graph.param_names[param]);
     return names;
   }
 

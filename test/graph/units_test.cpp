@@ -29,7 +29,7 @@ Units units(ModelBuilder& builder, const BuildOptions& options) {
   const ir::Model model = builder.build();
   const auto graph = build(model, options);
   Units result(graph.num_units());
-  for (graph::OpId op = 0; op < graph.num_ops(); ++op) result[graph.unit_of[op]].push_back(graph.op_names[op]);
+  for (graph::OpId op = 0; op < graph.num_ops(); ++op) result[graph.unit_of[op]].emplace_back(graph.op_names[op]);
   return result;
 }
 

@@ -82,12 +82,12 @@ inline place::Sidecar stored(const place::Problem& problem, const place::UnitPla
   sidecar.metrics = place::metrics_of(problem, place::Evaluator(problem).outcome(placement));
   for (graph::OpId op = 0; op < graph.num_ops(); ++op)
     sidecar.placement.push_back({"",
-                                 graph.op_names[op],
+                                 std::string(graph.op_names[op]),
                                  graph.type_names[graph.type[op]],
                                  problem.cluster().devices[placement[graph.unit_of[op]]].name,
                                  "f" + std::to_string(op),
                                  op,
-                                 {graph.tensor_names[graph.outputs[op].front()]}});
+                                 {std::string(graph.tensor_names[graph.outputs[op].front()])}});
   return sidecar;
 }
 

@@ -34,15 +34,17 @@ class OpGraphBuilder {
     graph_.outputs.end_row();
     graph_.type.push_back(0);
     graph_.node.push_back(id);
-    graph_.op_names.push_back("op" + std::to_string(id));
+    op_names_.push_back("op" + std::to_string(id));
     return first;
   }
   void output(graph::TensorId tensor) { graph_.is_output[tensor] = 1; }
-  void name(const std::string& op_name) { graph_.op_names.back() = op_name; }
+  void name(const std::string& op_name) { op_names_.back() = op_name; }
 
   /// Each op is a unit of its own unless labels are given.
   graph::OpGraph build(std::vector<uint32_t> unit_labels = {}) {
     graph_.type_names = {"Op"};
+    graph_.op_names = {};
+    for (const std::string& name : op_names_) graph_.op_names.push_back(name);
     graph::derive_neighbours(graph_);
     if (unit_labels.empty()) {
       unit_labels.resize(graph_.num_ops());
@@ -66,6 +68,7 @@ class OpGraphBuilder {
     return graph_.num_tensors() - 1;
   }
   graph::OpGraph graph_;
+  std::vector<std::string> op_names_;
 };
 
 }  // namespace allot::test
