@@ -31,8 +31,8 @@ std::string us(int64_t nanoseconds) {
   return text;
 }
 
-std::string quoted(const std::string& name) {
-  return json_quote(name.size() > kMostNameBytes ? base::printable(name, kMostNameBytes) : name);
+std::string quoted(std::string_view name) {
+  return json_quote(name.size() > kMostNameBytes ? base::printable(name, kMostNameBytes) : std::string(name));
 }
 
 /// At most about `limit` points, the extremes among them.
@@ -101,7 +101,7 @@ class Trace {
   }
 
   /// `arguments`: the members of a JSON object; "" for none.
-  void slice(const TracePlace& place, const std::string& name, const std::string& category,
+  void slice(const TracePlace& place, std::string_view name, std::string_view category,
              const std::string& arguments) {
     event("{{\"ph\":\"X\",\"pid\":{},\"tid\":{},\"ts\":{},\"dur\":{},\"name\":{},\"cat\":{}{}}}", place.process,
           place.thread, us(place.start_ns), us(place.end_ns - place.start_ns), quoted(name), quoted(category),
