@@ -32,7 +32,7 @@ std::string us(int64_t nanoseconds) {
 }
 
 std::string quoted(std::string_view name) {
-  return json_quote(name.size() > kMostNameBytes ? base::printable(name, kMostNameBytes) : std::string(name));
+  return name.size() > kMostNameBytes ? json_quote(base::printable(name, kMostNameBytes)) : json_quote(name);
 }
 
 /// At most about `limit` points, the extremes among them.

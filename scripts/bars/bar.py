@@ -3,6 +3,7 @@
 
 import argparse
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -53,9 +54,10 @@ def fastest(tool, *args, runs=5, **options):
     return min(outcome.seconds for outcome in outcomes), max(outcome.peak_bytes for outcome in outcomes)
 
 
-def program(script, *cases):
+def program(script, *cases, python=sys.executable, environment=()):
     """Runs cases of a whole-program test on the release build: (what it checked, all passed)."""
-    done = subprocess.run([sys.executable, harness.ROOT / "test/programs" / script, *cases], capture_output=True, text=True)
+    done = subprocess.run([python, harness.ROOT / "test/programs" / script, *cases], capture_output=True, text=True,
+                          env={**os.environ, **dict(environment)})
     if done.returncode != 0:
         print(done.stderr[-4000:], file=sys.stderr)
     return done.stdout.strip().splitlines()[-1], done.returncode == 0
