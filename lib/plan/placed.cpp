@@ -6,10 +6,12 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/app.h"
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "config/units.h"
+#include "plan/host_shapes.h"
 #include "plan/target.h"
 
 namespace allot::plan {
@@ -78,9 +80,12 @@ Placed finish(const Input& input, place::Comparison comparison, const place::Bud
   const auto& chosen = placed.comparison.methods[placed.comparison.best];
   require_fit(input, chosen);
   placed.placement = input.problem->expand(chosen.placement);
-  place::Evaluator evaluator(*input.problem);
-  placed.outcome = evaluator.outcome(chosen.placement, true);
-  placed.outcome.critical = evaluator.critical(chosen.placement);
+  if (const size_t moved = move_shapes_to_host(input.graph(), input.problem->cluster(), placed.placement); moved > 0)
+    base::info("{} Shape or Size ops moved to the CPU, where what they tell is used: ONNX Runtime could not load them "
+               "elsewhere",
+               moved);
+  sim::Simulator simulator(input.graph(), input.problem->costs(), input.problem->cluster());
+  placed.outcome = simulator.run(placed.placement, {.memory = true, .timeline = true, .critical = true});
   placed.timed = budget.seconds > 0;
   if (budget.seconds != 0) placed.robustness = place::robustness(*input.problem, placed.comparison, budget);
   placed.ort_makespan_ps = ort_makespan_ps(input, placed.placement);
