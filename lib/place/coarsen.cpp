@@ -152,7 +152,7 @@ class Contraction {
     table_.devices = problem.devices();
     coarse_.type_names = {"cluster"};
     coarse_.param_bytes = graph_.param_bytes;
-    coarse_.param_names.resize(graph_.num_params());
+    coarse_.param_names = base::Names(graph_.num_params());
   }
 
   std::optional<Problem> build() {
@@ -172,7 +172,7 @@ class Contraction {
     coarse_.producer.push_back(producer);
     coarse_.is_output.push_back(0);
     coarse_.tensor_bytes.push_back(bytes);
-    coarse_.tensor_names.emplace_back();
+    coarse_.tensor_names.push_back({});
     table_.tensor_bytes.push_back(bytes);
     return coarse_.num_tensors() - 1;
   }
@@ -227,7 +227,7 @@ class Contraction {
     coarse_.outputs.add_row(outputs_[cluster]);
     coarse_.type.push_back(0);
     coarse_.node.push_back(cluster);
-    coarse_.op_names.emplace_back();
+    coarse_.op_names.push_back({});
     table_.time_ps.insert(table_.time_ps.end(), time_ps.begin(), time_ps.end());
     table_.workspace_bytes.push_back(workspace);
     table_.resident_bytes.push_back(resident);

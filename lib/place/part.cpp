@@ -27,8 +27,8 @@ class Cutting {
 
   Part take(std::span<const int64_t> held_bytes) {
     part_.type_names = graph_.type_names;
-    part_.tensor_names.resize(part_.num_tensors());
-    part_.param_names.resize(part_.num_params());
+    part_.tensor_names = base::Names(part_.num_tensors());
+    part_.param_names = base::Names(part_.num_params());
     graph::derive_neighbours(part_);
     graph::set_units(part_, unit_);
     std::vector<UnitId> units;
@@ -72,7 +72,7 @@ class Cutting {
     part_.params.end_row();
     part_.type.push_back(graph_.type[op]);
     part_.node.push_back(graph_.node[op]);
-    part_.op_names.emplace_back();
+    part_.op_names.push_back({});
     for (DeviceId device = 0; device < table_.devices; ++device) {
       const bool open = is_free ? whole_.allowed(unit, device) : device == placement_[unit];
       table_.time_ps.push_back(open ? costs_.time(op, device) : cost::kCannotRun);

@@ -48,9 +48,9 @@ template <typename T>
 size_t bytes(const base::Csr<T>& csr) {
   return bytes(csr.begin) + bytes(csr.items);
 }
-size_t bytes(const std::vector<std::string>& names) {
-  size_t sum = names.capacity() * sizeof(std::string);
-  for (const auto& name : names) sum += name.capacity() > 15 ? name.capacity() + 1 : 0;
+size_t bytes(const base::Names& names) {
+  size_t sum = (names.size() + 1) * sizeof(uint32_t);
+  for (const std::string_view name : names) sum += name.size();
   return sum;
 }
 
