@@ -186,7 +186,7 @@ TEST_CASE("a budget of seconds is kept, and none means constructive methods only
   place::find_placer("anneal").place(p, {.seconds = 0.5});
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   CHECK(took >= 0.5);
-  CHECK(took < 1.0);  // a busy machine is given room
+  CHECK(took < 2.0);  // a busy machine is given room
   const auto none = compare(p, "auto", {.seconds = 0});
   auto quick = constructive();
   std::erase(quick, "m-sct");  // its linear programme takes longer than an answer at once may
