@@ -44,7 +44,7 @@ TEST_CASE("optima of 25 to 40 ops are proved, auto finds nine of ten, and no bou
     CHECK(p.bounds().best() <= result.score.makespan_ps);
     for (const auto* method : {"heft", "m-etf", "critical-path", "contiguous"})
       CHECK_FALSE(place::Evaluator(p).score(place::find_placer(method).place(p, {})) < result.score);
-    const auto all = place::compare(p, "auto", {.evaluations = 20'000, .threads = 1});
+    const auto all = place::compare(p, "auto", {.evaluations = full ? 100'000u : 20'000u, .threads = 1});
     const Score ours = all.methods[all.best].score;
     CHECK(p.bounds().best() <= ours.makespan_ps);
     if (result.proved) CHECK_FALSE(ours < result.score);
