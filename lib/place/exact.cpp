@@ -142,6 +142,11 @@ class BranchAndBound {
 
 ExactResult solve_exact(const Problem& problem, const Budget& budget) { return BranchAndBound(problem, budget).run(); }
 
+bool is_provable(const Problem& problem) {
+  constexpr uint32_t kFewUnits = 48;
+  return problem.plain_latency() && problem.graph().num_units() <= kFewUnits && CompletionBound(problem).knows_score();
+}
+
 UnitPlacement place_exact(const Problem& problem, const Budget& budget) {
   ExactResult result = solve_exact(problem, budget);
   if (budget.proved) *budget.proved = result.proved;

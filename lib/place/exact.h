@@ -26,4 +26,7 @@ struct ExactResult {
 /// times more on 3.
 ExactResult solve_exact(const Problem& problem, const Budget& budget);
 
+/// Whether a proof is worth trying for: few units, and a score that branch and bound can prune by.
+bool is_provable(const Problem& problem);
+
 }  // namespace allot::place

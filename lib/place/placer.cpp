@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "place/exact.h"
 #include "place/methods.h"
 
 namespace allot::place {
@@ -167,10 +169,12 @@ class Comparing {
     result_.curve.push_back({evaluations_, elapsed_s(), best().score});
   }
 
-  /// Runs `placer` from the best so far.
-  void search(const Placer& placer) {
+  /// Runs `placer` from the best so far, on a share of what is left of the budget.
+  void search(const Placer& placer, double share = 1) {
     const UnitPlacement start = best().placement;
     Budget budget = rest(problem_, budget_, evaluations_, elapsed_s());
+    budget.evaluations = static_cast<uint64_t>(std::ceil(share * static_cast<double>(budget.evaluations)));
+    if (budget.seconds > 0) budget.seconds *= share;
     budget.start = &start;
     const double before_s = elapsed_s();
     budget.improved = [&](const CurvePoint& point) {
@@ -179,7 +183,22 @@ class Comparing {
         result_.curve.push_back({evaluations_ + point.evaluations, before_s + point.seconds, point.best});
     };
     result_.methods.push_back(run_method(placer, problem_, budget, reporting_));
+    evaluations_ += result_.methods.back().evaluations;
     if (result_.methods.back().score < best().score) result_.best = result_.methods.size() - 1;
+    if (best().score < result_.curve.back().best) result_.curve.push_back({evaluations_, elapsed_s(), best().score});
+  }
+
+  /// Half of what is left is for annealing, half to prove that nothing is better, or to find what is.
+  void search_and_prove() {
+    search(find_placer("anneal"), 0.5);
+    search(find_placer("exact"));
+  }
+
+  /// Whether the budget may be enough to prove an optimum.
+  bool may_prove() {
+    constexpr uint64_t kMany = 10'000;
+    const Budget left = rest(problem_, budget_, evaluations_, elapsed_s());
+    return (left.evaluations == 0 || left.evaluations >= kMany) && is_provable(problem_);
   }
 
   /// Whether a search could find something better; else says why not.
@@ -208,7 +227,7 @@ class Comparing {
   const Budget& budget_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::mutex reporting_;
-  uint64_t evaluations_ = 0;  // of the constructive methods
+  uint64_t evaluations_ = 0;  // so far
   Comparison result_;
 };
 
@@ -219,7 +238,12 @@ Comparison compare(const Problem& problem, const std::string& method, const Budg
   const Placer& named = find_placer(automatic ? search_for(problem) : method);
   Comparing comparing(problem, budget);
   comparing.construct(named);
-  if (automatic ? comparing.worth_searching() : named.searches) comparing.search(named);
+  if (automatic ? comparing.worth_searching() : named.searches) {
+    if (automatic && comparing.may_prove())
+      comparing.search_and_prove();
+    else
+      comparing.search(named);
+  }
   if (!automatic) comparing.choose(method);
   return comparing.finish();
 }

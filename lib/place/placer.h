@@ -79,13 +79,14 @@ enum class Ending : uint8_t {
 };
 
 struct Comparison {
-  std::vector<MethodResult> methods;  // in registry order, a search last
+  std::vector<MethodResult> methods;  // in registry order, searches last
   size_t best = 0;                    // the chosen one; the earliest among equals
   Ending ending = Ending::budget;
   std::vector<CurvePoint> curve;  // of the search, from the best constructive method on
 };
 /// The constructive methods, side by side, then one search that begins with the best of them. With method "auto" that
-/// is annealing, for large graphs "multilevel", and the best is chosen; otherwise the named method is run and chosen.
+/// is annealing, for large graphs "multilevel", for graphs of few units annealing and then "exact", and the best is
+/// chosen; otherwise the named method is run and chosen.
 /// Evaluations and seconds count for all together; the constructive methods are always run. Unless the budget was given
 /// explicitly, "auto" does not search where there is nothing to gain.
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget);

@@ -63,12 +63,13 @@ def program(script, *cases, python=sys.executable, environment=()):
     return done.stdout.strip().splitlines()[-1], done.returncode == 0
 
 
-def catch(program, *args):
+def catch(program, *args, environment=()):
     """Runs cases of a Catch2 program: (assertions, all passed)."""
     path = RELEASE / "bin" / program
     if not path.exists():
         raise Skipped(f"{program} is not built")
-    done = subprocess.run([path, *args, "-w", "NoTests"], capture_output=True, text=True)
+    done = subprocess.run([path, *args, "-w", "NoTests"], capture_output=True, text=True,
+                          env={**os.environ, **dict(environment)})
     if done.returncode != 0:
         print(done.stdout[-4000:], file=sys.stderr)
     passed = re.search(r"All tests passed \((\d+) assertions?", done.stdout)
