@@ -74,6 +74,25 @@ void require_fit(const Input& input, const place::MethodResult& best) {
               "use larger or more devices, a smaller batch (--dim), or more evaluations");
 }
 
+/// Latencies are compared as files give them: where a method's shapes move to the host, it counts with that.
+void score_as_written(const Input& input, place::Comparison& comparison, bool choose) {
+  const place::Problem& problem = *input.problem;
+  if (!problem.plain_latency()) return;
+  sim::Simulator simulator(problem.graph(), problem.costs(), problem.cluster());
+  for (place::MethodResult& method : comparison.methods) {
+    std::vector<cluster::DeviceId> placement = problem.expand(method.placement);
+    if (move_shapes_to_host(problem.graph(), problem.cluster(), placement) == 0) continue;
+    method.outcome = simulator.run(placement, {.memory = true});
+    method.score = {method.outcome.overflow_bytes, method.outcome.makespan_ps, method.outcome.makespan_ps};
+    method.proved = false;
+  }
+  for (size_t i = 0; choose && i < comparison.methods.size(); ++i)
+    if (comparison.methods[i].score < comparison.methods[comparison.best].score) comparison.best = i;
+  const place::Score& best = comparison.methods[comparison.best].score;
+  if (comparison.ending == place::Ending::optimal && best.value > problem.bounds().best())
+    comparison.ending = place::Ending::budget;
+}
+
 Placed finish(const Input& input, place::Comparison comparison, const place::Budget& budget) {
   Placed placed;
   placed.comparison = std::move(comparison);
@@ -123,7 +142,9 @@ Placed place_model(const Input& input, const SearchOptions& search, const place:
     const std::scoped_lock lock(mutex);
     progress.update(done, config::human_time(static_cast<double>(best.makespan_ps) * 1e-12));
   };
-  return finish(input, place::compare(*input.problem, search.method, with_progress), budget);
+  place::Comparison comparison = place::compare(*input.problem, search.method, with_progress);
+  score_as_written(input, comparison, search.method == "auto");
+  return finish(input, std::move(comparison), budget);
 }
 
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path) {
@@ -153,6 +174,7 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
   given.evaluations = 1;
   comparison.best = comparison.methods.size();
   comparison.methods.push_back(std::move(given));
+  score_as_written(input, comparison, false);
   return finish(input, std::move(comparison), none);
 }
 
