@@ -98,6 +98,8 @@ Changes compare_placements(const Sidecar& from, const Sidecar& to) {
   for (auto* lines : {&changes.moved, &changes.added, &changes.removed}) cap(*lines, kMaxLines);
 
   changes.details = compare("dimension", settings(from.dims), settings(to.dims));
+  if (from.target != to.target)
+    changes.details.push_back(fmt::format("target: {} -> {}", printable(from.target), printable(to.target)));
   if (from.workload.kind != to.workload.kind)
     changes.details.push_back(
         fmt::format("workload: {} -> {}", printable(from.workload.kind), printable(to.workload.kind)));

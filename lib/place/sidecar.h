@@ -57,6 +57,7 @@ struct Sidecar {
   int cost_model_version = 0;
   std::map<std::string, int64_t> dims;  // bound dimensions (>= 0), so that a check binds the same
   std::string objective = "latency";
+  std::string target = "any";           // plan's --target
   std::vector<std::string> scenarios;  // as given, so that a check plans for the same input shapes
   StoredWorkload workload;
   std::vector<PlacedOp> placement;

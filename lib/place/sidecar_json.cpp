@@ -122,7 +122,7 @@ std::string to_json(const Sidecar& sidecar) {
   json.key("cluster").begin_object().field("sha256", sidecar.cluster_hash).field("yaml", sidecar.cluster_text);
   json.end_object();
   json.field("method", sidecar.method).field("seed", sidecar.seed).field("evaluations", sidecar.evaluations);
-  json.field("objective", sidecar.objective).field("scenarios", sidecar.scenarios);
+  json.field("objective", sidecar.objective).field("target", sidecar.target).field("scenarios", sidecar.scenarios);
   json.key("workload").begin_object(true).field("kind", sidecar.workload.kind);
   json.field("frozen", sidecar.workload.frozen)
       .field("checkpoint_every", sidecar.workload.checkpoint_every)
@@ -148,13 +148,14 @@ Sidecar read_sidecar(const std::string& path) {
                       "give a placement file that placer-apply wrote");
   const JsonObject root(source, document, "",
                         {"schema", "version", "model", "costs", "cluster", "method", "seed", "evaluations", "objective",
-                         "scenarios", "workload", "metrics", "robustness", "baselines", "placement"});
+                         "target", "scenarios", "workload", "metrics", "robustness", "baselines", "placement"});
   Sidecar sidecar;
   sidecar.version = root.text("version");
   sidecar.method = root.text("method");
   sidecar.seed = root.natural("seed");
   sidecar.evaluations = root.natural("evaluations");
   sidecar.objective = root.text("objective");
+  sidecar.target = root.text("target");
   sidecar.scenarios = root.texts("scenarios");
   const JsonObject workload = root.object("workload", {"kind", "frozen", "checkpoint_every"});
   sidecar.workload = {workload.text("kind"), workload.texts("frozen"),

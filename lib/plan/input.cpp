@@ -167,6 +167,7 @@ void build_problem(Input& input, const InputOptions& options) {
   input.fingerprints = graph::fingerprints(main.planning, main.built.graph);
   input.costs_hash = cost::hash(main.problem->costs());
   input.cluster_hash = cluster::hash(main.problem->cluster());
+  input.target = options.target;
   input.scenarios = options.scenario;
   input.workload = {options.workload.workload, options.workload.frozen, options.workload.checkpoint_every};
   input.dims = main.bindings.dims;
@@ -194,8 +195,10 @@ void InputOptions::bind(config::Binder& binder) {
   binder.text("costs", costs, "measured costs (allot.costs/1) that override the model");
   binder.text("constraints", constraints, "pin, deny and colocate rules (allot.constraints/1)");
   binder.choice("colocation", colocation, "which ops are bound to one device", {"none", "chain", "paper", "blocks"});
-  binder.choice("target", target, "the runtime to place for; ort: one host thread, fused kernels, a device a provider",
-                {"any", "ort"});
+  binder
+      .choice("target", target, "the runtime to place for; ort: one host thread, fused kernels, a device a provider",
+              {"any", "ort"})
+      .tell_when_set(target_given);
   binder.flag("inline_functions", inline_functions, "expand model-local functions in the written file, too");
   workload.bind(binder);
 }
@@ -211,6 +214,10 @@ void InputOptions::adopt(const place::Sidecar& sidecar) {
   stored_dims = sidecar.dims;
   stored_cluster = sidecar.cluster_text;
   if (!objective_given) objective = sidecar.objective;
+  if (sidecar.target != "any" && sidecar.target != "ort")
+    throw Error(ErrorKind::malformed, "\"target\"", fmt::format("'{}' is no target", base::printable(sidecar.target)),
+                "give a placement file that placer-apply wrote");
+  if (!target_given) target = sidecar.target;
   if (scenario.empty()) scenario = sidecar.scenarios;
   if (workload.given) return;
   const auto& [kind, frozen, checkpoint_every] = sidecar.workload;

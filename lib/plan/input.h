@@ -22,6 +22,7 @@ struct InputOptions {
   std::string cluster, costs, constraints, colocation = "chain";
   bool inline_functions = false;
   std::string target = "any";
+  bool target_given = false;  // `target` was set, be it to its default
   std::string objective = "latency";
   bool objective_given = false;  // `objective` was set, be it to its default
   std::vector<std::string> scenario;
@@ -46,6 +47,7 @@ struct Input {
   std::unique_ptr<place::Problem> problem;
   std::vector<std::string> fingerprints;
   std::string model_hash, graph_hash, costs_hash, cluster_hash;
+  std::string target;                   // as given
   std::vector<std::string> scenarios;   // as given
   place::StoredWorkload workload;       // as given
   std::map<std::string, int64_t> dims;  // every symbol and the value it was given

@@ -56,6 +56,7 @@ place::Sidecar make_sidecar(const Input& input, const Placed& placed, const plac
   sidecar.seed = budget.seed;
   sidecar.evaluations = chosen.evaluations;
   sidecar.objective = place::name(input.problem->objective());
+  sidecar.target = input.target;
   sidecar.scenarios = input.scenarios;
   sidecar.workload = input.workload;
   if (placed.robustness)

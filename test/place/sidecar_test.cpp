@@ -48,6 +48,7 @@ Sidecar small() {
   sidecar.metrics.crossings = 2;
   sidecar.baselines = {{"single", 20, true}, {"heft", 12.5, false}};
   sidecar.method = "heft", sidecar.version = "0.1.0";
+  sidecar.target = "ort";
   sidecar.workload = {"training:sgd", {"embed.*"}, 4};
   sidecar.seed = ~uint64_t{0};
   return sidecar;
@@ -139,9 +140,9 @@ TEST_CASE("a malformed sidecar is refused with file, line and key") {
       {"\"schema\"", "\"shema\"", "is not \"allot.placement/1\""},
       {"\"method\"", "\"methods\"", ".json:15: key /methods is unknown; did you mean 'method'?"},
       {"\"method\": \"heft\",", "", ".json:1: key /method is missing"},
-      {"\"index\": 1", "\"i\": 1", ".json:40: key /placement/1/i is unknown; choose one of: scope, index"},
-      {"\"index\": 1,", "\"index\": 1, \"indx\": 2,", ":40: key /placement/1/indx is unknown; did you mean 'index'?"},
-      {"\"crossings\": 2", "\"crossings\": -2", ":26: key /metrics/crossings must be in [0, 4294967295]"},
+      {"\"index\": 1", "\"i\": 1", ".json:41: key /placement/1/i is unknown; choose one of: scope, index"},
+      {"\"index\": 1,", "\"index\": 1, \"indx\": 2,", ":41: key /placement/1/indx is unknown; did you mean 'index'?"},
+      {"\"crossings\": 2", "\"crossings\": -2", ":27: key /metrics/crossings must be in [0, 4294967295]"},
       {"\"crossings\": 2", "\"crossings\": 4294967296", "must be in [0, 4294967295]"},
       {"\"crossings\": 2", "\"crossings\": 2.0", "key /metrics/crossings must be a whole number"},
       {"\"crossings\": 2", "\"crossings\": \"2\"", "key /metrics/crossings must be a whole number"},

@@ -29,6 +29,7 @@ namespace {
 place::Sidecar stored() {
   place::Sidecar sidecar;
   sidecar.objective = "throughput";
+  sidecar.target = "ort";
   sidecar.workload = {"training:sgd", {"embed.*"}, 4};
   return sidecar;
 }
@@ -48,14 +49,16 @@ plan::InputOptions adopted(const std::vector<std::pair<std::string, std::string>
 TEST_CASE("a stored placement answers what nobody typed") {
   const auto options = adopted({});
   CHECK(options.objective == "throughput");
+  CHECK(options.target == "ort");
   CHECK(options.workload.workload == "training:sgd");
   CHECK(options.workload.frozen == std::vector<std::string>{"embed.*"});
   CHECK(options.workload.checkpoint_every == 4);
 }
 
 TEST_CASE("what is typed counts, be it the default") {
-  const auto options = adopted({{"objective", "latency"}, {"workload", "inference"}});
+  const auto options = adopted({{"objective", "latency"}, {"target", "any"}, {"workload", "inference"}});
   CHECK(options.objective == "latency");
+  CHECK(options.target == "any");
   CHECK(options.workload.workload == "inference");
   CHECK(options.workload.frozen.empty());
   CHECK(adopted({{"frozen", "head"}}).workload.frozen == std::vector<std::string>{"head"});
