@@ -1,14 +1,20 @@
-# allot_module(NAME LEVEL "core 1" HOLDS "one line" USES module... LINKS external-target...)
+# allot_module(NAME LEVEL "core 1" HOLDS "one line" USES module... LINKS external-target... [TORCH])
 #   One OBJECT library a folder of lib/. USES are the only other modules its files may include; the check below
-#   runs at every configure. LINKS are private: their headers appear in .cpp files only.
+#   runs at every configure. LINKS are private: their headers appear in .cpp files only. A TORCH module computes with
+#   LibTorch and may show at::Tensor in its headers; it is part of the learn library, all others of the core library.
 # allot_module_test(NAME): test/NAME/*_test.cpp, linked with the objects of NAME and of all that NAME uses.
 
 function(allot_module name)
-  cmake_parse_arguments(M "" "LEVEL;HOLDS" "USES;LINKS" ${ARGN})
+  cmake_parse_arguments(M "TORCH" "LEVEL;HOLDS" "USES;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp"
        "${CMAKE_CURRENT_SOURCE_DIR}/${name}/ops/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/${name}/ops/*/*.cpp")
   add_library(allot_${name} OBJECT ${sources})
-  target_link_libraries(allot_${name} PUBLIC allot_flags fmt::fmt PRIVATE ${M_LINKS})
+  if(M_TORCH)
+    list(APPEND M_LINKS torch::wheel)  # with its own fmt, header-only
+  else()
+    target_link_libraries(allot_${name} PUBLIC fmt::fmt)
+  endif()
+  target_link_libraries(allot_${name} PUBLIC allot_flags PRIVATE ${M_LINKS})
 
   set(closure ${name})
   set(links ${M_LINKS})
@@ -24,15 +30,23 @@ function(allot_module name)
   list(REMOVE_DUPLICATES closure)
   list(REMOVE_DUPLICATES links)
   set_target_properties(allot_${name} PROPERTIES ALLOT_CLOSURE "${closure}" ALLOT_LINKS "${links}")
-  allot_check_layering(${name} "${M_USES}")
+  allot_check_layering(${name} "${M_USES}" ${M_TORCH})
 
   string(REPLACE ";" " " uses "${M_USES}")
   set_property(GLOBAL APPEND PROPERTY ALLOT_TABLE "${M_LEVEL}|${name}|${uses}|${M_HOLDS}")
-  set_property(GLOBAL APPEND PROPERTY ALLOT_MODULES ${name})
+  if(M_TORCH)
+    set_property(GLOBAL APPEND PROPERTY ALLOT_LEARN_MODULES ${name})
+  else()
+    set_property(GLOBAL APPEND PROPERTY ALLOT_MODULES ${name})
+  endif()
 endfunction()
 
 # Every #include "x/..." of a module names itself or one of its direct dependencies.
-function(allot_check_layering name uses)
+function(allot_check_layering name uses torch)
+  set(heavy_headers "onnx/|google/|yaml-cpp/|CLI/|metis\\.h|Clp|Coin|nlohmann/json\\.hpp|torch/|ATen/ATen|ATen/Functions|mpi")
+  if(NOT torch)
+    string(APPEND heavy_headers "|ATen/|c10/")
+  endif()
   file(GLOB_RECURSE files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.h"
        "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   foreach(file ${files})
@@ -45,7 +59,7 @@ function(allot_check_layering name uses)
       endif()
     endforeach()
     if(file MATCHES "\\.h$")
-      file(STRINGS "${file}" heavy REGEX "^#include [<\"](onnx/|google/|yaml-cpp/|CLI/|metis\\.h|Clp|Coin|nlohmann/json\\.hpp|torch/|ATen/|mpi)")
+      file(STRINGS "${file}" heavy REGEX "^#include [<\"](${heavy_headers})")
       if(heavy)
         message(FATAL_ERROR "Allot: header ${file} includes a heavy header (${heavy}); keep it in a .cpp file")
       endif()

@@ -79,7 +79,7 @@ uint64_t count_entries(std::string_view file, const Payload::Chunk& chunk) {
 }
 
 /// The elements as raw_data would hold them, whatever the encoding; nullopt if they are absent or of another size.
-std::optional<std::string> raw_image(const Model& model, const Tensor& tensor, int64_t elements) {
+std::optional<std::string> image_of(const Model& model, const Tensor& tensor, int64_t elements) {
   const auto size = static_cast<uint64_t>(storage_bytes(tensor.dtype, elements));
   if (tensor.payload.where != Payload::Where::typed) {
     const auto bytes = raw_bytes(model, tensor);
@@ -201,7 +201,7 @@ template <typename T, typename At>
 std::optional<std::vector<T>> read_elements(const Model& model, const Tensor& tensor, int64_t max_elements, At at) {
   const auto n = element_count(tensor.dims);
   if (!n || *n > max_elements || !payload_problem(model, tensor).empty()) return std::nullopt;
-  const auto image = raw_image(model, tensor, *n);
+  const auto image = image_of(model, tensor, *n);
   if (!image) return std::nullopt;
   std::vector<T> values(static_cast<size_t>(*n));
   for (int64_t i = 0; i < *n; ++i) values[static_cast<size_t>(i)] = at(tensor.dtype, *image, i);
@@ -248,6 +248,24 @@ std::string_view raw_bytes(const Model& model, const Tensor& tensor) {
   if (payload.where == Payload::Where::external)
     return wire::view(model.external.at(payload.file)->view(), payload.chunks[0].span);
   return {};
+}
+
+std::optional<std::string> raw_image(const Model& model, const Tensor& tensor) {
+  const auto n = element_count(tensor.dims);
+  if (!n || tensor.dtype == DataType::string || !payload_problem(model, tensor).empty()) return std::nullopt;
+  return image_of(model, tensor, *n);
+}
+
+std::optional<std::vector<Str>> read_strings(const Model& model, const Tensor& tensor) {
+  const auto n = element_count(tensor.dims);
+  if (!n || tensor.dtype != DataType::string || !payload_problem(model, tensor).empty()) return std::nullopt;
+  std::vector<Str> strings;
+  for (const auto& chunk : tensor.payload.chunks) {
+    wire::Fields fields(file_view(model), chunk.span);
+    for (wire::Field field; fields.next(field);) strings.push_back(wire::view(file_view(model), field.body));
+  }
+  if (strings.size() != static_cast<size_t>(*n)) return std::nullopt;
+  return strings;
 }
 
 std::optional<std::vector<double>> read_doubles(const Model& model, const Tensor& tensor, int64_t max_elements) {

@@ -19,6 +19,12 @@ int64_t tensor_bytes(const Tensor& tensor);
 /// The raw bytes when they lie in one piece (raw, external or owned), else an empty view.
 std::string_view raw_bytes(const Model& model, const Tensor& tensor);
 
+/// The elements as raw_data holds them (little-endian, sub-byte types packed), whatever the encoding; nullopt for
+/// strings, and when the payload is absent or its size disagrees with the shape.
+std::optional<std::string> raw_image(const Model& model, const Tensor& tensor);
+/// The elements of a string tensor; nullopt as above.
+std::optional<std::vector<Str>> read_strings(const Model& model, const Tensor& tensor);
+
 /// Up to `max_elements` values as doubles or integers; nullopt when there are more, when the payload is absent
 /// or when its size disagrees with the shape. All number types, sub-byte and 8/16-bit floats included.
 std::optional<std::vector<double>> read_doubles(const Model& model, const Tensor& tensor, int64_t max_elements);

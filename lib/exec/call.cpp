@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/call.h"
+
+#include <ATen/ops/_to_copy.h>
+#include <c10/util/Exception.h>
+
+#include "base/error.h"
+#include "exec/dtype.h"
+
+namespace allot::exec {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+std::string place(const Plan& plan, const Step& step) {
+  const PlanNode& node = plan.nodes[step.node];
+  return fmt::format("node '{}' ({})", base::printable(node.name), base::printable(node.op_type));
+}
+
+// torch writes a stack of lines; the first says what is wrong.
+std::string first_line(std::string_view text) {
+  return base::printable(text.substr(0, text.find('\n')), 400);
+}
+
+}  // namespace
+
+const at::Tensor Call::kNothing;
+
+void Frame::run(const Step& step) {
+  Call call(*this, step);
+  step.kernel(call);
+  for (const Slot slot : step.last_uses) slots_[slot] = Value();
+}
+
+void Frame::run(uint32_t block) {
+  const Step* current = nullptr;
+  try {
+    for (const Step& step : plan_.blocks[block].steps) {
+      current = &step;
+      run(step);
+    }
+  } catch (const Error& error) {
+    // A body's error already names its node.
+    if (!error.where().empty()) throw;
+    throw Error(error.kind(), place(plan_, *current), error.message(), error.fix());
+  } catch (const c10::OutOfMemoryError& error) {
+    throw Error(ErrorKind::out_of_memory, place(plan_, *current), first_line(error.what_without_backtrace()),
+                "use a smaller batch, or --remat");
+  } catch (const c10::Error& error) {
+    const std::string text = first_line(error.what_without_backtrace());
+    const bool memory = text.find("can't allocate memory") != std::string::npos;
+    throw Error(memory ? ErrorKind::out_of_memory : ErrorKind::malformed, place(plan_, *current), text,
+                memory ? "use a smaller batch, or --remat" : "check the model and its inputs");
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::out_of_memory, place(plan_, *current), "memory is exhausted", "use a smaller batch");
+  } catch (const std::exception& error) {  // torch throws a few of its own that are no c10::Error
+    throw Error(ErrorKind::malformed, place(plan_, *current), first_line(error.what()),
+                "check the model and its inputs");
+  }
+}
+
+std::vector<Value> Frame::take_outputs(uint32_t block) {
+  std::vector<Value> values;
+  values.reserve(plan_.blocks[block].outputs.size());
+  for (const Slot slot : plan_.blocks[block].outputs) values.push_back(slots_[slot]);
+  for (const Slot slot : plan_.blocks[block].leftovers) slots_[slot] = Value();
+  return values;
+}
+
+const Value& Call::value(size_t input) const {
+  static const Value kAbsent;
+  return input < step_.inputs.size() && step_.inputs[input] != kNoSlot ? frame_.slot(step_.inputs[input]) : kAbsent;
+}
+
+std::vector<int64_t> Call::ints(size_t input) const {
+  const at::Tensor& tensor = in(input);
+  if (!at::isIntegralType(tensor.scalar_type(), true))
+    throw Error(ErrorKind::malformed, "",
+                fmt::format("input {} must hold integers, but is {}", input, value(input).describe()));
+  const at::Tensor host = tensor.to(at::kCPU, at::kLong).contiguous();
+  const int64_t* data = host.const_data_ptr<int64_t>();
+  return {data, data + host.numel()};
+}
+
+int64_t Call::integer(size_t input) const {
+  const auto all = ints(input);
+  if (all.size() == 1) return all[0];
+  throw Error(ErrorKind::malformed, "", fmt::format("input {} must be one integer, but holds {}", input, all.size()));
+}
+
+double Call::number(size_t input) const {
+  const at::Tensor& tensor = in(input);
+  if (tensor.numel() == 1) return tensor.to(at::kDouble).item<double>();
+  throw Error(ErrorKind::malformed, "",
+              fmt::format("input {} must be one number, but is {}", input, value(input).describe()));
+}
+
+std::vector<at::Tensor> Call::tensors_from(size_t first) const {
+  std::vector<at::Tensor> tensors;
+  for (size_t i = first; i < inputs(); ++i)
+    if (has(i)) tensors.push_back(in(i));
+  return tensors;
+}
+
+base::Rng Call::rng() const {
+  const RunMode& mode = frame_.mode();
+  return base::Rng(mode.seed, step_.node, mode.step, frame_.iteration);
+}
+
+void Call::no_tensor(size_t input) const {
+  throw Error(ErrorKind::malformed, "",
+              fmt::format("input {} must be a tensor, but is {}", input, value(input).describe()));
+}
+
+}  // namespace allot::exec

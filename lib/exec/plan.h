@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A compiled graph: a flat schedule of kernels over a table of slots.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "exec/value.h"
+
+namespace allot::exec {
+
+class Call;
+
+/// What one node does at run time; its attributes are read when it is made.
+using Kernel = std::function<void(Call&)>;
+
+using Slot = uint32_t;
+constexpr Slot kNoSlot = ~Slot{0};
+
+/// One kernel and where its values are. The spans point into Plan::slot_lists.
+struct Step {
+  Kernel kernel;
+  std::span<const Slot> inputs, outputs;  // kNoSlot: absent or unwanted
+  std::span<const Slot> last_uses;        // what nobody needs afterwards
+  uint32_t node = 0;                      // index into Plan::nodes: whom to name in errors, and the random stream
+};
+
+/// The main graph or the body of a control-flow node. Each runs at most once at a time, so all share one slot table.
+struct Block {
+  std::vector<Step> steps;
+  std::vector<Slot> inputs, outputs;
+  std::vector<Slot> leftovers;  // of a body: outputs made in it, to be dropped once they are taken
+};
+
+/// Where a step comes from.
+struct PlanNode {
+  std::string name;     // of the node in the file; of a function's caller when its body was put in
+  std::string op_type;  // with its domain, if that is not ONNX's own
+};
+
+/// Immutable while it runs; any number of frames may run one plan at a time.
+struct Plan {
+  std::vector<Block> blocks;            // block 0 is the main graph
+  std::vector<Value> constants;         // by slot: what every run starts with
+  std::vector<PlanNode> nodes;
+  std::vector<std::vector<Slot>> slot_lists;  // what the spans of steps point to
+};
+
+}  // namespace allot::exec

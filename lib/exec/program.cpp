@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/program.h"
+
+#include "base/error.h"
+#include "exec/compiler.h"
+
+namespace allot::exec {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+std::string declared_shape(const ir::Type& type) {
+  std::string text;
+  for (const auto& dim : type.dims)
+    text += (text.empty() ? "" : ",") +
+            (dim.value >= 0 ? std::to_string(dim.value) : dim.symbol.empty() ? "?" : base::printable(dim.symbol));
+  return text;
+}
+
+[[noreturn]] void wrong_input(const ProgramInput& input, const Value& value) {
+  throw Error(ErrorKind::malformed, fmt::format("input '{}'", base::printable(input.name)),
+              fmt::format("the model wants {}[{}], but gets {}", ir::name(input.type.elem), declared_shape(input.type),
+                          value.describe()),
+              "give a tensor of that type and shape");
+}
+
+void check(const ProgramInput& input, const Value& value) {
+  if (input.type.kind != ir::Type::Kind::tensor) return;
+  if (value.is_sequence() || value.dtype() != input.type.elem) wrong_input(input, value);
+  if (!input.type.has_shape) return;
+  const auto dims = value.dims();
+  if (dims.size() != input.type.dims.size()) wrong_input(input, value);
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (input.type.dims[i].value >= 0 && input.type.dims[i].value != dims[i]) wrong_input(input, value);
+}
+
+}  // namespace
+
+Program::Program(const ir::Model& model, const CompileOptions& options) : device_(options.device) {
+  Compiler compiler(model, options);
+  plan_ = compiler.compile();
+  parameters_ = compiler.parameters();
+  outputs_ = compiler.outputs();
+  const auto& values = compiler.values();
+  for (const ir::ValueId v : values.graphs[0].inputs) {
+    if (compiler.is_weight(v)) continue;
+    const auto& value = values.values[v];
+    inputs_.push_back({std::string(value.name), value.info ? value.info->type : ir::Type{},
+                       value.initializer != nullptr || value.sparse != nullptr});
+  }
+}
+
+std::vector<Value> Program::run(const std::vector<Value>& inputs, const RunMode& mode) const {
+  if (inputs.size() > inputs_.size())
+    throw Error(ErrorKind::malformed, "",
+                fmt::format("{} inputs are given, but the model has {}", inputs.size(), inputs_.size()));
+  Frame frame(*plan_, mode);
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const bool given = i < inputs.size() && !inputs[i].absent();
+    const bool may_lack = inputs_[i].optional || inputs_[i].type.kind == ir::Type::Kind::optional;
+    if (!given && may_lack) continue;
+    if (!given)
+      throw Error(ErrorKind::malformed, fmt::format("input '{}'", base::printable(inputs_[i].name)), "is missing",
+                  "give a value for it");
+    check(inputs_[i], inputs[i]);
+    Value& slot = frame.slot(plan_->blocks[0].inputs[i]);
+    slot = inputs[i];
+    if (slot.is_tensor() && slot.tensor().device() != device_) slot = Value(slot.tensor().to(device_), slot.widened());
+  }
+  frame.run(0);
+  return frame.take_outputs(0);
+}
+
+}  // namespace allot::exec
