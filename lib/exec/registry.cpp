@@ -20,6 +20,7 @@ const Table& default_domain() {
   static const Table kTable = assemble({
       activation_operators(),
       arithmetic_operators(),
+      cast_operators(),
       control_flow_operators(),
       matmul_operators(),
   });

@@ -32,6 +32,7 @@ struct Operator {
 // The families, as ONNX groups and names them; each is defined in ops/<family>*.cpp.
 std::span<const Operator> activation_operators();
 std::span<const Operator> arithmetic_operators();
+std::span<const Operator> cast_operators();
 std::span<const Operator> control_flow_operators();
 std::span<const Operator> matmul_operators();
 
