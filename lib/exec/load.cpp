@@ -64,7 +64,19 @@ std::string pack(const Value& value) {
   return bytes;
 }
 
+Value load_stored(const ir::Model& storage, const onnxio::StoredValue& stored) {
+  using Kind = onnxio::StoredValue::Kind;
+  if (stored.kind == Kind::nothing) return {};
+  if (stored.kind == Kind::tensor) return load(storage, stored.tensor);
+  if (stored.kind == Kind::sparse_tensor) return load(storage, stored.sparse);
+  Sequence elements;
+  for (const auto& element : stored.elements) elements.push_back(load_stored(storage, element));
+  return Value(std::move(elements));
+}
+
 }  // namespace
+
+Value load(const onnxio::ValueFile& file) { return load_stored(file.storage, file.value); }
 
 Value load(const ir::Model& model, const ir::Tensor& tensor) {
   if (tensor.dtype == DataType::string) return load_strings(model, tensor);

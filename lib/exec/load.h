@@ -6,6 +6,7 @@
 
 #include "exec/value.h"
 #include "ir/model.h"
+#include "onnxio/value_file.h"
 
 namespace allot::exec {
 
@@ -14,6 +15,9 @@ namespace allot::exec {
 Value load(const ir::Model& model, const ir::Tensor& tensor);
 /// A sparse tensor made dense (COO; indices linear or one row an element).
 Value load(const ir::Model& model, const ir::SparseTensor& tensor);
+
+/// A value of any kind from a file of its own; an empty optional is an absent value.
+Value load(const onnxio::ValueFile& file);
 
 /// The elements as raw_data holds them, sub-byte types packed. Errors: internal for what is no tensor of numbers.
 std::string raw_bytes(const Value& value);

@@ -258,6 +258,14 @@ void parse(std::string_view file, ir::Model& model, int max_nesting) {
 }
 
 template <typename Message>
+void parse_message(std::string_view file, Span body, Message& message) {
+  Parser(file, 0).message(body, message);
+}
+
+template void parse_message(std::string_view, Span, ir::Tensor&);
+template void parse_message(std::string_view, Span, ir::SparseTensor&);
+
+template <typename Message>
 void parse_plain(std::string_view file, Span body, Message& message) {
   Parser(file, Parser::kPlain).message(body, message);
 }

@@ -11,6 +11,10 @@ namespace allot::onnxio {
 /// Fills `model` from a whole file; sets origins. Errors: malformed, naming the byte.
 void parse(std::string_view file, ir::Model& model, int max_nesting);
 
+/// Fills a tensor or sparse tensor that stands alone from the bytes that `body` spans in `file`. Errors as above.
+template <typename Message>
+void parse_message(std::string_view file, ir::Span body, Message& message);
+
 /// Fills the plain fields and the payload of `message`, of any type in schema.h, from the bytes that `body` spans in
 /// `file`, and leaves out the messages in it.
 template <typename Message>
