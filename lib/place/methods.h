@@ -84,6 +84,10 @@ UnitPlacement place_anneal(const Problem& problem, const Budget& budget);
 /// objectives other than latency only the last.
 UnitPlacement place_multilevel(const Problem& problem, const Budget& budget);
 
+/// Of the plans that "auto" makes for each input shape alone, the one that serves all best. Evaluations count for each
+/// shape anew, seconds are shared.
+UnitPlacement place_scenarios(const Problem& problem, const Budget& budget);
+
 /// On one device, two, three ... those with most memory first, until "auto" finds a placement that fits there.
 UnitPlacement place_fewest_devices(const Problem& problem, const Budget& budget);
 

@@ -38,6 +38,7 @@ std::vector<Placer>& registry() {
       {"cem", "cross-entropy method", true, place_cem},
       {"brkga", "genetic search over keys of a list scheduler", true, place_brkga},
       {"exact", "branch and bound, for small graphs", true, place_exact},
+      {"scenarios", "the best of the plans for each input shape alone", true, place_scenarios},
       {"anneal", "simulated annealing from the best of the others", true, place_anneal},
       {"multilevel", "for large graphs: coarser ones, then annealing window by window", true, place_multilevel},
       {"fewest-devices", "as few devices as memory allows, annealed", true, place_fewest_devices},
@@ -171,21 +172,18 @@ class Comparing {
 
   /// Runs `placer` from the best so far, on a share of what is left of the budget.
   void search(const Placer& placer, double share = 1) {
-    const UnitPlacement start = best().placement;
     Budget budget = rest(problem_, budget_, evaluations_, elapsed_s());
     budget.evaluations = static_cast<uint64_t>(std::ceil(share * static_cast<double>(budget.evaluations)));
     if (budget.seconds > 0) budget.seconds *= share;
-    budget.start = &start;
-    const double before_s = elapsed_s();
-    budget.improved = [&](const CurvePoint& point) {
-      const std::lock_guard lock(reporting_);
-      if (point.best < result_.curve.back().best)
-        result_.curve.push_back({evaluations_ + point.evaluations, before_s + point.seconds, point.best});
-    };
-    result_.methods.push_back(run_method(placer, problem_, budget, reporting_));
-    evaluations_ += result_.methods.back().evaluations;
-    if (result_.methods.back().score < best().score) result_.best = result_.methods.size() - 1;
-    if (best().score < result_.curve.back().best) result_.curve.push_back({evaluations_, elapsed_s(), best().score});
+    run(placer, std::move(budget));
+  }
+
+  /// What is planned for several input shapes begins with a plan for each, made as if it were the only one: so it is
+  /// never worse than any of these.
+  void plan_each_scenario() {
+    Budget budget = budget_;
+    if (budget.seconds > 0) budget.seconds = std::max(0.0, budget.seconds - elapsed_s()) / 2;
+    run(find_placer("scenarios"), std::move(budget));
   }
 
   /// Half of what is left is for annealing, half to prove that nothing is better, or to find what is.
@@ -220,6 +218,21 @@ class Comparing {
   }
 
  private:
+  void run(const Placer& placer, Budget budget) {
+    const UnitPlacement start = best().placement;
+    budget.start = &start;
+    const double before_s = elapsed_s();
+    budget.improved = [&](const CurvePoint& point) {
+      const std::lock_guard lock(reporting_);
+      if (point.best < result_.curve.back().best)
+        result_.curve.push_back({evaluations_ + point.evaluations, before_s + point.seconds, point.best});
+    };
+    result_.methods.push_back(run_method(placer, problem_, budget, reporting_));
+    evaluations_ += result_.methods.back().evaluations;
+    if (result_.methods.back().score < best().score) result_.best = result_.methods.size() - 1;
+    if (best().score < result_.curve.back().best) result_.curve.push_back({evaluations_, elapsed_s(), best().score});
+  }
+
   const MethodResult& best() const { return result_.methods[result_.best]; }
   double elapsed_s() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
 
@@ -239,6 +252,7 @@ Comparison compare(const Problem& problem, const std::string& method, const Budg
   Comparing comparing(problem, budget);
   comparing.construct(named);
   if (automatic ? comparing.worth_searching() : named.searches) {
+    if (automatic && !problem.others().empty()) comparing.plan_each_scenario();
     if (automatic && comparing.may_prove())
       comparing.search_and_prove();
     else

@@ -87,8 +87,9 @@ struct Comparison {
 /// The constructive methods, side by side, then one search that begins with the best of them. With method "auto" that
 /// is annealing, for large graphs "multilevel", for graphs of few units annealing and then "exact", and the best is
 /// chosen; otherwise the named method is run and chosen.
-/// Evaluations and seconds count for all together; the constructive methods are always run. Unless the budget was given
-/// explicitly, "auto" does not search where there is nothing to gain.
+/// Evaluations and seconds count for all together; the constructive methods are always run. For several input shapes
+/// "auto" first plans each alone, with as many evaluations once more or half of the seconds, and searches from the best.
+/// Unless the budget was given explicitly, "auto" does not search where there is nothing to gain.
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget);
 
 }  // namespace allot::place

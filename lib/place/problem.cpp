@@ -140,6 +140,12 @@ void Problem::also_serve(std::shared_ptr<const Problem> other, double weight) {
   others_.push_back({weight, std::move(other)});
 }
 
+Problem Problem::alone() const {
+  Problem result = *this;
+  result.others_.clear();
+  return result;
+}
+
 DeviceId Problem::fastest(UnitId unit) const {
   const auto devices = choices(unit);
   return *std::min_element(devices.begin(), devices.end(),

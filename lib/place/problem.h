@@ -56,6 +56,8 @@ class Problem {
     std::shared_ptr<const Problem> problem;
   };
   const std::vector<Scenario>& others() const { return others_; }
+  /// The same task for its own input shape only.
+  Problem alone() const;
   /// Placements are scored by one simulation, and its makespan alone: bounds and incremental evaluation apply.
   bool plain_latency() const { return objective_ == Objective::latency && others_.empty() && !make_scorer_; }
   double weight() const { return weight_; }
