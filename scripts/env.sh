@@ -51,7 +51,7 @@ finished() { [ -e "$1/.complete" ]; }
 # Puts the pinned cmake and ninja first and names the parts that CMake and the tests look for.
 use_tools() {
   PATH="$(tools_venv)/bin:$PATH"
-  export PATH CCACHE_DIR="${CCACHE_DIR:-$ALLOT_CACHE/ccache}"
+  export PATH CCACHE_DIR="${CCACHE_DIR:-$ALLOT_CACHE/ccache}" CCACHE_SLOPPINESS=pch_defines,time_macros
   export ALLOT_ONNX_DIR; ALLOT_ONNX_DIR=$(onnx_prefix)
   if finished "$(torch_venv)"; then
     export ALLOT_TORCH_DIR; ALLOT_TORCH_DIR=$(echo "$(torch_venv)"/lib/python3*/site-packages/torch)
