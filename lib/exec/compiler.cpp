@@ -85,6 +85,11 @@ bool Compiler::is_weight(ir::ValueId value) const {
   return (v.initializer || v.sparse) && (!v.is_input || model_.ir_version < 4);
 }
 
+bool Compiler::is_stored(ir::ValueId value) const {
+  const ir::NodeId producer = values_.values[value].producer;
+  return producer == ir::kNone ? is_weight(value) : values_.nodes[producer].node->is("Constant");
+}
+
 // What the file stores: initializers and Constant nodes.
 void Compiler::load_constants() {
   const size_t n = values_.values.size();
@@ -109,41 +114,66 @@ void Compiler::load_constants() {
     if (plan_->constants[v].is_tensor())
       plan_->constants[v] = Value(plan_->constants[v].tensor().to(options_.device), plan_->constants[v].widened());
   }
-  for (const std::string& name : options_.trainable) {
-    const ir::ValueId v = values_.find(name);
-    if (v == ir::kNone || !is_constant_[v])
-      throw Error(ErrorKind::config, fmt::format("weight '{}'", base::printable(name)),
-                  "is no initializer or Constant of the model", "list the weights with --inspect");
-    make_parameter(v, name);
-  }
+  for (const TrainedWeight& weight : options_.trained) make_parameter(weight);
 }
 
-void Compiler::make_parameter(ir::ValueId value, const std::string& name) {
+ir::ValueId Compiler::find_weight(const std::string& name) const {
+  const ir::ValueId value = values_.find(name);
+  if (value == ir::kNone || !is_constant_[value])
+    throw Error(ErrorKind::config, fmt::format("weight '{}'", base::printable(name)),
+                "is no initializer or Constant of the model, or is named twice", "list the weights with --inspect");
+  return value;
+}
+
+void Compiler::make_parameter(const TrainedWeight& weight) {
+  const ir::ValueId value = find_weight(weight.name);
   const Value stored = plan_->constants[value];
   if (!stored.is_tensor() || !at::isFloatingType(stored.tensor().scalar_type()))
-    throw Error(ErrorKind::config, fmt::format("weight '{}'", base::printable(name)),
+    throw Error(ErrorKind::config, fmt::format("weight '{}'", base::printable(weight.name)),
                 fmt::format("is {} and cannot be trained", stored.describe()), "train floating weights only");
   is_constant_[value] = false;
   const at::ScalarType type = stored.tensor().scalar_type();
   const bool is_half = c10::elementSize(type) < 4;
   at::Tensor leaf = is_half ? stored.tensor().to(at::kFloat) : stored.tensor();
   leaf.set_requires_grad(true);
-  parameters_.push_back({name, leaf, stored.dtype()});
-  if (!is_half) {
-    plan_->constants[value] = leaf;
-    return;
+  parameters_.push_back({weight, leaf, stored.dtype()});
+  plan_->constants[value] = leaf;
+  if (is_half) {
+    const auto master = static_cast<Slot>(plan_->constants.size());
+    plan_->constants.emplace_back(leaf);
+    plan_->constants[value] = Value();
+    is_constant_.push_back(false);
+    prepend([type](Call& call) { call.set(0, call.in(0).to(type)); }, master, value, "Cast");
   }
-  const auto master = static_cast<Slot>(plan_->constants.size());
-  plan_->constants.emplace_back(leaf);
-  plan_->constants[value] = Value();
-  is_constant_.push_back(false);
-  Step cast;
-  cast.kernel = [type](Call& call) { call.set(0, call.in(0).to(type)); };
-  cast.inputs = keep({master});
-  cast.outputs = keep({value});
-  cast.node = static_cast<uint32_t>(plan_->nodes.size());
-  plan_->nodes.push_back({name, "Cast"});
-  casts_.push_back(std::move(cast));
+  for (const TiedCopy& copy : weight.copies) {
+    const ir::ValueId other = find_weight(copy.name);
+    is_constant_[other] = false;
+    plan_->constants[other] = Value();
+    prepend([flip = copy.transposed](Call& call) { call.set(0, flip ? call.in(0).t() : call.in(0)); }, value, other,
+            "Transpose");
+  }
+}
+
+void Compiler::prepend(Kernel kernel, Slot input, Slot output, std::string op_type) {
+  Step step;
+  step.kernel = std::move(kernel);
+  step.inputs = keep({input});
+  step.outputs = keep({output});
+  step.node = static_cast<uint32_t>(plan_->nodes.size());
+  plan_->nodes.push_back({std::string(values_.values[output].name), std::move(op_type)});
+  prologue_.push_back(std::move(step));
+}
+
+std::vector<Buffer> Compiler::buffers() const {
+  std::vector<Buffer> buffers;
+  if (options_.kernels.batch_norm != BatchNorm::train) return buffers;
+  for (ir::NodeId id = 0; id < values_.nodes.size(); ++id) {
+    if (!needed_[id] || !values_.nodes[id].node->is("BatchNormalization")) continue;
+    for (size_t i = 3; i < values_.inputs[id].size(); ++i)
+      if (const ir::ValueId v = values_.inputs[id][i]; v != ir::kNone && is_stored(v))
+        buffers.push_back({std::string(values_.values[v].name), plan_->constants[v].tensor()});
+  }
+  return buffers;
 }
 
 void Compiler::compile_graph(ir::GraphId graph) {
@@ -153,7 +183,7 @@ void Compiler::compile_graph(ir::GraphId graph) {
     if (graph != 0 || !is_weight(v)) block.inputs.push_back(v);
   const auto& outputs = graph == 0 ? outputs_ : ref.outputs;
   block.outputs.assign(outputs.begin(), outputs.end());
-  if (graph == 0) block.steps = std::move(casts_);
+  if (graph == 0) block.steps = std::move(prologue_);
   for (const ir::NodeId id : ref.order)
     if (needed_[id]) compile_node(id, block);
   find_lifetimes(graph, block);

@@ -22,6 +22,7 @@ class Compiler {
 
   const ir::Values& values() const { return values_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
+  std::vector<Buffer> buffers() const;
   std::vector<std::string> outputs() const;
   /// An initializer that no caller can replace.
   bool is_weight(ir::ValueId value) const;
@@ -30,7 +31,11 @@ class Compiler {
   void find_outputs();
   void mark_needed();
   void load_constants();
-  void make_parameter(ir::ValueId value, const std::string& name);
+  /// A weight or the output of a Constant node.
+  bool is_stored(ir::ValueId value) const;
+  ir::ValueId find_weight(const std::string& name) const;
+  void make_parameter(const TrainedWeight& weight);
+  void prepend(Kernel kernel, Slot input, Slot output, std::string op_type);
   void compile_graph(ir::GraphId graph);
   void compile_node(ir::NodeId id, Block& block);
   Site site_of(ir::NodeId id);
@@ -51,7 +56,7 @@ class Compiler {
   std::vector<char> is_constant_;     // by slot
   std::vector<char> needed_;          // by node
   std::vector<ir::ValueId> outputs_;  // of the main graph
-  std::vector<Step> casts_;           // of half-precision parameters
+  std::vector<Step> prologue_;        // makes what nodes see of parameters
   std::vector<Parameter> parameters_;
   std::vector<std::string> refusals_;
 };

@@ -41,6 +41,7 @@ Program::Program(const ir::Model& model, const CompileOptions& options) : device
   Compiler compiler(model, options);
   plan_ = compiler.compile();
   parameters_ = compiler.parameters();
+  buffers_ = compiler.buffers();
   outputs_ = compiler.outputs();
   const auto& values = compiler.values();
   for (const ir::ValueId v : values.graphs[0].inputs) {

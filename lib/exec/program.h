@@ -14,20 +14,38 @@
 
 namespace allot::exec {
 
+/// A second spelling of a trained weight: the same elements under another name, maybe transposed.
+struct TiedCopy {
+  std::string name;
+  bool transposed = false;
+};
+
+/// A weight to train: a floating initializer, or the output of a Constant node.
+struct TrainedWeight {
+  std::string name;
+  std::vector<TiedCopy> copies;
+};
+
 struct CompileOptions {
   KernelOptions kernels;
   /// Values of the main graph to give, any of them; empty: the graph's outputs.
   std::vector<std::string> outputs;
-  /// Weights that become leaves with gradients: names of floating initializers or of outputs of Constant nodes.
-  std::vector<std::string> trainable;
+  /// Weights that become leaves with gradients; see find_weights().
+  std::vector<TrainedWeight> trained;
   at::Device device = at::kCPU;
 };
 
 /// One weight that is trained. Half-precision ones are kept in float32 and rounded in every run.
 struct Parameter {
-  std::string name;      // of the initializer, or of the Constant node's output
-  at::Tensor tensor;     // the leaf; optimisers change it in place
-  ir::DataType stored;   // its type in the file
+  TrainedWeight weight;
+  at::Tensor tensor;    // the leaf; optimisers change it in place
+  ir::DataType stored;  // its type in the file
+};
+
+/// A tensor that kernels update while they run in training: statistics of BatchNormalization.
+struct Buffer {
+  std::string name;
+  at::Tensor tensor;
 };
 
 /// An input of the graph.
@@ -48,6 +66,7 @@ class Program {
   const std::vector<std::string>& outputs() const { return outputs_; }
   std::vector<Parameter>& parameters() { return parameters_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
+  const std::vector<Buffer>& buffers() const { return buffers_; }
   const Plan& plan() const { return *plan_; }
 
   /// Runs on inputs in the order of inputs(); absent values take the default where there is one. Gradients are
@@ -61,6 +80,7 @@ class Program {
   std::vector<ProgramInput> inputs_;
   std::vector<std::string> outputs_;
   std::vector<Parameter> parameters_;
+  std::vector<Buffer> buffers_;
   at::Device device_;
 };
 

@@ -74,7 +74,9 @@ struct Payload {
   Where where = Where::none;
   std::vector<Chunk> chunks;
   uint32_t file = 0;                         // external: index into Model::external
-  std::shared_ptr<const std::string> owned;  // elements made here, as raw_data would hold them
+  // Elements made here, as raw_data would hold them. Of external data: what replaces its range, of the same size, when
+  // the external file is written (onnxio::copy_external_data).
+  std::shared_ptr<const std::string> owned;
 };
 
 struct Tensor {

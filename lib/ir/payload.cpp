@@ -242,7 +242,7 @@ int64_t tensor_bytes(const Tensor& tensor) {
 
 std::string_view raw_bytes(const Model& model, const Tensor& tensor) {
   const auto& payload = tensor.payload;
-  if (payload.where == Payload::Where::owned) return *payload.owned;
+  if (payload.owned) return *payload.owned;  // of external data: what replaces its range
   if (payload.chunks.size() != 1) return {};
   if (payload.where == Payload::Where::raw) return wire::view(file_view(model), payload.chunks[0].span);
   if (payload.where == Payload::Where::external)

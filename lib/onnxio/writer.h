@@ -22,9 +22,10 @@ void write(const ir::Model& model, const std::string& path, base::Replace replac
 std::string serialize(const ir::Model& model);
 
 /// Copies the external-data files that `model` refers to into the folder of `output` under the same relative names,
-/// and returns the paths written. A file that holds the same bytes already is left alone. Does nothing when that is
+/// and returns the paths written. Tensors with new elements (Payload::owned) have them in their place. A file that holds the same bytes already is left alone. Does nothing when that is
 /// the model's own folder or `output` is "-".
-/// Errors: cannot_create for a different file in the way without Replace::any; io; those of reader.h when a source
+/// Errors: cannot_create for a different file in the way without Replace::any, and when tensors with new elements would
+/// go into the model's own folder; io; those of reader.h when a source
 /// file has changed since.
 std::vector<std::string> copy_external_data(const ir::Model& model, const std::string& output, base::Replace replace);
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/train_rules.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/name_pattern.h"
+
+namespace allot::exec {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using Verb = TrainRule::Verb;
+
+constexpr const char* kFlags[] = {"--train", "--freeze", "--freeze-op", "--freeze-until"};
+
+const char* flag(Verb verb) { return kFlags[static_cast<size_t>(verb)]; }
+
+/// Where each weight is used, seen through nodes that only show it in another form or compute with constants.
+class Uses {
+ public:
+  explicit Uses(const ir::Values& values) : values_(values), position_(values.nodes.size()) {
+    uint32_t next = 0;
+    for (const auto& graph : values.graphs)
+      for (const ir::NodeId id : graph.order) position_[id] = next++;
+    users_.resize(values.values.size());
+    for (ir::NodeId id = 0; id < values.nodes.size(); ++id)
+      for (const ir::ValueId v : values.inputs[id])
+        if (v != ir::kNone) users_[v].push_back(id);
+  }
+
+  bool enters(ir::ValueId value, std::string_view op_type) const {
+    for (const ir::NodeId id : users_[value])
+      if (values_.nodes[id].node->op_type == op_type) return true;
+    return false;
+  }
+
+  uint32_t last_position(ir::ValueId value) const {
+    uint32_t last = 0;
+    for (const ir::NodeId id : users_[value]) last = std::max(last, position_[id]);
+    return last;
+  }
+
+  /// Position of the main graph's node of that name. Errors: config when there is none.
+  uint32_t position(const std::string& node) const {
+    for (ir::NodeId id = 0; id < values_.nodes.size(); ++id)
+      if (values_.nodes[id].graph == 0 && values_.nodes[id].node->name == node) return position_[id];
+    throw Error(ErrorKind::config, "--freeze-until", fmt::format("there is no node '{}'", base::printable(node)),
+                "name a node of the main graph");
+  }
+
+ private:
+  const ir::Values& values_;
+  std::vector<uint32_t> position_;                // by node, topological
+  std::vector<std::vector<ir::NodeId>> users_;  // by value
+};
+
+template <typename Match>
+bool decide(std::vector<Weight>& weights, const TrainRule& rule, Match match) {
+  bool found = false;
+  for (Weight& weight : weights) {
+    if (!match(weight)) continue;
+    found = true;
+    weight.trained = rule.verb == Verb::train;
+    weight.reason = fmt::format("{} {}", flag(rule.verb), base::printable(rule.pattern));
+  }
+  return found;
+}
+
+}  // namespace
+
+void apply_rules(const ir::Values& values, const std::vector<TrainRule>& rules, std::vector<Weight>& weights) {
+  if (rules.empty()) return;
+  const Uses uses(values);
+  for (const TrainRule& rule : rules) {
+    bool found = false;
+    if (rule.verb == Verb::freeze_op) {
+      found = decide(weights, rule, [&](const Weight& w) { return uses.enters(w.value, rule.pattern); });
+    } else if (rule.verb == Verb::freeze_until) {
+      const uint32_t last = uses.position(rule.pattern);
+      found = decide(weights, rule, [&](const Weight& w) { return uses.last_position(w.value) <= last; });
+    } else {
+      const base::NamePattern pattern(rule.pattern);
+      found = decide(weights, rule, [&](const Weight& w) { return pattern.matches(w.name); });
+    }
+    if (!found)
+      throw Error(ErrorKind::config, flag(rule.verb),
+                  fmt::format("'{}' matches no weight", base::printable(rule.pattern)), "list them with --inspect");
+  }
+}
+
+}  // namespace allot::exec
