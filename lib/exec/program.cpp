@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "exec/compiler.h"
+#include "exec/fuse.h"
 
 namespace allot::exec {
 namespace {
@@ -38,7 +39,9 @@ void check(const ProgramInput& input, const Value& value) {
 }  // namespace
 
 Program::Program(const ir::Model& model, const CompileOptions& options) : device_(options.device) {
-  Compiler compiler(model, options);
+  ir::Model graph = ir::clone(model);
+  if (options.fuse) fuse(graph, options.outputs);
+  Compiler compiler(graph, options);
   plan_ = compiler.compile();
   parameters_ = compiler.parameters();
   buffers_ = compiler.buffers();

@@ -32,6 +32,7 @@ struct CompileOptions {
   std::vector<std::string> outputs;
   /// Weights that become leaves with gradients; see find_weights().
   std::vector<TrainedWeight> trained;
+  bool fuse = true;  // groups of nodes run as one kernel where torch has it; see fuse.h
   at::Device device = at::kCPU;
 };
 

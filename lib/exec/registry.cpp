@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "exec/fuse.h"
+
 namespace allot::exec {
 namespace {
 
@@ -27,9 +29,18 @@ const Table& default_domain() {
   return kTable;
 }
 
+const Table& fused_domain() {
+  static const Table kTable = assemble({fused_operators()});
+  return kTable;
+}
+
 }  // namespace
 
 const Operator* find_operator(std::string_view domain, std::string_view type) {
+  if (domain == kFusedDomain) {
+    const auto found = fused_domain().find(type);
+    return found == fused_domain().end() ? nullptr : found->second;
+  }
   if (!domain.empty() && domain != "ai.onnx.preview") return nullptr;
   const auto found = default_domain().find(type);
   return found == default_domain().end() ? nullptr : found->second;

@@ -35,6 +35,8 @@ std::span<const Operator> arithmetic_operators();
 std::span<const Operator> cast_operators();
 std::span<const Operator> control_flow_operators();
 std::span<const Operator> matmul_operators();
+// Of kFusedDomain (fuse.h).
+std::span<const Operator> fused_operators();
 
 /// The operator of that domain and type, or nullptr. O(1).
 const Operator* find_operator(std::string_view domain, std::string_view type);
