@@ -26,6 +26,11 @@ std::vector<UnitPlacement> starts(const Problem& problem, const Budget& budget);
 /// each fits into its memory (blocks.h).
 UnitPlacement place_contiguous(const Problem& problem, const Budget& budget);
 
+/// Blocks of the topological order, one a device in order of id, within memory, so that the times of all units and of
+/// all that is sent from one block to the next add up to as little as possible: for graphs without parallelism that
+/// one device cannot hold. O(units devices).
+UnitPlacement place_cheapest_cuts(const Problem& problem, const Budget& budget);
+
 /// Layers, as the scopes of the node names or recurrent nodes tell them, cut like `contiguous`. After: the expert
 /// placements of Mirhoseini et al., ICML 2017.
 UnitPlacement place_expert(const Problem& problem, const Budget& budget);

@@ -18,6 +18,7 @@ std::vector<Placer>& registry() {
   static std::vector<Placer> all = {
       {"single", "everything on one device", false, place_single},
       {"contiguous", "one block of the topological order a device, balanced", false, place_contiguous},
+      {"cheapest-cuts", "blocks of that order, cut where least is sent", false, place_cheapest_cuts},
       {"expert", "layers, as names tell them, one block a device", false, place_expert},
       {"pipeline", "stages of balanced load, optimal among contiguous ones", false, place_pipeline, nullptr,
        Objective::throughput},
