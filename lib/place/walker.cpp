@@ -9,8 +9,8 @@ namespace {
 constexpr uint32_t kKeys = 0x77616C6B;  // stream of random numbers
 constexpr double kCritical = 0.5;       // of the units drawn
 constexpr double kBesideNeighbour = 0.5;
-constexpr double kAlone = 0.6, kWithNeighbours = 0.2, kSwap = 0.1;  // of the moves; the rest are runs
-constexpr uint32_t kLongestRun = 9;
+constexpr double kAlone = 0.6, kWithNeighbours = 0.2, kSwap = 0.1;  // of the moves; the rest are clusters
+constexpr uint32_t kLargestCluster = 16;
 
 /// Distinct units that exchange a tensor with each unit.
 base::Csr<UnitId> neighbours(const graph::OpGraph& graph) {
@@ -98,11 +98,25 @@ std::span<const UnitMove> Walker::propose(base::Rng& rng) {
     const DeviceId here = placement_[unit], there = placement_[other];
     if (problem_.allowed(unit, there) && problem_.allowed(other, here)) put(unit, there), put(other, here);
   } else {
-    const DeviceId device = draw_device(unit, rng);
-    const size_t end = std::min<size_t>(placement_.size(), unit + 1 + rng.below(kLongestRun));
-    for (UnitId next = unit; next < end; ++next) put(next, device);
+    put_cluster(unit, draw_device(unit, rng), rng);
   }
   return moves_;
+}
+
+/// Grown from `unit` at random.
+void Walker::put_cluster(UnitId unit, DeviceId device, base::Rng& rng) {
+  const DeviceId from = placement_[unit];
+  cluster_.assign(1, unit);
+  for (uint32_t left = 2 + rng.below(kLargestCluster - 1); left > 0 && !cluster_.empty(); --left) {
+    std::swap(cluster_[below(rng, cluster_.size())], cluster_.back());
+    const UnitId next = cluster_.back();
+    cluster_.pop_back();
+    if (placement_[next] != from) continue;
+    put(next, device);
+    if (placement_[next] == from) continue;
+    for (const UnitId neighbour : neighbours_[next])
+      if (placement_[neighbour] == from) cluster_.push_back(neighbour);
+  }
 }
 
 UnitId Walker::draw_unit(base::Rng& rng) const {

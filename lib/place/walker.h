@@ -18,8 +18,8 @@ struct UnitMove {
 };
 
 /// Proposes neighbours of a placement: one unit to another device, a unit with some of those it exchanges tensors with,
-/// two units swapped, a run of units that follow one another. Units of the critical chain are preferred, and devices of
-/// units next to the one that moves.
+/// two units swapped, a cluster of units of one device that hang together. Units of the critical chain are preferred,
+/// and devices of units next to the one that moves.
 class Walker {
  public:
   Walker(const Problem& problem, UnitPlacement placement);
@@ -43,6 +43,7 @@ class Walker {
  private:
   UnitId draw_unit(base::Rng& rng) const;
   DeviceId draw_device(UnitId unit, base::Rng& rng) const;
+  void put_cluster(UnitId unit, DeviceId device, base::Rng& rng);
   void put(UnitId unit, DeviceId device);
   void set(UnitId unit, DeviceId device);
 
@@ -51,6 +52,7 @@ class Walker {
   UnitPlacement placement_;
   std::vector<UnitId> movable_, critical_;
   std::vector<UnitMove> moves_;
+  std::vector<UnitId> cluster_;       // candidates to join the one that moves
   std::vector<DeviceId> before_;      // devices of moves_, before
   std::vector<uint64_t> unit_key_;    // random
   std::vector<uint64_t> device_key_;  // of equal devices the same
