@@ -24,8 +24,32 @@ const Table& default_domain() {
       arithmetic_operators(),
       cast_operators(),
       control_flow_operators(),
+      cumulative_operators(),
+      dropout_operators(),
+      gather_operators(),
+      generator_operators(),
       matmul_operators(),
+      pad_operators(),
+      random_operators(),
+      reduction_operators(),
+      reshape_operators(),
+      scatter_operators(),
+      selection_operators(),
+      sequence_operators(),
+      slicing_operators(),
+      text_operators(),
+      tfidf_operators(),
   });
+  return kTable;
+}
+
+const Table& ml_domain() {
+  static const Table kTable = assemble({ml_operators(), tree_operators()});
+  return kTable;
+}
+
+const Table& training_domain() {
+  static const Table kTable = assemble({optimizer_operators()});
   return kTable;
 }
 
@@ -34,21 +58,29 @@ const Table& fused_domain() {
   return kTable;
 }
 
+const Operator* look_up(const Table& table, std::string_view type) {
+  const auto found = table.find(type);
+  return found == table.end() ? nullptr : found->second;
+}
+
 }  // namespace
 
 const Operator* find_operator(std::string_view domain, std::string_view type) {
-  if (domain == kFusedDomain) {
-    const auto found = fused_domain().find(type);
-    return found == fused_domain().end() ? nullptr : found->second;
-  }
-  if (!domain.empty() && domain != "ai.onnx.preview") return nullptr;
-  const auto found = default_domain().find(type);
-  return found == default_domain().end() ? nullptr : found->second;
+  if (domain.empty() || domain == "ai.onnx.preview") return look_up(default_domain(), type);
+  if (domain == "ai.onnx.ml") return look_up(ml_domain(), type);
+  if (domain == "ai.onnx.preview.training") return look_up(training_domain(), type);
+  if (domain == kFusedDomain) return look_up(fused_domain(), type);
+  return nullptr;
 }
 
 std::vector<std::string> known_operators() {
   std::vector<std::string> names;
-  for (const auto& [type, op] : default_domain()) names.emplace_back(type);
+  const auto add = [&](const std::string& prefix, const Table& table) {
+    for (const auto& [type, op] : table) names.push_back(prefix + std::string(type));
+  };
+  add("", default_domain());
+  add("ai.onnx.ml.", ml_domain());
+  add("ai.onnx.preview.training.", training_domain());
   std::sort(names.begin(), names.end());
   return names;
 }

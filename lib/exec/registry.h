@@ -34,7 +34,24 @@ std::span<const Operator> activation_operators();
 std::span<const Operator> arithmetic_operators();
 std::span<const Operator> cast_operators();
 std::span<const Operator> control_flow_operators();
+std::span<const Operator> cumulative_operators();
+std::span<const Operator> dropout_operators();
+std::span<const Operator> gather_operators();
+std::span<const Operator> generator_operators();
 std::span<const Operator> matmul_operators();
+std::span<const Operator> ml_operators();
+std::span<const Operator> optimizer_operators();
+std::span<const Operator> pad_operators();
+std::span<const Operator> random_operators();
+std::span<const Operator> reduction_operators();
+std::span<const Operator> reshape_operators();
+std::span<const Operator> scatter_operators();
+std::span<const Operator> selection_operators();
+std::span<const Operator> sequence_operators();
+std::span<const Operator> slicing_operators();
+std::span<const Operator> text_operators();
+std::span<const Operator> tfidf_operators();
+std::span<const Operator> tree_operators();
 // Of kFusedDomain (fuse.h).
 std::span<const Operator> fused_operators();
 

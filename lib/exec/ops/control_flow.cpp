@@ -8,6 +8,7 @@
 #include <ATen/ops/stack.h>
 
 #include "base/error.h"
+#include "exec/body.h"
 #include "exec/dtype.h"
 #include "exec/registry.h"
 
@@ -18,31 +19,6 @@ using base::Error;
 using base::ErrorKind;
 
 bool truth(const Call& call, size_t input) { return call.number(input) != 0; }
-
-// Sets the inputs of a body, runs it, and gives what it gives.
-std::vector<Value> run_body(Frame& frame, uint32_t block, std::vector<Value> inputs) {
-  const auto& slots = frame.plan().blocks[block].inputs;
-  if (slots.size() != inputs.size())
-    throw Error(ErrorKind::malformed, "",
-                fmt::format("its body has {} inputs where {} are passed", slots.size(), inputs.size()));
-  for (size_t i = 0; i < slots.size(); ++i) frame.slot(slots[i]) = std::move(inputs[i]);
-  frame.run(block);
-  return frame.take_outputs(block);
-}
-
-// Random numbers in a body depend on which time round it is, through all loops around it.
-class Iteration {
- public:
-  explicit Iteration(Frame& frame) : frame_(frame), outer_(frame.iteration) {}
-  ~Iteration() { frame_.iteration = outer_; }
-  Iteration(const Iteration&) = delete;
-  Iteration& operator=(const Iteration&) = delete;
-  void set(int64_t i) { frame_.iteration = outer_ * 0x9E3779B1u + static_cast<uint32_t>(i) + 1; }
-
- private:
-  Frame& frame_;
-  const uint32_t outer_;
-};
 
 Kernel make_if(const Site& site) {
   return [then_block = site.block("then_branch"), else_block = site.block("else_branch")](Call& call) {
