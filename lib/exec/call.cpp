@@ -13,10 +13,7 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-std::string place(const Plan& plan, const Step& step) {
-  const PlanNode& node = plan.nodes[step.node];
-  return fmt::format("node '{}' ({})", base::printable(node.name), base::printable(node.op_type));
-}
+std::string place(const Plan& plan, const Step& step) { return describe(plan.nodes[step.node]); }
 
 // torch writes a stack of lines; the first says what is wrong.
 std::string first_line(std::string_view text) {
@@ -24,6 +21,10 @@ std::string first_line(std::string_view text) {
 }
 
 }  // namespace
+
+std::string describe(const PlanNode& node) {
+  return fmt::format("node '{}' ({})", base::printable(node.name), base::printable(node.op_type));
+}
 
 const at::Tensor Call::kNothing;
 

@@ -18,22 +18,20 @@ using base::ErrorKind;
 
 constexpr size_t kShownRefusals = 50;
 
-std::string operator_name(const ir::Node& node) {
-  return node.domain.empty() ? std::string(node.op_type) : fmt::format("{}.{}", node.domain, node.op_type);
+PlanNode plan_node(const ir::Node& node, const Lowered::Origin* origin) {
+  if (!origin) return {std::string(node.name), operator_name(node)};
+  return {origin->call, fmt::format("{}: {}", origin->function, operator_name(node))};
 }
 
 }  // namespace
 
 Compiler::Compiler(const ir::Model& model, const CompileOptions& options)
-    : model_(model), options_(options), values_(ir::resolve(model)) {}
+    : lowered_(lower(model, options.expanded)), options_(options), values_(ir::resolve(model_)) {}
 
 std::shared_ptr<Plan> Compiler::compile() {
   at::NoGradGuard no_gradients;
-  for (ir::NodeId id = 0; id < values_.nodes.size(); ++id) {
-    const ir::Node& node = *values_.nodes[id].node;
-    plan_->nodes.push_back({node.name.empty() ? fmt::format("#{}", values_.nodes[id].index) : std::string(node.name),
-                            operator_name(node)});
-  }
+  for (const auto& [node, graph, index] : values_.nodes)
+    plan_->nodes.push_back(plan_node(*node, lowered_.origin(*node)));
   find_outputs();
   mark_needed();
   load_constants();
@@ -223,7 +221,7 @@ void Compiler::compile_node(ir::NodeId id, Block& block) {
 
 Site Compiler::site_of(ir::NodeId id) {
   const ir::Node& node = *values_.nodes[id].node;
-  Site site(model_, node, model_.opset(node.domain), options_.kernels);
+  Site site(model_, node, lowered_.opset(node), options_.kernels);
   for (const ir::ValueId v : values_.inputs[id])
     site.constants.push_back(v != ir::kNone && is_constant_[v] ? &plan_->constants[v] : nullptr);
   size_t next = 0;
@@ -303,8 +301,6 @@ void Compiler::drop_unused_constants() {
 std::span<const Slot> Compiler::keep(std::vector<Slot> slots) {
   return plan_->slot_lists.emplace_back(std::move(slots));
 }
-
-std::string Compiler::where(ir::NodeId id) const { return ir::describe(*values_.nodes[id].node, values_.nodes[id].index); }
 
 void Compiler::throw_refusals() const {
   std::string all;

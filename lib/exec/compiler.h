@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/lower.h"
 #include "exec/program.h"
 #include "exec/registry.h"
 #include "ir/values.h"
@@ -43,12 +44,13 @@ class Compiler {
   void find_lifetimes(ir::GraphId graph, Block& block);
   void drop_unused_constants();
   std::span<const Slot> keep(std::vector<Slot> slots);
-  std::string where(ir::NodeId id) const;
+  std::string where(ir::NodeId id) const { return describe(plan_->nodes[id]); }
   /// Values of outer graphs that the bodies of a node use.
   std::vector<ir::ValueId> captured_by(ir::NodeId id) const;
   [[noreturn]] void throw_refusals() const;
 
-  const ir::Model& model_;
+  const Lowered lowered_;
+  const ir::Model& model_ = lowered_.model;
   const CompileOptions& options_;
   const ir::Values values_;
   std::shared_ptr<Plan> plan_ = std::make_shared<Plan>();

@@ -38,8 +38,11 @@ struct Block {
 /// Where a step comes from.
 struct PlanNode {
   std::string name;     // of the node in the file; of a function's caller when its body was put in
-  std::string op_type;  // with its domain, if that is not ONNX's own
+  std::string op_type;  // with its domain, if that is not ONNX's own; in a function "its caller: its own"
 };
+
+/// "node 'name' (Conv)" for messages.
+std::string describe(const PlanNode& node);
 
 /// Immutable while it runs; any number of frames may run one plan at a time.
 struct Plan {

@@ -32,6 +32,8 @@ struct CompileOptions {
   std::vector<std::string> outputs;
   /// Weights that become leaves with gradients; see find_weights().
   std::vector<TrainedWeight> trained;
+  /// Operators that are run as ONNX defines them by others, although they have a kernel: "Softmax".
+  std::vector<std::string> expanded;
   bool fuse = true;  // groups of nodes run as one kernel where torch has it; see fuse.h
   at::Device device = at::kCPU;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include <fmt/core.h>
+
 #include "exec/fuse.h"
 
 namespace allot::exec {
@@ -71,6 +73,10 @@ const Operator* find_operator(std::string_view domain, std::string_view type) {
   if (domain == "ai.onnx.preview.training") return look_up(training_domain(), type);
   if (domain == kFusedDomain) return look_up(fused_domain(), type);
   return nullptr;
+}
+
+std::string operator_name(const ir::Node& node) {
+  return node.domain.empty() ? std::string(node.op_type) : fmt::format("{}.{}", node.domain, node.op_type);
 }
 
 std::vector<std::string> known_operators() {

@@ -58,6 +58,9 @@ std::span<const Operator> fused_operators();
 /// The operator of that domain and type, or nullptr. O(1).
 const Operator* find_operator(std::string_view domain, std::string_view type);
 
+/// "Conv", "com.example.Conv": how messages and options name the operator of a node.
+std::string operator_name(const ir::Node& node);
+
 /// All operators with a kernel as "domain.Type" ("Type" in the default domain), sorted.
 std::vector<std::string> known_operators();
 

@@ -5,6 +5,7 @@
 
 #include "ir/wire.h"
 #include "onnxio/parse_type.h"
+#include "onnxio/reader.h"
 #include "onnxio/schema.h"
 
 namespace allot::onnxio {
@@ -259,11 +260,12 @@ void parse(std::string_view file, ir::Model& model, int max_nesting) {
 
 template <typename Message>
 void parse_message(std::string_view file, Span body, Message& message) {
-  Parser(file, 0).message(body, message);
+  Parser(file, ReadOptions{}.max_nesting).message(body, message);
 }
 
 template void parse_message(std::string_view, Span, ir::Tensor&);
 template void parse_message(std::string_view, Span, ir::SparseTensor&);
+template void parse_message(std::string_view, Span, ir::Function&);
 
 template <typename Message>
 void parse_plain(std::string_view file, Span body, Message& message) {

@@ -11,7 +11,7 @@ namespace allot::onnxio {
 /// Fills `model` from a whole file; sets origins. Errors: malformed, naming the byte.
 void parse(std::string_view file, ir::Model& model, int max_nesting);
 
-/// Fills a tensor or sparse tensor that stands alone from the bytes that `body` spans in `file`. Errors as above.
+/// Fills a tensor, sparse tensor or function that stands alone from the bytes that `body` spans in `file`. Errors as above.
 template <typename Message>
 void parse_message(std::string_view file, ir::Span body, Message& message);
 
