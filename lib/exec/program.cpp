@@ -14,8 +14,9 @@ using base::ErrorKind;
 std::string declared_shape(const ir::Type& type) {
   std::string text;
   for (const auto& dim : type.dims)
-    text += (text.empty() ? "" : ",") +
-            (dim.value >= 0 ? std::to_string(dim.value) : dim.symbol.empty() ? "?" : base::printable(dim.symbol));
+    text += (text.empty() ? "" : ",") + (dim.value >= 0       ? std::to_string(dim.value)
+                                         : dim.symbol.empty() ? "?"
+                                                              : base::printable(dim.symbol));
   return text;
 }
 
@@ -36,6 +37,14 @@ void check(const ProgramInput& input, const Value& value) {
     if (input.type.dims[i].value >= 0 && input.type.dims[i].value != dims[i]) wrong_input(input, value);
 }
 
+// The symbols of a declared shape are views into the model, which the program outlives.
+ir::Type keep(ir::Type type, std::deque<std::string>& symbols) {
+  for (auto& dim : type.dims)
+    if (!dim.symbol.empty()) dim.symbol = symbols.emplace_back(dim.symbol);
+  if (type.element) type.element = std::make_shared<const ir::Type>(keep(*type.element, symbols));
+  return type;
+}
+
 }  // namespace
 
 Program::Program(const ir::Model& model, const CompileOptions& options) : device_(options.device) {
@@ -50,7 +59,7 @@ Program::Program(const ir::Model& model, const CompileOptions& options) : device
   for (const ir::ValueId v : values.graphs[0].inputs) {
     if (compiler.is_weight(v)) continue;
     const auto& value = values.values[v];
-    inputs_.push_back({std::string(value.name), value.info ? value.info->type : ir::Type{},
+    inputs_.push_back({std::string(value.name), value.info ? keep(value.info->type, *symbols_) : ir::Type{},
                        value.initializer != nullptr || value.sparse != nullptr});
   }
 }

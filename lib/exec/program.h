@@ -2,6 +2,7 @@
 // An ONNX model compiled into a program that torch runs and differentiates.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,6 +81,7 @@ class Program {
 
  private:
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<std::deque<std::string>> symbols_ = std::make_shared<std::deque<std::string>>();  // of inputs_' types
   std::vector<ProgramInput> inputs_;
   std::vector<std::string> outputs_;
   std::vector<Parameter> parameters_;

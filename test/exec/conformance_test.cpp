@@ -7,7 +7,6 @@
 #include <fnmatch.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <map>
 
@@ -22,18 +21,6 @@ using namespace allot;
 using test::BackendCase;
 
 namespace {
-
-/// Case -> reason. A line is a case and the reason behind it; '#' begins a comment.
-std::map<std::string, std::string> not_passed() {
-  std::map<std::string, std::string> list;
-  std::ifstream file(ALLOT_SOURCE_DIR "/test/exec/not_passed.txt");
-  for (std::string line; std::getline(file, line);) {
-    const size_t end = line.find(' ');
-    if (!line.empty() && line[0] != '#')
-      list.emplace(line.substr(0, end), line.substr(line.find_first_not_of(' ', end)));
-  }
-  return list;
-}
 
 std::vector<std::string> run(const std::vector<BackendCase>& cases) {
   std::vector<std::string> failures(cases.size());
@@ -68,7 +55,7 @@ TEST_CASE("backend suite: all cases pass but those that are listed", "[conforman
   if (std::getenv("ALLOT_CASES")) return;
   const test::Quiet quiet;
   const auto cases = test::backend_cases();
-  const auto listed = not_passed();
+  const auto listed = test::not_passed();
   const auto failures = run(cases);
   std::map<std::string, Count> groups;
   int surprises = 0;
