@@ -25,8 +25,8 @@ PlanNode plan_node(const ir::Node& node, const Lowered::Origin* origin) {
 
 }  // namespace
 
-Compiler::Compiler(const ir::Model& model, const CompileOptions& options)
-    : lowered_(lower(model, options.expanded)), options_(options), values_(ir::resolve(model_)) {}
+Compiler::Compiler(const Lowered& lowered, const CompileOptions& options)
+    : lowered_(lowered), model_(lowered.model), options_(options), values_(ir::resolve(model_)) {}
 
 std::shared_ptr<Plan> Compiler::compile() {
   at::NoGradGuard no_gradients;

@@ -16,7 +16,7 @@ namespace allot::exec {
 /// Slots are the numbers of ir::Values; slots that only the plan knows come behind them.
 class Compiler {
  public:
-  Compiler(const ir::Model& model, const CompileOptions& options);
+  Compiler(const Lowered& lowered, const CompileOptions& options);
 
   /// Errors: as Program's constructor.
   std::shared_ptr<Plan> compile();
@@ -49,8 +49,8 @@ class Compiler {
   std::vector<ir::ValueId> captured_by(ir::NodeId id) const;
   [[noreturn]] void throw_refusals() const;
 
-  const Lowered lowered_;
-  const ir::Model& model_ = lowered_.model;
+  const Lowered& lowered_;
+  const ir::Model& model_;
   const CompileOptions& options_;
   const ir::Values values_;
   std::shared_ptr<Plan> plan_ = std::make_shared<Plan>();

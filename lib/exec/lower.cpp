@@ -2,8 +2,11 @@
 #include "exec/lower.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <tuple>
+#include <unordered_map>
+#include <utility>
 
 #include "base/error.h"
 #include "exec/registry.h"
@@ -18,6 +21,7 @@ using ir::Str;
 
 constexpr int kMaxNesting = 128;  // of calls and graphs together; each is a frame of the compiler's and of a run's
 constexpr size_t kMaxNodes = 1'000'000;
+constexpr Str kOriginKey = "allot.exec.origin";
 
 [[noreturn]] void malformed(const ir::Node& node, std::string_view what) {
   throw base::Error(base::ErrorKind::malformed, fmt::format("node '{}'", base::printable(node.name)), what,
@@ -38,54 +42,65 @@ class Lowering {
     name_nodes(result_.model.graph);
     ir::UniqueNames names(result_.model);
     names_ = &names;
-    expand(result_.model.graph, nullptr, 0);
+    expand(result_.model.graph, {}, 0);
     return std::move(result_);
   }
 
  private:
-  using Origin = Lowered::Origin;
-
   void name_nodes(ir::Graph& graph) {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       ir::Node& node = graph.nodes[i];
       if (node.name.empty()) node.name = result_.model.intern(fmt::format("#{}", i));
+      unmark(node);  // the file's metadata may hold anything
       for (auto& attribute : node.attributes)
         for (auto& body : attribute.graphs) name_nodes(*body);
     }
   }
 
-  void expand(ir::Graph& graph, const Origin* origin, int nesting) {
+  /// `origin` is the number that the nodes of one call carry; empty in the file's own graphs.
+  void expand(ir::Graph& graph, Str origin, int nesting) {
     auto originals = std::exchange(graph.nodes, {});
-    std::vector<const Origin*> origins;
-    for (auto& node : originals) expand(std::move(node), origin, nesting, graph.nodes, origins);
-    for (size_t i = 0; i < origins.size(); ++i)
-      if (origins[i]) result_.origin_of.emplace(&graph.nodes[i], origins[i]);
+    for (auto& node : originals) expand(std::move(node), origin, nesting, graph.nodes);
   }
 
-  void expand(ir::Node node, const Origin* origin, int nesting, std::vector<ir::Node>& nodes,
-              std::vector<const Origin*>& origins) {
+  void expand(ir::Node node, Str origin, int nesting, std::vector<ir::Node>& nodes) {
     if (nesting > kMaxNesting) malformed(node, fmt::format("calls and graphs nest deeper than {}", kMaxNesting));
-    if (const ir::Function* function = body_of(node, origin)) {
-      const Origin* inner = &result_.origins.emplace_back(
-          Origin{origin ? origin->call : std::string(node.name), operator_name(node), function->opset_imports});
+    if (!origin.empty()) mark(node, origin);
+    if (const ir::Function* function = body_of(node)) {
+      const Str inner = add_origin(node, *function);
       for (auto& part : ir::instantiate(*function, node, *names_)) {
         if (++num_nodes_ > kMaxNodes) malformed(node, fmt::format("functions hold more than {} nodes", kMaxNodes));
-        expand(std::move(part), inner, nesting + 1, nodes, origins);
+        expand(std::move(part), inner, nesting + 1, nodes);
       }
       return;
     }
     for (auto& attribute : node.attributes)
       for (auto& body : attribute.graphs) expand(*body, origin, nesting + 1);
     nodes.push_back(std::move(node));
-    origins.push_back(origin);
+  }
+
+  static void unmark(ir::Node& node) {
+    std::erase_if(node.metadata, [](const ir::Entry& entry) { return entry.key == kOriginKey; });
+  }
+
+  static void mark(ir::Node& node, Str origin) {
+    unmark(node);
+    node.metadata.push_back({kOriginKey, origin, {}});
+  }
+
+  Str add_origin(const ir::Node& call, const ir::Function& function) {
+    const auto* outer = result_.origin(call);
+    std::string caller = outer ? outer->call : std::string(call.name);
+    result_.origins.push_back({std::move(caller), operator_name(call), function.opset_imports});
+    return result_.model.intern(std::to_string(result_.origins.size() - 1));
   }
 
   /// What to put in the node's place, or nullptr.
-  const ir::Function* body_of(const ir::Node& node, const Origin* origin) {
+  const ir::Function* body_of(const ir::Node& node) {
     if (const auto it = local_.find({node.domain, node.op_type, node.overload}); it != local_.end()) return it->second;
     const bool wanted = std::find(expanded_.begin(), expanded_.end(), operator_name(node)) != expanded_.end();
     if (!wanted && (node.is("Constant") || find_operator(node.domain, node.op_type))) return nullptr;
-    auto body = onnxio::function_body(result_.model, node, result_.opset(node, origin), input_types(node));
+    auto body = onnxio::function_body(result_.model, node, result_.opset(node), input_types(node));
     return body ? &standard_.emplace_back(std::move(*body)) : nullptr;
   }
 
@@ -123,15 +138,14 @@ class Lowering {
 }  // namespace
 
 const Lowered::Origin* Lowered::origin(const ir::Node& node) const {
-  const auto it = origin_of.find(&node);
-  return it == origin_of.end() ? nullptr : it->second;
+  for (const auto& entry : node.metadata)
+    if (entry.key == kOriginKey) return &origins.at(std::stoul(std::string(entry.value)));
+  return nullptr;
 }
 
-int64_t Lowered::opset(const ir::Node& node) const { return opset(node, origin(node)); }
-
-int64_t Lowered::opset(const ir::Node& node, const Origin* origin) const {
-  if (origin)
-    for (const auto& import : origin->imports)
+int64_t Lowered::opset(const ir::Node& node) const {
+  if (const Origin* from = origin(node))
+    for (const auto& import : from->imports)
       if (ir::plain_domain(import.domain) == node.domain) return import.version;
   return model.opset(node.domain);
 }

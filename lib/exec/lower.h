@@ -2,9 +2,7 @@
 // A model with nothing in it but operators that have kernels: functions are put in where they are called.
 #pragma once
 
-#include <deque>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ir/model.h"
@@ -15,19 +13,18 @@ struct Lowered {
   /// Where the nodes of one function call come from.
   struct Origin {
     std::string call;                      // the node of the file that calls, directly or not
-    std::string function;                  // its operator, with its domain
+    std::string function;                  // the operator that was called, with its domain
     std::vector<ir::OpsetImport> imports;  // of the function
   };
 
   ir::Model model;  // shares storage with the original; every node has a name, "#12" for the 13th without one
-  std::deque<Origin> origins;
-  std::unordered_map<const ir::Node*, const Origin*> origin_of;  // of nodes that the file does not hold
+  std::vector<Origin> origins;
 
-  /// nullptr for a node of the file.
+  /// nullptr for a node of the file. Nodes of functions carry the number of their origin in their metadata, so that
+  /// the model may be edited.
   const Origin* origin(const ir::Node& node) const;
   /// Version of the node's domain that the node is written for.
   int64_t opset(const ir::Node& node) const;
-  int64_t opset(const ir::Node& node, const Origin* origin) const;
 };
 
 /// Puts in the bodies of model-local functions and, for operators without a kernel or named in `expanded`, those of

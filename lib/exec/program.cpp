@@ -48,9 +48,9 @@ ir::Type keep(ir::Type type, std::deque<std::string>& symbols) {
 }  // namespace
 
 Program::Program(const ir::Model& model, const CompileOptions& options) : device_(options.device) {
-  ir::Model graph = ir::clone(model);
-  if (options.fuse) fuse(graph, options.outputs);
-  Compiler compiler(graph, options);
+  Lowered lowered = lower(model, options.expanded);
+  if (options.fuse) fuse(lowered.model, options.outputs);
+  Compiler compiler(lowered, options);
   plan_ = compiler.compile();
   parameters_ = compiler.parameters();
   buffers_ = compiler.buffers();

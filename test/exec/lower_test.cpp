@@ -3,6 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/softmax.h>
@@ -85,7 +86,7 @@ TEST_CASE("lower: a model without functions stays, its nodes get names") {
   const auto lowered = exec::lower(unary("Relu"));
   CHECK(operators(lowered) == std::vector<std::string>{"Relu"});
   CHECK(lowered.model.graph.nodes[0].name == "#0");
-  CHECK(lowered.origin_of.empty());
+  CHECK(lowered.origins.empty());
   CHECK(lowered.opset(lowered.model.graph.nodes[0]) == 21);
 }
 
@@ -128,7 +129,7 @@ TEST_CASE("lower: calls in the branches of an If") {
     branching.attributes.push_back(std::move(attribute));
   }
   const exec::Program program(model);
-  const auto result = [&](bool condition) { return program.run({input(), at::tensor(condition)})[0].tensor(); };
+  const auto result = [&](bool condition) { return program.run({input(), at::full({}, condition, at::kBool)})[0].tensor(); };
   CHECK(at::equal(result(true), at::relu(input())));
   CHECK(at::allclose(result(false), at::softmax(input(), -1)));
 }

@@ -49,8 +49,8 @@ std::string joined(const std::vector<int64_t>& versions) {
 
 std::string row(const onnxio::StandardOperator& standard, const exec::Operator* op, Cases cases) {
   const char* gradient = !op ? "of its parts" : op->gradient == exec::Gradient::flows ? "yes" : "zero";
-  return fmt::format("| {}{}{} | {} | {} | {} | {} |\n", standard.domain, standard.domain.empty() ? "" : ".", standard.type,
-                     joined(standard.versions), op ? "kernel" : "function", gradient,
+  return fmt::format("| {}{}{} | {} | {} | {} | {} |\n", standard.domain, standard.domain.empty() ? "" : ".",
+                     standard.type, joined(standard.versions), op ? "kernel" : "function", gradient,
                      cases.all == 0 ? "-" : fmt::format("{} of {}", cases.passed, cases.all));
 }
 
@@ -62,7 +62,8 @@ int main() {
   std::string missing;
   std::cout << "| operator | opset versions | runs as | gradient | cases passed |\n|---|---|---|---|---|\n";
   for (const auto& standard : onnxio::standard_operators()) {
-    if (standard.domain.find("ml") != std::string::npos || standard.domain.find("training") != std::string::npos) continue;
+    if (standard.domain.find("ml") != std::string::npos || standard.domain.find("training") != std::string::npos)
+      continue;
     const auto* op = exec::find_operator(standard.domain, standard.type);
     const std::string name = (standard.domain.empty() ? "" : standard.domain + ".") + standard.type;
     const bool runs = op || standard.has_body || standard.type == "Constant";

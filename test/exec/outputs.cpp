@@ -31,7 +31,8 @@ std::vector<onnxio::ValueFile> read_all(const fs::path& folder, const std::strin
 
 double relative_difference(const exec::Value& actual, const exec::Value& wanted) {
   if (actual.describe() != wanted.describe())
-    throw base::Error(base::ErrorKind::check_failed, "", fmt::format("{} instead of {}", actual.describe(), wanted.describe()));
+    throw base::Error(base::ErrorKind::check_failed, "",
+                      fmt::format("{} instead of {}", actual.describe(), wanted.describe()));
   if (!wanted.is_tensor() || wanted.tensor().numel() == 0) return 0;
   const at::Tensor reference = wanted.tensor().to(at::kDouble);
   const double scale = reference.abs().max().item<double>();
@@ -49,7 +50,8 @@ double compare(const std::string& path, const fs::path& folder) {
   const auto outputs = program.run(inputs);
   const auto wanted = read_all(folder, "output");
   if (wanted.size() != outputs.size())
-    throw base::Error(base::ErrorKind::check_failed, "", fmt::format("{} outputs instead of {}", outputs.size(), wanted.size()));
+    throw base::Error(base::ErrorKind::check_failed, "",
+                      fmt::format("{} outputs instead of {}", outputs.size(), wanted.size()));
   double worst = 0;
   for (size_t i = 0; i < wanted.size(); ++i)
     worst = std::max(worst, relative_difference(outputs[i], exec::load(wanted[i])));
