@@ -24,14 +24,23 @@ const Table& default_domain() {
   static const Table kTable = assemble({
       activation_operators(),
       arithmetic_operators(),
+      batch_normalization_operators(),
+      bitwise_operators(),
       cast_operators(),
+      comparison_operators(),
       control_flow_operators(),
+      convolution_operators(),
       cumulative_operators(),
+      deform_conv_operators(),
       dropout_operators(),
       gather_operators(),
       generator_operators(),
+      loss_operators(),
       matmul_operators(),
+      normalization_operators(),
       pad_operators(),
+      pooling_operators(),
+      quantized_product_operators(),
       random_operators(),
       reduction_operators(),
       reshape_operators(),
@@ -41,6 +50,7 @@ const Table& default_domain() {
       slicing_operators(),
       text_operators(),
       tfidf_operators(),
+      unary_operators(),
   });
   return kTable;
 }
