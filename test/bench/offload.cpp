@@ -94,7 +94,8 @@ place::Score Offload::operator()(std::span<const DeviceId> placement) {
     }
   }
   score.value = score.makespan_ps;
-  score.overflow_bytes = overflow(placement) + static_cast<int64_t>(graph.num_ops() - ended);
+  const int64_t stuck = static_cast<int64_t>(graph.num_ops() - ended);
+  score.overflow_bytes = overflow(placement) + stuck * problem_.cluster().devices.back().usable_bytes() / 100;
   return score;
 }
 

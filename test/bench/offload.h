@@ -14,7 +14,8 @@ namespace allot::bench {
 /// Scores a placement: device 0 is a host with any number of cores, each other device an accelerator.
 /// What an accelerator holds is cut into the fewest subgraphs that no path leaves and enters again. A subgraph starts
 /// when all it reads is ready, and takes its reads, its ops and its results one after another. An op on the host starts
-/// when all it reads is ready. Overflow counts resident bytes, and a cycle among subgraphs as one byte an op in it.
+/// when all it reads is ready. Overflow counts resident bytes; each op in a cycle among subgraphs, or behind one,
+/// counts as a hundredth of a memory, so that a search does not take the time that never passes for a gain.
 class Offload {
  public:
   explicit Offload(const place::Problem& problem);
@@ -32,9 +33,10 @@ class Offload {
   std::vector<uint32_t> depth_;  // [op * devices + device]: subgraphs of the device on a path to the op
 };
 
-/// Fills one accelerator after another with blocks of units in topological order; what no accelerator can hold or run, and
-/// what is left when all are full, stays on the host. A block is a set of units that reach one another, so that nothing
-/// returns to a subgraph that it left. The best of a few orders, deep and wide. After: the authors' greedy start.
+/// Fills one accelerator after another with blocks of units in topological order; what no accelerator can hold or run,
+/// and what is left when all are full, stays on the host. A block is a set of units that reach one another, so that
+/// nothing returns to a subgraph that it left. The best of a few orders, deep and wide. After: the authors' greedy
+/// start.
 place::UnitPlacement fill_accelerators(const place::Problem& problem);
 
 /// The published form of a split: {"fpgas": [{"nodes": [...]}...], "cpus": [...]}, from op names "n12".
