@@ -44,6 +44,7 @@ class BranchAndBound {
       }
     }
     result_.evaluations = evaluator_.evaluations();
+    if (budget_.progress) budget_.progress(result_.evaluations, result_.score);
     return std::move(result_);
   }
 
@@ -62,6 +63,7 @@ class BranchAndBound {
     if (!result_.placement.empty() && !(score < result_.score)) return;
     result_.placement = placement;
     result_.score = score;
+    if (budget_.improved) budget_.improved({evaluator_.evaluations(), elapsed_s(), score});
   }
 
   /// Completes the decisions as the best placement does and runs it. Decides one unit more, unless nothing better can
@@ -121,10 +123,10 @@ class BranchAndBound {
     if (evaluations >= most_evaluations_) return true;
     if (budget_.stop && budget_.stop->load(std::memory_order_relaxed)) return true;
     if (evaluations % 64 != 0) return false;
-    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     if (budget_.progress && evaluations % 4096 == 0) budget_.progress(evaluations, result_.score);
-    return budget_.seconds >= 0 && elapsed >= budget_.seconds;
+    return budget_.seconds >= 0 && elapsed_s() >= budget_.seconds;
   }
+  double elapsed_s() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
 
   const Problem& problem_;
   const Budget& budget_;

@@ -66,6 +66,20 @@ TEST_CASE("without a proof the answer is still the best that was seen") {
               place::Evaluator(p).score(placement));
 }
 
+TEST_CASE("branch and bound tells each improvement, and at the end how much it evaluated") {
+  const Problem p = test::random_problem({.ops = 24, .width = 4, .devices = 2, .seed = 3});
+  std::vector<place::CurvePoint> curve;
+  uint64_t told = 0;
+  const auto result =
+      place::solve_exact(p, {.progress = [&](uint64_t evaluations, const Score&) { told = evaluations; },
+                             .improved = [&](const auto& point) { curve.push_back(point); }});
+  CHECK(told == result.evaluations);
+  REQUIRE(curve.size() > 1);
+  for (size_t i = 1; i < curve.size(); ++i) CHECK(curve[i].best < curve[i - 1].best);
+  CHECK(curve.back().best == result.score);
+  CHECK(curve.back().evaluations <= told);
+}
+
 TEST_CASE("only devices that are alike in all respects are interchangeable") {
   const auto graph = graph::layered({.ops = 10});
   const auto classes = [&](const cluster::Cluster& cluster, std::vector<int64_t> row) {
