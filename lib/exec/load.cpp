@@ -53,7 +53,7 @@ unsigned float4_code(float value) {
 std::string pack(const Value& value) {
   const DataType type = value.dtype();
   const int width = ir::bits(type);
-  const at::Tensor host = value.tensor().to(at::kCPU).contiguous();
+  const at::Tensor host = value.tensor().detach().to(at::kCPU, scalar_type(type)).contiguous();
   const bool is_float = type == DataType::float4e2m1;
   std::string bytes(static_cast<size_t>(ir::storage_bytes(type, host.numel())), '\0');
   for (int64_t i = 0; i < host.numel(); ++i) {
@@ -116,8 +116,9 @@ Value load(const ir::Model& model, const ir::SparseTensor& sparse) {
 
 std::string raw_bytes(const Value& value) {
   ALLOT_ASSERT(value.is_tensor());
-  if (value.widened() != DataType::undefined) return pack(value);
-  const at::Tensor host = value.tensor().detach().to(at::kCPU).contiguous();
+  if (is_widened(value.dtype())) return pack(value);
+  // Integers that gradients pass through are held as floats.
+  const at::Tensor host = value.tensor().detach().to(at::kCPU, scalar_type(value.dtype())).contiguous();
   return std::string(static_cast<const char*>(host.const_data_ptr()), host.nbytes());
 }
 

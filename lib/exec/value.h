@@ -32,7 +32,7 @@ class Value {
   Value() = default;
   // NOLINTNEXTLINE(google-explicit-constructor): kernels give tensors.
   Value(at::Tensor tensor) : tensor_(std::move(tensor)) {}
-  /// `widened` is the ONNX type of elements that torch holds in a wider type (see exec/dtype.h), otherwise undefined.
+  /// `widened` is the ONNX type of elements that are held as another one (see exec/dtype.h), otherwise undefined.
   Value(at::Tensor tensor, ir::DataType widened) : tensor_(std::move(tensor)), widened_(widened) {}
   explicit Value(Strings strings) : object_(std::make_shared<const Object>(std::move(strings))) {}
   explicit Value(Sequence sequence) : object_(std::make_shared<const Object>(std::move(sequence))) {}

@@ -43,9 +43,9 @@ inline ir::Attribute floats_attribute(ir::Str name, std::vector<float> values) {
 struct OneNode {
   ir::Str type;
   int64_t opset = 21;
-  std::vector<ir::Attribute> attributes;
+  std::vector<ir::Attribute> attributes = {};
   size_t outputs = 1;
-  exec::KernelOptions options;
+  exec::KernelOptions options = {};
 
   /// What it gives for these inputs; absent ones are left out of the node.
   std::vector<exec::Value> operator()(const std::vector<exec::Value>& inputs) {

@@ -53,7 +53,11 @@ at::Tensor to_float8e8m0(const at::Tensor& x, const CastRules& rules) {
 
 at::Tensor to_float8(const at::Tensor& x, DataType to, const CastRules& rules) {
   const double largest = largest_float8(to);
-  return (rules.saturate ? x.to(at::kFloat).clamp(-largest, largest) : x).to(scalar_type(to));
+  at::Tensor real = x.to(at::kFloat);
+  if (rules.saturate) real = real.clamp(-largest, largest);
+  // torch saturates this type unasked; 464 is half way from 448 to 480, which is NaN's code.
+  if (!rules.saturate && to == DataType::float8e4m3fn) real = at::where(real.abs() > 464, at::Scalar(NAN), real);
+  return real.to(scalar_type(to));
 }
 
 Value to_widened(const at::Tensor& x, DataType to) {
@@ -78,8 +82,8 @@ CastRules cast_rules(const Site& site) {
 DataType target_type(const Site& site) {
   if (site.opset() >= 6) return site.type_or("to", DataType::undefined);
   const ir::Str name = site.string_or("to", "");
-  constexpr std::string_view kNames[] = {"UNDEFINED", "FLOAT", "UINT8",   "INT8",   "UINT16", "INT16", "INT32", "INT64",
-                                         "STRING",    "BOOL",  "FLOAT16", "DOUBLE", "UINT32", "UINT64"};
+  constexpr std::string_view kNames[] = {"UNDEFINED", "FLOAT",  "UINT8", "INT8",    "UINT16", "INT16",  "INT32",
+                                         "INT64",     "STRING", "BOOL",  "FLOAT16", "DOUBLE", "UINT32", "UINT64"};
   for (size_t i = 0; i < std::size(kNames); ++i)
     if (name == kNames[i]) return static_cast<DataType>(i);
   return DataType::undefined;
