@@ -175,8 +175,8 @@ std::string scenario_table(const PageInput& input) {
   for (size_t i = 0; i < scenarios.size(); ++i) {
     const auto& [weight, problem] = scenarios[i];
     place::Evaluator evaluator(*problem);
-    const int64_t ours_ps = evaluator.outcome(result->placement).makespan_ps;
-    const int64_t alone_ps = single ? evaluator.outcome(single->placement).makespan_ps : 0;
+    const int64_t ours_ps = evaluator.outcome_as_written(result->placement).makespan_ps;
+    const int64_t alone_ps = single ? evaluator.outcome_as_written(single->placement).makespan_ps : 0;
     const std::string name =
         i < input.sidecar.scenarios.size() ? input.sidecar.scenarios[i] : fmt::format("shape {}", i + 1);
     rows.push_back({fmt::format("<code>{}</code>", escape(shown(name))), percent(weight / weights), human_ps(ours_ps),

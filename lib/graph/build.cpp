@@ -41,9 +41,7 @@ enum class Role : uint8_t { dead, folded, live };
 class Builder {
  public:
   explicit Builder(const PlanningModel& planning)
-      : planning_(planning),
-        values_(planning.values),
-        main_(values_.graphs[0]) {
+      : planning_(planning), values_(planning.values), main_(values_.graphs[0]) {
     built_.tensor_of_value.assign(values_.values.size(), kNone);
     built_.param_of_value.assign(values_.values.size(), kNone);
   }
@@ -104,6 +102,8 @@ class Builder {
       const ir::Node& ir_node = *values_.nodes[node].node;
       graph_.op_names.push_back(ir_node.name.empty() ? fmt::format("{}_{}", ir_node.op_type, node)
                                                      : std::string(ir_node.name));
+      const ir::Node& in_file = planning_.original->graph.nodes[planning_.original_node(node)];
+      if (in_file.is("Shape") || in_file.is("Size")) graph_.shape_ops.push_back(built_.op_of_node[node]);
     }
   }
 

@@ -59,7 +59,7 @@ void shrink_to_fit(OpGraph& graph) {
                      &graph.successors, &graph.members})
     shrink(rows->begin, rows->items);
   shrink(graph.producer, graph.is_output, graph.tensor_bytes, graph.param_bytes, graph.unit_of, graph.type, graph.node,
-         graph.op_names, graph.tensor_names, graph.param_names);
+         graph.shape_ops, graph.op_names, graph.tensor_names, graph.param_names);
 }
 
 void check_invariants(const OpGraph& graph) {
@@ -82,6 +82,7 @@ void check_invariants(const OpGraph& graph) {
     for (const ParamId param : graph.params[op]) ALLOT_ASSERT(param < graph.num_params());
     ALLOT_ASSERT(graph.type[op] < graph.type_names.size());
   }
+  ALLOT_ASSERT(ascending(graph.shape_ops) && (graph.shape_ops.empty() || graph.shape_ops.back() < ops));
   UnitId seen = 0;
   for (OpId op = 0; op < ops; ++op) {
     ALLOT_ASSERT(graph.unit_of[op] <= seen && graph.unit_of[op] < graph.num_units());

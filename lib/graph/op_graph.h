@@ -43,7 +43,8 @@ struct OpGraph {
   base::Names op_names;                 // node name, else "<op_type>_<node index>"
   base::Names tensor_names;
   base::Names param_names;
-  std::vector<uint32_t> node;  // op -> index of its node in the planning model's main graph
+  std::vector<uint32_t> node;   // op -> index of its node in the planning model's main graph
+  std::vector<OpId> shape_ops;  // those that tell the shape of what they read and are nodes of the file; ascending
 
   uint32_t num_ops() const { return outputs.rows(); }
   uint32_t num_tensors() const { return static_cast<uint32_t>(producer.size()); }

@@ -39,7 +39,7 @@ std::string rescore(const Problem& problem, const std::vector<std::string>& fing
                        restored.placement.size(), base::printable(problem.graph().op_names[op]));
   }
   try {
-    metrics = metrics_of(problem, Evaluator(problem).outcome(restored.placement));
+    metrics = metrics_of(problem, Evaluator(problem).outcome_as_written(restored.placement));
     return "";
   } catch (const base::Error& error) {  // devices that must talk have lost their route
     if (error.kind() != base::ErrorKind::unavailable) throw;

@@ -41,8 +41,17 @@ void Evaluator::add(const Problem& problem, double share) {
 }
 
 Score Evaluator::score(const UnitPlacement& placement) {
-  ++evaluations_;
   expand(placement);
+  return score_ops();
+}
+
+Score Evaluator::score_as_written(const UnitPlacement& placement) {
+  ops_ = problem_->as_written(placement);
+  return score_ops();
+}
+
+Score Evaluator::score_ops() {
+  ++evaluations_;
   if (scorer_) return scorer_(ops_);
   const Objective objective = problem_->objective();
   Score score;
@@ -80,6 +89,12 @@ sim::Outcome Evaluator::outcome(const UnitPlacement& placement, bool timeline) {
   ++evaluations_;
   expand(placement);
   return runs_.front().simulator.run(ops_, {.memory = true, .timeline = timeline});
+}
+
+sim::Outcome Evaluator::outcome_as_written(const UnitPlacement& placement) {
+  ++evaluations_;
+  ops_ = problem_->as_written(placement);
+  return runs_.front().simulator.run(ops_, {.memory = true});
 }
 
 std::vector<sim::CriticalStep> Evaluator::critical(const UnitPlacement& placement) {

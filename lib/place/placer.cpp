@@ -50,10 +50,11 @@ std::vector<Placer>& registry() {
 /// What a constructive method makes of the input shape, of several, that gives the best mean over all.
 UnitPlacement best_of_scenarios(const Placer& placer, const Problem& problem, const Budget& budget, Evaluator& all) {
   UnitPlacement best = placer.place(problem, budget);
-  Score best_score = all.score(best);
+  Score best_score = all.score_as_written(best);
   for (const auto& [weight, other] : problem.others()) {
     UnitPlacement placement = placer.place(*other, budget);
-    if (const Score score = all.score(placement); score < best_score) best = std::move(placement), best_score = score;
+    if (const Score score = all.score_as_written(placement); score < best_score)
+      best = std::move(placement), best_score = score;
   }
   return best;
 }
@@ -73,8 +74,9 @@ MethodResult run_method(const Placer& placer, const Problem& problem, const Budg
   Evaluator evaluator(problem);
   const bool each = !placer.searches && !problem.others().empty();
   result.placement = each ? best_of_scenarios(placer, problem, budget, evaluator) : placer.place(problem, budget);
-  result.score = evaluator.score(result.placement);
-  result.outcome = evaluator.outcome(result.placement);
+  result.score = evaluator.score_as_written(result.placement);
+  result.outcome = evaluator.outcome_as_written(result.placement);
+  result.proved = result.proved && problem.as_written(result.placement) == problem.expand(result.placement);
   result.evaluations = std::max<uint64_t>(each ? 1 + problem.others().size() : 1, result.evaluations);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

@@ -64,7 +64,7 @@ const Placer& find_placer(const std::string& name);
 struct MethodResult {
   std::string method;
   UnitPlacement placement;
-  Score score;
+  Score score;           // this and the outcome: as written (Problem::as_written)
   sim::Outcome outcome;  // without timeline
   uint64_t evaluations = 0;
   double seconds = 0;

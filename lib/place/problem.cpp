@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/name_pattern.h"
+#include "place/host_shapes.h"
 #include "sim/limits.h"
 
 namespace allot::place {
@@ -123,6 +124,9 @@ Problem::Problem(graph::OpGraph graph, cluster::Cluster cluster, cost::CostTable
     for (const DeviceId device : choices_[unit]) devices_of.back() |= uint64_t{1} << device;
     if (devices_of.back() == 0) no_device(graph_, cluster_, costs_, rules, unit);
   }
+  if (const auto host = host_of(cluster_))
+    for (const OpId op : graph_.shape_ops)
+      if (costs_.time(op, *host) != cost::kCannotRun && !(forbidden[op] >> *host & 1)) shapes_.push_back(op);
   if (bounded) bounds_ = sim::bounds(graph_, costs_, cluster_, devices_of);
 }
 
@@ -158,10 +162,10 @@ std::vector<DeviceId> Problem::expand(const UnitPlacement& units) const {
   return ops;
 }
 
-UnitPlacement Problem::contract(std::span<const DeviceId> ops) const {
-  UnitPlacement units(graph_.num_units());
-  for (UnitId unit = 0; unit < graph_.num_units(); ++unit) units[unit] = ops[graph_.members[unit].front()];
-  return units;
+std::vector<DeviceId> Problem::as_written(const UnitPlacement& units) const {
+  std::vector<DeviceId> ops = expand(units);
+  move_to_host(shapes_, graph_, cluster_, ops);
+  return ops;
 }
 
 }  // namespace allot::place

@@ -74,8 +74,10 @@ class Problem {
   /// The one of them on which it takes least time; the first of equals.
   DeviceId fastest(UnitId unit) const;
 
-  std::vector<DeviceId> expand(const UnitPlacement& units) const;  // per op
-  UnitPlacement contract(std::span<const DeviceId> ops) const;     // of each unit's first op
+  std::vector<DeviceId> expand(const UnitPlacement& units) const;  // per op, as searches go by
+  /// Per op as files give it, which is what the result of a method is judged by: expand(), and then shapes that are
+  /// used on another device are told on the host (host_shapes.h), where that may run them.
+  std::vector<DeviceId> as_written(const UnitPlacement& units) const;
 
  private:
   graph::OpGraph graph_;
@@ -84,6 +86,7 @@ class Problem {
   sim::Bounds bounds_;
   std::vector<int64_t> unit_time_ps_;
   base::Csr<DeviceId> choices_;
+  std::vector<OpId> shapes_;  // the graph's shape_ops that the host may run
   Objective objective_;
   double weight_ = 1;
   std::vector<Scenario> others_;

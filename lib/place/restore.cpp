@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "place/match.h"
 #include "place/sidecar.h"
 
@@ -25,17 +27,21 @@ Restored restore(const Problem& problem, const std::vector<std::string>& fingerp
 
   Restored restored;
   restored.placement.assign(graph.num_units(), graph::kNone);
-  std::vector<char> found(stored.size());
-  for (OpId op = 0; op < counterpart.size(); ++op) {
-    if (counterpart[op] == graph::kNone) {
-      restored.unmatched.push_back(op);
-      continue;
-    }
-    found[counterpart[op]] = true;
+  const auto put_unit_of = [&](OpId op) {
+    if (counterpart[op] == graph::kNone) return;
     const auto device = problem.cluster().find(sidecar.placement[rows[counterpart[op]]].device);
     DeviceId& chosen = restored.placement[graph.unit_of[op]];
     if (chosen == graph::kNone && device && problem.allowed(graph.unit_of[op], *device)) chosen = *device;
+  };
+  std::vector<char> found(stored.size());
+  for (OpId op = 0; op < counterpart.size(); ++op) {
+    if (counterpart[op] == graph::kNone)
+      restored.unmatched.push_back(op);
+    else
+      found[counterpart[op]] = true;
+    if (!std::binary_search(graph.shape_ops.begin(), graph.shape_ops.end(), op)) put_unit_of(op);
   }
+  for (const OpId op : graph.shape_ops) put_unit_of(op);  // which may have been written apart from their unit
   for (size_t i = 0; i < stored.size(); ++i)
     if (!found[i]) restored.vanished.push_back(sidecar.placement[rows[i]].name);
   return restored;

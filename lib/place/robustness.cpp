@@ -73,8 +73,8 @@ std::optional<Robustness> robustness(const Problem& problem, const Comparison& c
   const MethodResult* const next = next_best(comparison);
   const bool time_counts = problem.objective() == Objective::latency || problem.objective() == Objective::throughput;
   if (!next || !time_counts || (budget.stop && budget.stop->load())) return std::nullopt;
-  const auto chosen = problem.expand(comparison.methods[comparison.best].placement);
-  const auto other = problem.expand(next->placement);
+  const auto chosen = problem.as_written(comparison.methods[comparison.best].placement);
+  const auto other = problem.as_written(next->placement);
   const auto kind_of = kinds(problem.cluster());
 
   const uint64_t visits = 2 * std::max<uint64_t>(1, problem.graph().num_ops()) * (1 + problem.others().size());

@@ -57,7 +57,7 @@ struct Sidecar {
   int cost_model_version = 0;
   std::map<std::string, int64_t> dims;  // bound dimensions (>= 0), so that a check binds the same
   std::string objective = "latency";
-  std::string target = "any";           // plan's --target
+  std::string target = "any";          // plan's --target
   std::vector<std::string> scenarios;  // as given, so that a check plans for the same input shapes
   StoredWorkload workload;
   std::vector<PlacedOp> placement;
@@ -80,7 +80,8 @@ Sidecar read_sidecar(const std::string& path);
 Metrics metrics_of(const Problem& problem, const sim::Outcome& outcome);
 
 /// Puts a stored placement on today's graph: ops are found as in match.h. A unit goes where the first of its ops with
-/// a usable stored device was; units whose ops are unknown or whose device is gone or not allowed get kNone.
+/// a usable stored device was, of the graph's shape_ops only where no other op tells; units whose ops are unknown or
+/// whose device is gone or not allowed get kNone.
 struct Restored {
   UnitPlacement placement;
   std::vector<OpId> unmatched;        // today's ops without a stored device

@@ -56,7 +56,7 @@ std::string inputs_text(const Input& input, const Placed& placed, OpId op) {
 std::string alternatives_text(const Input& input, const Placed& placed, OpId op) {
   const auto& problem = *input.problem;
   const auto unit = input.graph().unit_of[op];
-  place::UnitPlacement placement = problem.contract(placed.placement);
+  place::UnitPlacement placement = placed.comparison.methods[placed.comparison.best].placement;
   const DeviceId chosen = placement[unit];
   place::Evaluator evaluator(problem);
   cli::Table table({"", "device", "this op", "its unit", "makespan if moved", "change"});
@@ -68,7 +68,7 @@ std::string alternatives_text(const Input& input, const Placed& placed, OpId op)
       continue;
     }
     placement[unit] = device;
-    const auto score = evaluator.score(placement);
+    const auto score = evaluator.score_as_written(placement);
     const double change = static_cast<double>(score.makespan_ps) / static_cast<double>(placed.outcome.makespan_ps) - 1;
     table.row({mark, name, time_text(problem.costs().time(op, device)), time_text(problem.unit_time_ps(unit, device)),
                time_text(score.makespan_ps),

@@ -11,7 +11,6 @@
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "config/units.h"
-#include "plan/host_shapes.h"
 #include "plan/target.h"
 
 namespace allot::plan {
@@ -75,23 +74,16 @@ void require_fit(const Input& input, const place::MethodResult& best) {
               "use larger or more devices, a smaller batch (--dim), or more evaluations");
 }
 
-/// Latencies are compared as files give them: where a method's shapes move to the host, it counts with that.
-void score_as_written(const Input& input, place::Comparison& comparison, bool choose) {
-  const place::Problem& problem = *input.problem;
-  if (!problem.plain_latency()) return;
-  sim::Simulator simulator(problem.graph(), problem.costs(), problem.cluster());
-  for (place::MethodResult& method : comparison.methods) {
-    std::vector<cluster::DeviceId> placement = problem.expand(method.placement);
-    if (move_shapes_to_host(problem.graph(), problem.cluster(), placement) == 0) continue;
-    method.outcome = simulator.run(placement, {.memory = true});
-    method.score = {method.outcome.overflow_bytes, method.outcome.makespan_ps, method.outcome.makespan_ps};
-    method.proved = false;
-  }
-  for (size_t i = 0; choose && i < comparison.methods.size(); ++i)
-    if (comparison.methods[i].score < comparison.methods[comparison.best].score) comparison.best = i;
-  const place::Score& best = comparison.methods[comparison.best].score;
-  if (comparison.ending == place::Ending::optimal && best.value > problem.bounds().best())
-    comparison.ending = place::Ending::budget;
+/// Tells how many shapes a file puts on the host.
+void tell_of_moved_shapes(const place::Problem& problem, const place::UnitPlacement& units) {
+  const auto together = problem.expand(units), written = problem.as_written(units);
+  size_t moved = 0;
+  for (graph::OpId op = 0; op < written.size(); ++op) moved += written[op] != together[op];
+  if (moved > 0)
+    base::info(
+        "{} Shape or Size ops moved to the CPU, where what they tell is used: ONNX Runtime could not load them "
+        "elsewhere",
+        moved);
 }
 
 Placed finish(const Input& input, place::Comparison comparison, const place::Budget& budget) {
@@ -99,11 +91,8 @@ Placed finish(const Input& input, place::Comparison comparison, const place::Bud
   placed.comparison = std::move(comparison);
   const auto& chosen = placed.comparison.methods[placed.comparison.best];
   require_fit(input, chosen);
-  placed.placement = input.problem->expand(chosen.placement);
-  if (const size_t moved = move_shapes_to_host(input.graph(), input.problem->cluster(), placed.placement); moved > 0)
-    base::info("{} Shape or Size ops moved to the CPU, where what they tell is used: ONNX Runtime could not load them "
-               "elsewhere",
-               moved);
+  placed.placement = input.problem->as_written(chosen.placement);
+  tell_of_moved_shapes(*input.problem, chosen.placement);
   sim::Simulator simulator(input.graph(), input.problem->costs(), input.problem->cluster());
   placed.outcome = simulator.run(placed.placement, {.memory = true, .timeline = true, .critical = true});
   placed.timed = budget.seconds > 0;
@@ -143,9 +132,7 @@ Placed place_model(const Input& input, const SearchOptions& search, const place:
     const std::scoped_lock lock(mutex);
     progress.update(done, config::human_time(static_cast<double>(best.makespan_ps) * 1e-12));
   };
-  place::Comparison comparison = place::compare(*input.problem, search.method, with_progress);
-  score_as_written(input, comparison, search.method == "auto");
-  return finish(input, std::move(comparison), budget);
+  return finish(input, place::compare(*input.problem, search.method, with_progress), budget);
 }
 
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path) {
@@ -170,12 +157,11 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
   given.method = "given";
   given.placement = restored.placement;
   place::Evaluator evaluator(*input.problem);
-  given.score = evaluator.score(given.placement);
-  given.outcome = evaluator.outcome(given.placement);
+  given.score = evaluator.score_as_written(given.placement);
+  given.outcome = evaluator.outcome_as_written(given.placement);
   given.evaluations = 1;
   comparison.best = comparison.methods.size();
   comparison.methods.push_back(std::move(given));
-  score_as_written(input, comparison, false);
   return finish(input, std::move(comparison), none);
 }
 

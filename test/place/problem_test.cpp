@@ -81,10 +81,9 @@ TEST_CASE("pin and deny rules narrow the choices of the whole unit") {
   CHECK(choices(problem(deny({{"^conv2$", {"d0"}}})), 1) == std::vector<place::DeviceId>{1});
 }
 
-TEST_CASE("expand and contract convert between units and ops") {
+TEST_CASE("expand converts units to ops") {
   const Problem p = problem({});
   CHECK(p.expand({1, 0}) == std::vector<place::DeviceId>{1, 1, 0});
-  CHECK(p.contract(std::vector<place::DeviceId>{1, 1, 0}) == place::UnitPlacement{1, 0});
 }
 
 TEST_CASE("a unit without device names its ops and what forbids each device") {
