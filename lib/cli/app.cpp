@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stopped.h"
 #include "cli/signals.h"
 #include "cli/version.h"
 
@@ -212,6 +213,9 @@ int App::run(int argc, char** argv, const std::function<int()>& body) {
     const int code = run_or_throw(argc, argv, body);
     flush_stdout();
     return code;
+  } catch (const base::Stopped&) {
+    base::warn("stopped before there was anything to write");
+    return stop_exit_code();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io && stdout_has_no_reader()) return 0;
     return report(program, error.kind(), error.what());

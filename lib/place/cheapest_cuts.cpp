@@ -124,7 +124,7 @@ class CheapestCuts {
 
 UnitPlacement place_cheapest_cuts(const Problem& problem, const Budget& budget) {
   UnitPlacement placement = CheapestCuts(problem).run();
-  return placement.empty() ? place_contiguous(problem, budget) : repaired(problem, std::move(placement));
+  return placement.empty() ? place_contiguous(problem, budget) : repaired(problem, std::move(placement), budget);
 }
 
 }  // namespace allot::place

@@ -5,10 +5,10 @@
 
 namespace allot::place {
 
-UnitPlacement place_contiguous(const Problem& problem, const Budget&) {
+UnitPlacement place_contiguous(const Problem& problem, const Budget& budget) {
   base::Csr<UnitId> groups;
   for (UnitId unit = 0; unit < problem.graph().num_units(); ++unit) groups.add_row(std::span(&unit, 1));
-  return repaired(problem, cut_into_blocks(problem, groups));
+  return repaired(problem, cut_into_blocks(problem, groups), budget);
 }
 
 }  // namespace allot::place

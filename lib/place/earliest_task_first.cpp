@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "place/partial_schedule.h"
+#include "place/stop.h"
 
 namespace allot::place {
 namespace {
@@ -36,7 +37,7 @@ struct Choice {
 class EarliestTaskFirst {
  public:
   EarliestTaskFirst(const Problem& problem, const std::vector<OpId>& favourite);
-  UnitPlacement run();
+  UnitPlacement run(const Budget& budget);
 
  private:
   static constexpr uint8_t kMostDelays = 8;  // bounds the work where many ops wait for one channel
@@ -77,10 +78,10 @@ EarliestTaskFirst::EarliestTaskFirst(const Problem& problem, const std::vector<O
     pending_.push_back(static_cast<uint32_t>(graph_.predecessors[op].size()));
 }
 
-UnitPlacement EarliestTaskFirst::run() {
+UnitPlacement EarliestTaskFirst::run(const Budget& budget) {
   for (OpId op = 0; op < graph_.num_ops(); ++op)
     if (pending_[op] == 0) offer(op);
-  for (uint32_t left = graph_.num_ops(); left > 0;) left -= step();
+  for (uint32_t left = graph_.num_ops(); left > 0; left -= step()) end_if_stopped(budget);
   return schedule_.take();
 }
 
@@ -188,8 +189,8 @@ int64_t EarliestTaskFirst::handicap_ps(OpId op, DeviceId device) const {
 
 }  // namespace
 
-UnitPlacement earliest_task_first(const Problem& problem, const std::vector<OpId>& favourite) {
-  return EarliestTaskFirst(problem, favourite).run();
+UnitPlacement earliest_task_first(const Problem& problem, const Budget& budget, const std::vector<OpId>& favourite) {
+  return EarliestTaskFirst(problem, favourite).run(budget);
 }
 
 }  // namespace allot::place

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "place/problem.h"
+#include "place/placer.h"
 
 namespace allot::place {
 
@@ -15,6 +15,8 @@ namespace allot::place {
 /// `favourite` [num_ops], if not empty: the successor for which an op's device should be kept free, or graph::kNone.
 /// While that successor is ready, would start nowhere earlier and is not scheduled, others get the device only once
 /// they could have started on every device (they are urgent).
-UnitPlacement earliest_task_first(const Problem& problem, const std::vector<OpId>& favourite = {});
+/// Errors: base::Stopped once the budget's stop is set.
+UnitPlacement earliest_task_first(const Problem& problem, const Budget& budget,
+                                  const std::vector<OpId>& favourite = {});
 
 }  // namespace allot::place

@@ -72,7 +72,7 @@ base::Csr<UnitId> layers(const Problem& problem) {
 UnitPlacement place_expert(const Problem& problem, const Budget& budget) {
   const base::Csr<UnitId> groups = layers(problem);
   if (groups.rows() < problem.devices()) return place_contiguous(problem, budget);  // the names tell nothing
-  return repaired(problem, cut_into_blocks(problem, groups));
+  return repaired(problem, cut_into_blocks(problem, groups), budget);
 }
 
 }  // namespace allot::place

@@ -8,6 +8,7 @@
 #include <Clp_C_Interface.h>
 
 #include "place/ranks.h"
+#include "place/stop.h"
 
 namespace allot::place {
 namespace {
@@ -114,11 +115,12 @@ std::vector<Edge> edges_within(const Problem& problem, OpId first, OpId last, co
 
 }  // namespace
 
-std::vector<OpId> favourites(const Problem& problem) {
+std::vector<OpId> favourites(const Problem& problem, const Budget& budget) {
   const uint32_t ops = problem.graph().num_ops();
   const MeanTransfer transfer(problem.cluster());
   std::vector<OpId> favourite(ops, kNone), favoured_by(ops, kNone);
   for (OpId first = 0; first < ops; first += std::min(kWindow, ops - first)) {
+    end_if_stopped(budget);
     const OpId last = first + std::min(kWindow, ops - first);
     const std::vector<Edge> edges = edges_within(problem, first, last, transfer);
     const std::vector<double> x = solve(problem, first, last, edges);

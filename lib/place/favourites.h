@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "place/problem.h"
+#include "place/placer.h"
 
 namespace allot::place {
 
@@ -13,6 +13,7 @@ namespace allot::place {
 /// 0 if it costs no transfer and 1 if it costs a mean one; each op may spare one edge out and one edge in; the makespan
 /// is least. What is nearly 0 is a favourite. Long graphs are cut into windows of consecutive ops with a programme
 /// each: which neighbours belong together depends little on what is far away. Needs Clp (ALLOT_CLP).
-std::vector<OpId> favourites(const Problem& problem);
+/// Errors: base::Stopped once the budget's stop is set.
+std::vector<OpId> favourites(const Problem& problem, const Budget& budget);
 
 }  // namespace allot::place

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/stopped.h"
 #include "place/methods.h"
 #include "place/repair.h"
 
@@ -94,8 +95,12 @@ UnitPlacement place_fewest_devices(const Problem& problem, const Budget& budget)
     MethodResult result = spender.place(*few, kToSeeWhetherItFits);
     best = std::move(result.placement);
     if (result.score.overflow_bytes > 0) continue;
-    MethodResult longer = spender.place(*few, 1);
-    return longer.score < result.score ? std::move(longer.placement) : std::move(best);
+    try {
+      MethodResult longer = spender.place(*few, 1);
+      return longer.score < result.score ? std::move(longer.placement) : std::move(best);
+    } catch (const base::Stopped&) {
+      return best;
+    }
   }
   return best;
 }

@@ -6,6 +6,7 @@
 #include "place/methods.h"
 #include "place/ranks.h"
 #include "place/repair.h"
+#include "place/stop.h"
 
 namespace allot::place {
 namespace {
@@ -66,15 +67,18 @@ class Schedule {
 
 }  // namespace
 
-UnitPlacement place_heft(const Problem& problem, const Budget&) {
+UnitPlacement place_heft(const Problem& problem, const Budget& budget) {
   const std::vector<double> rank = upward_ranks(problem);
   std::vector<OpId> order(problem.graph().num_ops());
   std::iota(order.begin(), order.end(), 0u);
   // Ties by id keep the order topological: a producer ranks no lower than its consumers.
   std::stable_sort(order.begin(), order.end(), [&](OpId a, OpId b) { return rank[a] > rank[b]; });
   Schedule schedule(problem);
-  for (const OpId op : order) schedule.add(op);
-  return repaired(problem, schedule.take());
+  for (const OpId op : order) {
+    end_if_stopped(budget);
+    schedule.add(op);
+  }
+  return repaired(problem, schedule.take(), budget);
 }
 
 }  // namespace allot::place

@@ -5,8 +5,8 @@
 
 namespace allot::place {
 
-UnitPlacement place_m_etf(const Problem& problem, const Budget&) {
-  return repaired(problem, earliest_task_first(problem));
+UnitPlacement place_m_etf(const Problem& problem, const Budget& budget) {
+  return repaired(problem, earliest_task_first(problem, budget), budget);
 }
 
 }  // namespace allot::place

@@ -7,8 +7,8 @@
 namespace allot::place {
 
 #ifdef ALLOT_CLP
-UnitPlacement place_m_sct(const Problem& problem, const Budget&) {
-  return repaired(problem, earliest_task_first(problem, favourites(problem)));
+UnitPlacement place_m_sct(const Problem& problem, const Budget& budget) {
+  return repaired(problem, earliest_task_first(problem, budget, favourites(problem, budget)), budget);
 }
 const char* m_sct_missing() { return nullptr; }
 #else

@@ -8,7 +8,7 @@
 namespace allot::place {
 
 /// A device takes units until its share of all bytes, plus those of the largest unit, or its memory is used up.
-UnitPlacement place_m_topo(const Problem& problem, const Budget&) {
+UnitPlacement place_m_topo(const Problem& problem, const Budget& budget) {
   UnitPlacement placement(problem.graph().num_units());
   std::vector<int64_t> bytes(placement.size());
   int64_t total = 0, largest = 0;
@@ -28,7 +28,7 @@ UnitPlacement place_m_topo(const Problem& problem, const Budget&) {
     placement[unit] = problem.allowed(unit, device) ? device : problem.fastest(unit);
     if (placement[unit] == device) held += bytes[unit];
   }
-  return repaired(problem, std::move(placement));
+  return repaired(problem, std::move(placement), budget);
 }
 
 }  // namespace allot::place

@@ -7,6 +7,7 @@
 #include "place/methods.h"
 #include "place/repair.h"
 #include "place/shares.h"
+#include "place/stop.h"
 #include "place/unit_graph.h"
 
 namespace allot::place {
@@ -74,7 +75,7 @@ class Mapping {
   explicit Mapping(const Problem& problem)
       : problem_(problem), graph_(unit_graph(problem)), distance_(problem), shares_(time_shares(problem)) {}
 
-  UnitPlacement run() {
+  UnitPlacement run(const Budget& budget) {
     Domain all;
     all.devices.resize(problem_.devices());
     all.units.resize(problem_.graph().num_units());
@@ -82,8 +83,10 @@ class Mapping {
     std::iota(all.units.begin(), all.units.end(), 0u);
     domains_.push_back(std::move(all));
     domain_of_.assign(problem_.graph().num_units(), 0);
-    for (size_t next = 0; next < domains_.size(); ++next)
+    for (size_t next = 0; next < domains_.size(); ++next) {
+      end_if_stopped(budget);
       if (domains_[next].devices.size() > 1) divide(next);
+    }
     UnitPlacement placement(domain_of_.size());
     for (UnitId unit = 0; unit < placement.size(); ++unit) {
       const DeviceId device = domains_[domain_of_[unit]].devices.front();
@@ -157,6 +160,8 @@ class Mapping {
 
 }  // namespace
 
-UnitPlacement place_mapping(const Problem& problem, const Budget&) { return repaired(problem, Mapping(problem).run()); }
+UnitPlacement place_mapping(const Problem& problem, const Budget& budget) {
+  return repaired(problem, Mapping(problem).run(budget), budget);
+}
 
 }  // namespace allot::place

@@ -17,7 +17,8 @@ UnitPlacement place_single(const Problem& problem, const Budget& budget);
 /// Where a search is given no start: the best of what the constructive methods make.
 UnitPlacement best_start(const Problem& problem, const Budget& budget);
 
-// Placements that exceed a memory are repaired (repair.h) by all methods below.
+// Placements that exceed a memory are repaired (repair.h) by all methods below. Those that do not search heed nothing
+// of the budget but its stop, and then throw base::Stopped, unless they are done within moments.
 
 /// What a search begins with: the budget's start if it has one, else what some constructive methods give.
 std::vector<UnitPlacement> starts(const Problem& problem, const Budget& budget);

@@ -21,7 +21,7 @@ namespace {
 
 constexpr double kMostWeight = 1 << 30;  // of all vertices or edges together: METIS counts with 32 bits
 constexpr idx_t kFewUnits = 20'000;
-constexpr uint32_t kMostRecursive = 8;   // parts for which METIS' manual prefers recursive bisection
+constexpr uint32_t kMostRecursive = 8;  // parts for which METIS' manual prefers recursive bisection
 
 /// Scaled so that they add up to what METIS can count; what is not zero stays so.
 std::vector<idx_t> weights(const std::vector<double>& values) {
@@ -107,14 +107,14 @@ std::vector<idx_t> partition(const Problem& problem) {
 
 }  // namespace
 
-UnitPlacement place_metis(const Problem& problem, const Budget&) {
+UnitPlacement place_metis(const Problem& problem, const Budget& budget) {
   const std::vector<idx_t> part = partition(problem);
   UnitPlacement placement(part.size());
   for (UnitId unit = 0; unit < placement.size(); ++unit) {
     const auto device = static_cast<DeviceId>(part[unit]);
     placement[unit] = problem.allowed(unit, device) ? device : problem.fastest(unit);
   }
-  return repaired(problem, std::move(placement));
+  return repaired(problem, std::move(placement), budget);
 }
 
 const char* metis_missing() { return nullptr; }

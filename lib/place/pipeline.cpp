@@ -279,11 +279,11 @@ UnitPlacement place_pipeline(const Problem& problem, const Budget& budget) {
   for (const size_t cuts : {kFewCuts, kMostCuts}) {
     const Ideals along_one_order(problem.graph(), cuts);
     if (!improve(along_one_order) && best.empty()) return place_contiguous(problem, budget);  // none fits into memory
-    if (along_one_order.complete()) return repaired(problem, best);
+    if (along_one_order.complete()) return repaired(problem, best, budget);
   }
   if (problem.objective() == Objective::throughput)
     if (const Ideals all(problem.graph(), kMostIdeals, leaders(problem)); all.complete()) improve(all);
-  return repaired(problem, std::move(best));
+  return repaired(problem, std::move(best), budget);
 }
 
 }  // namespace allot::place

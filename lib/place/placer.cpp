@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "place/exact.h"
 #include "place/methods.h"
+#include "place/stop.h"
 
 namespace allot::place {
 namespace {
@@ -73,7 +74,12 @@ MethodResult run_method(const Placer& placer, const Problem& problem, const Budg
   const auto start = std::chrono::steady_clock::now();
   Evaluator evaluator(problem);
   const bool each = !placer.searches && !problem.others().empty();
-  result.placement = each ? best_of_scenarios(placer, problem, budget, evaluator) : placer.place(problem, budget);
+  try {
+    result.placement = each ? best_of_scenarios(placer, problem, budget, evaluator) : placer.place(problem, budget);
+  } catch (const base::Stopped&) {
+    if (!budget.start) throw;
+    result.placement = *budget.start;
+  }
   result.score = evaluator.score_as_written(result.placement);
   result.outcome = evaluator.outcome_as_written(result.placement);
   result.proved = result.proved && problem.as_written(result.placement) == problem.expand(result.placement);
@@ -165,9 +171,15 @@ class Comparing {
       constructive.push_back(&named);
     result_.methods.resize(constructive.size());
     base::parallel_for(constructive.size(), budget_.threads, [&](size_t i) {
-      result_.methods[i] = run_method(*constructive[i], problem_, budget_, reporting_);
+      try {
+        end_if_stopped(budget_);
+        result_.methods[i] = run_method(*constructive[i], problem_, budget_, reporting_);
+      } catch (const base::Stopped&) {  // what others gave is worth keeping
+      }
     });
-    for (size_t i = 1; i < constructive.size(); ++i)
+    std::erase_if(result_.methods, [](const MethodResult& result) { return result.method.empty(); });
+    if (result_.methods.empty()) throw base::Stopped();
+    for (size_t i = 1; i < result_.methods.size(); ++i)
       if (result_.methods[i].score < best().score) result_.best = i;
     for (const MethodResult& method : result_.methods) evaluations_ += method.evaluations;
     result_.curve.push_back({evaluations_, elapsed_s(), best().score});
@@ -213,6 +225,7 @@ class Comparing {
   void choose(const std::string& method) {
     const auto named = [&](const MethodResult& result) { return result.method == method; };
     result_.best = std::find_if(result_.methods.begin(), result_.methods.end(), named) - result_.methods.begin();
+    if (result_.best == result_.methods.size()) throw base::Stopped();  // before it was done
   }
 
   Comparison finish() {

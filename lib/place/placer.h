@@ -39,7 +39,7 @@ uint64_t default_evaluations(const Problem& problem);
 
 struct Placer {
   std::string name, summary;
-  bool searches = false;  // uses the budget; the others are constructive
+  bool searches = false;  // uses the budget; the others are constructive and heed its stop alone
   std::function<UnitPlacement(const Problem&, const Budget&)> place;
   const char* missing = nullptr;  // what this build lacks for it, and the remedy: "METIS; install libmetis-dev"
   std::optional<Objective> only_for = {};  // unless named, it is run for this objective alone
@@ -90,6 +90,7 @@ struct Comparison {
 /// Evaluations and seconds count for all together; the constructive methods are always run. For several input shapes
 /// "auto" first plans each alone, with as many evaluations once more or half of the seconds, and searches from the best.
 /// Unless the budget was given explicitly, "auto" does not search where there is nothing to gain.
+/// Errors: base::Stopped if the budget's stop was set before a method, or the named one, had an answer.
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget);
 
 }  // namespace allot::place

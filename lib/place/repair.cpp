@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "place/evaluator.h"
 #include "place/relief.h"
+#include "place/stop.h"
 #include "sim/ledger.h"
 
 namespace allot::place {
@@ -54,8 +55,9 @@ bool surely_fits(const Problem& problem, const UnitPlacement& placement) {
 /// Batches of moves, each kept only if the exact simulation finds the placement better.
 class Repair {
  public:
-  Repair(const Problem& problem, UnitPlacement placement)
+  Repair(const Problem& problem, UnitPlacement placement, const Budget& budget)
       : problem_(problem),
+        budget_(budget),
         evaluator_(problem),
         tries_left_(std::clamp(kOpVisits / std::max(1u, problem.graph().num_ops()), kLeastTries, kMostTries)),
         placement_(std::move(placement)),
@@ -94,6 +96,7 @@ class Repair {
       base::Rng rng(0, kStream, step);
       trial = current;
       scatter(rng, trial);
+      end_if_stopped(budget_);
       const int64_t overflow = evaluator_.outcome(trial).overflow_bytes;
       if (overflow > least + detour) continue;
       std::swap(current, trial);
@@ -107,6 +110,7 @@ class Repair {
     UnitPlacement trial = placement_;
     for (const Move& move : moves) trial[move.unit] = move.to;
     --tries_left_;
+    end_if_stopped(budget_);
     sim::Outcome outcome = evaluator_.outcome(trial, true);
     if (outcome.overflow_bytes >= outcome_.overflow_bytes) return false;
     placement_ = std::move(trial);
@@ -126,6 +130,7 @@ class Repair {
   }
 
   const Problem& problem_;
+  const Budget& budget_;
   Evaluator evaluator_;
   uint64_t tries_left_;
   UnitPlacement placement_;
@@ -172,10 +177,11 @@ bool cannot_fit(const Problem& problem) {
   return false;
 }
 
-UnitPlacement repaired(const Problem& problem, UnitPlacement placement) {
-  if (!surely_fits(problem, placement) && !cannot_fit(problem)) placement = Repair(problem, std::move(placement)).run();
+UnitPlacement repaired(const Problem& problem, UnitPlacement placement, const Budget& budget) {
+  if (!surely_fits(problem, placement) && !cannot_fit(problem))
+    placement = Repair(problem, std::move(placement), budget).run();
   for (const auto& scenario : problem.others()) {
-    UnitPlacement trial = repaired(*scenario.problem, placement);
+    UnitPlacement trial = repaired(*scenario.problem, placement, budget);
     if (trial == placement) continue;
     Evaluator evaluator(problem);
     if (evaluator.score(trial).overflow_bytes < evaluator.score(placement).overflow_bytes) placement = std::move(trial);

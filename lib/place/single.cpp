@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "place/methods.h"
 #include "place/search.h"
+#include "place/stop.h"
 
 namespace allot::place {
 namespace {
@@ -42,7 +43,10 @@ std::vector<UnitPlacement> starts(const Problem& problem, const Budget& budget) 
 
 UnitPlacement place_single(const Problem& problem, const Budget& budget) {
   Search search(problem, budget);
-  for (const UnitPlacement& candidate : single_candidates(problem)) search.score(candidate);
+  for (const UnitPlacement& candidate : single_candidates(problem)) {
+    end_if_stopped(budget);
+    search.score(candidate);
+  }
   return search.finish();
 }
 

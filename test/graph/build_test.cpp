@@ -164,6 +164,29 @@ TEST_CASE("control flow is one op that reads what its bodies capture and holds t
   CHECK(p.graph().param_bytes[p.param("deep")] == 28);
 }
 
+TEST_CASE("ops that tell shapes are listed where they are nodes of the file") {
+  ModelBuilder b;
+  b.opset("my", 1).input("x", {2, 3}).node("Relu", {"x"}, {"r"}, {}, "relu").node("Shape", {"r"}, {"s"}, {}, "shape");
+  b.node("Size", {"r"}, {"n"}, {}, "size").node("my.ShapeOf", {"r"}, {"c"}, {}, "call");
+  b.output("s").output("n").output("c");
+  ir::Model model = b.build();
+  ir::Node inner;
+  inner.op_type = "Shape";
+  inner.inputs = {"p"};
+  inner.outputs = {"q"};
+  ir::Function function;
+  function.name = "ShapeOf";
+  function.domain = "my";
+  function.inputs = {"p"};
+  function.outputs = {"q"};
+  function.opset_imports = {{"", 17, {}}};
+  function.nodes.push_back(std::move(inner));
+  model.functions.push_back(std::move(function));
+  const graph::OpGraph graph = graph::build(graph::prepare(model, {}), {}).graph;
+  REQUIRE(graph.num_ops() == 4);
+  CHECK(graph.shape_ops == std::vector<graph::OpId>{1, 2});  // not the one that is the call's body
+}
+
 TEST_CASE("operator types carry their domain") {
   ModelBuilder b;
   b.opset("my.domain", 1).input("x", {2}).node("my.domain.Thing", {"x"}, {"t"}).node("Relu", {"t"}, {"y"}).output("y");

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "place/placer.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 
 #include "base/error.h"
+#include "base/stopped.h"
+#include "place/methods.h"
+#include "place/repair.h"
 #include "support/op_graph_builder.h"
 #include "support/random_problem.h"
 
@@ -199,8 +203,11 @@ TEST_CASE("a stopped search gives what it has, and progress is told") {
   const auto p = problem(3);
   std::atomic<bool> stop = true;
   uint64_t told = 0;
+  const auto start = place::find_placer("single").place(p, {});
   const Budget budget{
-      .evaluations = 1000, .stop = &stop, .progress = [&](uint64_t n, const place::Score&) { told = n; }};
+      .evaluations = 1000, .stop = &stop, .start = &start, .progress = [&](uint64_t n, const place::Score&) {
+        told = n;
+      }};
   const auto placement = place::find_placer("anneal").place(p, budget);
   CHECK(placement.size() == p.graph().num_units());
   CHECK(told >= 1);
@@ -246,4 +253,36 @@ TEST_CASE("a plan for several scenarios is no worse on their mean than a plan fo
       CHECK_FALSE(evaluator.score(alone.methods[alone.best].placement) < planned.methods[planned.best].score);
     }
   }
+}
+
+TEST_CASE("a stop ends methods that have nothing to show, and keeps what others gave") {
+  const auto p = test::random_problem({.ops = 200});
+  std::atomic<bool> stop{true};
+  Budget budget{.threads = 1, .stop = &stop};
+  CHECK_THROWS_AS(compare(p, "auto", budget), base::Stopped);
+  for (const char* name : {"single", "mapping", "heft", "critical-path", "m-etf"})
+    CHECK_THROWS_AS(place::find_placer(name).place(p, budget), base::Stopped);
+  if (!place::m_sct_missing()) CHECK_THROWS_AS(place::find_placer("m-sct").place(p, budget), base::Stopped);
+
+  budget.progress = [&](uint64_t, const place::Score&) { stop = true; };  // "single" is the first to report
+  stop = false;
+  const Comparison comparison = compare(p, "auto", budget);
+  CHECK(names(comparison).front() == "single");
+  CHECK(names(comparison).size() <= 2);  // and a search, which gives its start back
+  CHECK(comparison.methods[comparison.best].score == comparison.methods.front().score);
+  stop = false;
+  CHECK_THROWS_AS(compare(p, "heft", budget), base::Stopped);
+  stop = false;
+  CHECK(compare(p, "single", budget).methods.size() == 1);
+}
+
+TEST_CASE("repair heeds a stop") {
+  test::OpGraphBuilder builder;
+  for (int i = 0; i < 2; ++i) builder.op({}, {1}, {builder.param(100)});
+  const graph::OpGraph graph = builder.build();
+  const place::Problem p(graph, test::simple_cluster({.memory_bytes = 150}), test::uniform_costs(graph, 2, {1, 1}));
+  std::atomic<bool> stop{false};
+  CHECK(place::repaired(p, {0, 0}, {.stop = &stop}) != place::UnitPlacement{0, 0});
+  stop = true;
+  CHECK_THROWS_AS(place::repaired(p, {0, 0}, {.stop = &stop}), base::Stopped);
 }

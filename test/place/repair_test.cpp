@@ -64,11 +64,11 @@ TEST_CASE("what fits is left alone, and what cannot fit too") {
     const auto cluster = test::simple_cluster({.devices = 2, .memory_bytes = bytes});
     return Problem(graph, cluster, test::uniform_costs(graph, 2, {10, 10}));
   };
-  CHECK(place::repaired(with_memory(202), {0, 0}) == UnitPlacement{0, 0});
+  CHECK(place::repaired(with_memory(202), {0, 0}, {}) == UnitPlacement{0, 0});
   CHECK_FALSE(place::cannot_fit(with_memory(101)));
   CHECK(place::cannot_fit(with_memory(100)));  // a parameter and a tensor
-  CHECK(place::repaired(with_memory(100), {0, 0}) == UnitPlacement{0, 0});
-  CHECK(fits(with_memory(102), place::repaired(with_memory(102), {0, 0})));
+  CHECK(place::repaired(with_memory(100), {0, 0}, {}) == UnitPlacement{0, 0});
+  CHECK(fits(with_memory(102), place::repaired(with_memory(102), {0, 0}, {})));
 }
 
 TEST_CASE("repair moves what is cheapest for the bytes it frees") {
@@ -82,5 +82,5 @@ TEST_CASE("repair moves what is cheapest for the bytes it frees") {
   auto cluster = test::simple_cluster({.devices = 2, .memory_bytes = 10'000});
   cluster.devices[0].memory_bytes = 2000;
   const Problem p(graph, cluster, test::uniform_costs(graph, 2, {10, 10, 10, 10}));
-  CHECK(place::repaired(p, {0, 0, 0, 0}) == UnitPlacement{0, 0, 1, 0});
+  CHECK(place::repaired(p, {0, 0, 0, 0}, {}) == UnitPlacement{0, 0, 1, 0});
 }

@@ -37,8 +37,8 @@ TEST_CASE("a device is kept for a favourite until others are urgent") {
   const auto graph = diamond();
   const Problem p(graph, test::simple_cluster({.latency_ps = 10, .bytes_per_s = 1e18}),
                   test::uniform_costs(graph, 2, {100, 100, 150, 10}));
-  CHECK(place::earliest_task_first(p) == UnitPlacement{0, 0, 1, 1});
-  CHECK(place::earliest_task_first(p, {2, graph::kNone, 3, graph::kNone}) == UnitPlacement{0, 1, 0, 0});
+  CHECK(place::earliest_task_first(p, {}) == UnitPlacement{0, 0, 1, 1});
+  CHECK(place::earliest_task_first(p, {}, {2, graph::kNone, 3, graph::kNone}) == UnitPlacement{0, 1, 0, 0});
 }
 
 #ifdef ALLOT_CLP
@@ -46,7 +46,7 @@ TEST_CASE("the programme favours the longer branch") {
   const auto graph = diamond();
   const Problem p(graph, test::simple_cluster({.latency_ps = 10'000'000, .bytes_per_s = 1e18}),
                   test::uniform_costs(graph, 2, {100'000'000, 100'000'000, 150'000'000, 10'000'000}));
-  const auto favourite = place::favourites(p);
+  const auto favourite = place::favourites(p, {});
   CHECK(favourite[0] == 2);
   CHECK(favourite[2] == 3);
   CHECK(favourite[3] == graph::kNone);
@@ -57,7 +57,7 @@ TEST_CASE("no op is the favourite of two") {
     const Problem p = test::random_problem({.ops = 150, .width = 6, .seed = seed});
     std::vector<int> times(150, 0);
     int count = 0;
-    for (graph::OpId op = 0; const graph::OpId next : place::favourites(p)) {
+    for (graph::OpId op = 0; const graph::OpId next : place::favourites(p, {})) {
       const auto successors = p.graph().successors[op++];
       if (next == graph::kNone) continue;
       REQUIRE(std::count(successors.begin(), successors.end(), next) == 1);
