@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "config/units.h"
 #include "emit/trace.h"
+#include "report/palette.h"
 
 namespace allot::emit {
 namespace {
@@ -109,6 +111,16 @@ Drawing draw_groups(const place::Problem& problem, const std::vector<DeviceId>& 
   return drawing;
 }
 
+/// Ground and border of a device: its colour on the page, and where that repeats another border.
+std::string device_style(DeviceId device) {
+  constexpr std::array<std::pair<const char*, int>, report::kPatterns> kBorders = {
+      {{"", 2}, {",dashed", 2}, {",dotted", 2}, {"", 6}}};
+  const auto& [style, width] = kBorders[device / report::kColours % report::kPatterns];
+  return fmt::format(
+      "    style=\"rounded,filled{0}\";\n    color=\"{1}\";\n    fillcolor=\"{1}20\";\n    penwidth={2};\n", style,
+      report::colour(device), width);
+}
+
 double pen_width(int64_t bytes) {
   return std::clamp(1 + std::log2(std::max<double>(static_cast<double>(bytes), 1) / 1024) / 4, 1.0, 6.0);
 }
@@ -124,9 +136,8 @@ std::string write(const Drawing& drawing, const cluster::Cluster& cluster) {
   for (uint32_t node = 0; node < drawing.nodes.size(); ++node) members[drawing.nodes[node].device].push_back(node);
   for (DeviceId device = 0; device < cluster.size(); ++device) {
     if (members[device].empty()) continue;
-    text += fmt::format(
-        "  subgraph cluster_{} {{\n    label={};\n    style=\"rounded,filled\";\n    fillcolor=\"#f0f2f5\";\n", device,
-        quote(base::printable(cluster.devices[device].name, 60)));
+    text += fmt::format("  subgraph cluster_{} {{\n    label={};\n{}", device,
+                        quote(base::printable(cluster.devices[device].name, 60)), device_style(device));
     for (const uint32_t node : members[device])
       text += fmt::format("    n{} [label={}];\n", node, quote(drawing.nodes[node].label));
     text += "  }\n";

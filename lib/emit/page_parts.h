@@ -15,7 +15,7 @@ namespace allot::emit {
 
 // ---- words (page_words.cpp)
 
-/// Palette class of a device, the same in every drawing; more than eight devices repeat colours.
+/// Palette class of a device, the same in every drawing; no two of 64 devices look alike.
 std::string colour(cluster::DeviceId device);
 
 /// A foreign name as the page shows it: printable, cut in the middle when long. Not yet escaped.

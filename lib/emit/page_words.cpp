@@ -7,6 +7,7 @@
 #include "config/units.h"
 #include "emit/page_parts.h"
 #include "report/html.h"
+#include "report/palette.h"
 
 namespace allot::emit {
 namespace {
@@ -22,7 +23,7 @@ Unit unit_for(double most, std::initializer_list<Unit> ascending) {
 
 }  // namespace
 
-std::string colour(cluster::DeviceId device) { return fmt::format("c{}", device % 8); }
+std::string colour(cluster::DeviceId device) { return report::look(device); }
 
 std::string shown(std::string_view name) { return base::printable(name, 96); }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "report/html.h"
+#include "report/palette.h"
 #include "report/svg.h"
 
 namespace allot::report {
@@ -125,8 +126,7 @@ void draw_levels(Svg& svg, const Axis& y, const std::vector<Level>& levels) {
 std::string legend(const std::vector<Series>& series) {
   if (series.size() < 2) return {};
   std::string result = "<ul class=\"legend\">";
-  for (size_t i = 0; i < series.size(); ++i)
-    result += fmt::format("<li>{}</li>", keyed(fmt::format("c{}", i % 8), series[i].name));
+  for (size_t i = 0; i < series.size(); ++i) result += fmt::format("<li>{}</li>", keyed(look(i), series[i].name));
   return result + "</ul>\n";
 }
 
@@ -199,7 +199,7 @@ std::string line_chart(const std::vector<Series>& series, std::string_view x_lab
   for (size_t i = 0; i < lines.size(); ++i) {
     Points pixels = series[i].step ? as_steps(lines[i]) : lines[i];
     for (auto& [px, py] : pixels) px = x(px), py = y(py);
-    if (!pixels.empty()) svg.path(pixels, fmt::format("curve c{}", i % 8), series[i].name);
+    if (!pixels.empty()) svg.path(pixels, "curve " + look(i), series[i].name);
   }
   draw_levels(svg, y, options.levels);
   draw_labels(svg, x, y, x_label, y_label);

@@ -24,7 +24,7 @@ struct ChartOptions {
   std::vector<Level> levels = {};
 };
 /// Line chart with axes, tick labels, axis titles and, of several series, a legend; each series is thinned to at most
-/// 2,000 points that keep its extremes. Series beyond the eighth repeat colours.
+/// 2,000 points that keep its extremes. Series beyond the sixteenth repeat colours.
 std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label,
                        const ChartOptions& options = {});
 

@@ -51,12 +51,12 @@ struct Tile {
 std::string tiles(const std::vector<Tile>& items);
 
 /// A horizontal bar that fills `share` of its cell, 0 to 1; above 1 it fades out at the end. `mark`, unless negative,
-/// draws a tick at that share. `css_class` "" is neutral, "accent", "bad" or a palette class c0..c7.
+/// draws a tick at that share. `css_class` "" is neutral, "accent", "bad" or of the palette (palette.h).
 std::string bar(double share, std::string_view css_class = {}, double mark = -1);
 
 struct Part {
   double share;
-  std::string css_class;  // palette class c0..c7; "" is neutral
+  std::string css_class;  // of the palette; "" is neutral
   bool hatched = false;   // the same colour in another meaning
   std::string name, note;
 };

@@ -1,30 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/style.h"
 
-namespace allot::report {
+#include "report/palette.h"
 
-// The eight colours were searched for the largest least distance between any two, seen with normal, protan, deutan and
-// tritan vision (Machado 2009 matrices, OKLab), under a contrast of at least 3 : 1 to the background; twice as far
-// apart as those of Okabe and Ito, whose yellow and sky blue vanish on white. A class c<k> only sets --c.
-std::string_view stylesheet() {
-  return R"css(
+namespace allot::report {
+namespace {
+
+constexpr std::string_view kStyles = R"css(
 :root {
   color-scheme: light dark;
   --back: #ffffff; --raised: #f5f6f8; --ink: #1b1f24; --quiet: #59626d; --rule: #dfe3e8; --grid: #eceef1;
   --accent: #2459b8; --bad: #b3261e; --neutral: #a9b1bb;
-  --p0: #3f6fc4; --p1: #cf7417; --p2: #2f9f90; --p3: #4f294a; --p4: #736215; --p5: #4a3695; --p6: #7a0503; --p7: #11656c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --back: #14171c; --raised: #1c2027; --ink: #e6e9ed; --quiet: #9ba5b1; --rule: #323843; --grid: #232831;
     --accent: #7aaef8; --bad: #ff8a80; --neutral: #5f6976;
-    --p0: #7aaef8; --p1: #eb9a3c; --p2: #61f0cf; --p3: #a44a6d; --p4: #e4e364; --p5: #7565c0; --p6: #d66251; --p7: #2699ae;
   }
 }
-.c0, .c3, .c4, .c5, .c6, .c7 { --on: #fff } .c1, .c2 { --on: #000 }
-@media (prefers-color-scheme: dark) { .c0, .c1, .c2, .c4, .c6, .c7 { --on: #000 } .c3, .c5 { --on: #fff } }
-.c0 { --c: var(--p0) } .c1 { --c: var(--p1) } .c2 { --c: var(--p2) } .c3 { --c: var(--p3) }
-.c4 { --c: var(--p4) } .c5 { --c: var(--p5) } .c6 { --c: var(--p6) } .c7 { --c: var(--p7) }
 .accent { --c: var(--accent) } .bad { --c: var(--bad) }
 
 * { box-sizing: border-box }
@@ -67,17 +60,18 @@ tr:last-child td { border-bottom: 0 }
 
 .bar { position: relative; display: block; height: .75rem }
 .bar:not(:only-child) { height: .4rem; margin: .2rem 0 .1rem }
-.bar i { display: block; height: 100%; min-width: 1px; background: var(--c, var(--neutral)); border-radius: 1px }
+.bar i { display: block; height: 100%; min-width: 1px; background: var(--pattern, none), var(--c, var(--neutral)); border-radius: 1px }
 .bar i.cut { -webkit-mask: linear-gradient(90deg, #000 75%, transparent); mask: linear-gradient(90deg, #000 75%, transparent) }
 .bar b { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px solid var(--ink); margin-left: -1px }
 .stack { display: flex; height: 1rem; margin: 0 0 .6rem }
-.stack i { min-width: 1px; background: var(--c, var(--neutral)); border-right: 1px solid var(--back) }
+.stack i { min-width: 1px; background: var(--pattern, none), var(--c, var(--neutral)); border-right: 1px solid var(--back) }
 .hatched { background: repeating-linear-gradient(135deg, var(--c) 0 2px, var(--back) 2px 4px) !important }
 .share { display: grid; grid-template-columns: auto minmax(4rem, 12rem); gap: .25rem 1rem; align-items: center; max-width: none;
   width: fit-content; font-size: .875rem }
 .share .bar { background: var(--grid); border-radius: 1px }
 .keyed { display: inline-flex; align-items: baseline }
-.keyed i { flex: none; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; background: var(--c) }
+.keyed i { flex: none; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px;
+  background: var(--pattern, none), var(--c) }
 
 svg.chart { display: block; overflow: visible }
 .chart rect { fill: var(--c, var(--neutral)) }
@@ -154,6 +148,9 @@ footer { margin-top: 2.25rem; padding-top: 1rem; border-top: 1px solid var(--rul
 }
 @media print { .zoom { display: none } section { break-inside: avoid } }
 )css";
-}
+
+}  // namespace
+
+std::string stylesheet() { return palette_css() + std::string(kStyles); }
 
 }  // namespace allot::report

@@ -2,11 +2,11 @@
 // The one style sheet of all pages.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 namespace allot::report {
 
 /// CSS for everything that this module draws: light and dark, from 400 px.
-std::string_view stylesheet();
+std::string stylesheet();
 
 }  // namespace allot::report

@@ -10,8 +10,8 @@
 namespace allot::report {
 
 /// x runs over 0..width in user units and is stretched over the space that the page offers; y and the height are CSS
-/// pixels, and so are text and lines: a chart stays legible from 400 to 2,000 px. Colours are CSS classes c0..c7 of
-/// the page's palette, which is distinguishable in light and dark and without colour vision problems.
+/// pixels, and so are text and lines: a chart stays legible from 400 to 2,000 px. Colours are CSS classes of
+/// the palette (palette.h).
 class Svg {
  public:
   Svg(double width, double height) : width_(width), height_(height) {}

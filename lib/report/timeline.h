@@ -18,7 +18,7 @@ struct Span {
 
 struct Lane {
   std::string name, note;   // note: a short figure beside the name ("83 %"), may be empty
-  std::string css_class;    // palette class c0..c7
+  std::string css_class;    // of the palette (palette.h)
   bool thin = false;        // a secondary lane, drawn lower
   std::vector<Span> spans;  // by start
 };

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <map>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include <unistd.h>
@@ -234,7 +235,7 @@ Dot checked_dot(const std::string& text) {
   static const std::regex kNode("    n\\d+ \\[label=" + kString + "\\];"), kOpen("  subgraph cluster_\\d+ \\{"),
       kEdge("  n\\d+ -> n\\d+ \\[penwidth=[\\d.]+(, color=red, label=" + kString + ")?\\];"),
       kOther("(//.*|digraph placement \\{|\\}|  \\}|  (graph|node|edge) \\[.*\\];|    label=" + kString +
-             ";|    (style|fillcolor)=" + kString + ";)");
+             ";|    (style|color|fillcolor)=" + kString + ";|    penwidth=\\d;)");
   Dot seen;
   std::stringstream lines(text);
   int depth = 0;
@@ -289,6 +290,16 @@ TEST_CASE("Graphviz reads what we write") {
   std::ofstream(path) << emit::dot(run.problem, run.placement);
   CHECK(std::system(("timeout 60 dot -Tcanon -o /dev/null " + path.string()).c_str()) == 0);
   std::filesystem::remove(path);
+}
+
+TEST_CASE("DOT gives each of 64 devices a look of its own") {
+  const Run run = random_run(layered_graph(1500, 8), small_cluster(64), 8);
+  const std::string text = emit::dot(run.problem, run.placement);
+  CHECK(checked_dot(text).clusters == 64);
+  std::set<std::string> looks;
+  for (size_t at = text.find("    style="); at != text.npos; at = text.find("    style=", at + 1))
+    looks.insert(text.substr(at, text.find("    n", at) - at));
+  CHECK(looks.size() == 64);
 }
 
 TEST_CASE("DOT of a large graph shows groups of a device and neighbouring levels") {
