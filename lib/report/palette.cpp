@@ -55,9 +55,9 @@ std::string_view colour(size_t number, bool on_dark) { return (on_dark ? kOnDark
 
 std::string palette_css() {
   return classes(kOnLight) + "@media (prefers-color-scheme: dark) {\n" + classes(kOnDark) + R"css(}
-.p1 { --pattern: linear-gradient(transparent 35%, var(--back) 35% 65%, transparent 65%) }
-.p2 { --pattern: repeating-linear-gradient(90deg, transparent 0 3px, var(--back) 3px 5px) }
-.p3 { --pattern: radial-gradient(var(--back) 1.2px, transparent 1.6px) 0 0 / 5px 5px }
+.p1 { --pattern: linear-gradient(transparent 35%, var(--back) 35% 65%, transparent 65%); --angle: 45deg }
+.p2 { --pattern: repeating-linear-gradient(90deg, transparent 0 3px, var(--back) 3px 5px); --angle: 90deg }
+.p3 { --pattern: radial-gradient(var(--back) 1.2px, transparent 1.6px) 0 0 / 5px 5px; --angle: 0deg }
 )css";
 }
 

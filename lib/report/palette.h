@@ -18,7 +18,8 @@ std::string look(size_t number);
 /// "#3f6fc4": its colour on a light or a dark ground.
 std::string_view colour(size_t number, bool on_dark = false);
 
-/// What the classes mean, light and dark: --c is the colour, --on that of text upon it, --pattern a layer over it.
+/// What the classes mean, light and dark: --c is the colour, --on that of text upon it, --pattern a layer over it, and
+/// --angle that of hatching in its stead.
 std::string palette_css();
 
 }  // namespace allot::report

@@ -65,7 +65,7 @@ tr:last-child td { border-bottom: 0 }
 .bar b { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px solid var(--ink); margin-left: -1px }
 .stack { display: flex; height: 1rem; margin: 0 0 .6rem }
 .stack i { min-width: 1px; background: var(--pattern, none), var(--c, var(--neutral)); border-right: 1px solid var(--back) }
-.hatched { background: repeating-linear-gradient(135deg, var(--c) 0 2px, var(--back) 2px 4px) !important }
+.hatched { background: repeating-linear-gradient(var(--angle, 135deg), var(--c) 0 2px, var(--back) 2px 4px) !important }
 .share { display: grid; grid-template-columns: auto minmax(4rem, 12rem); gap: .25rem 1rem; align-items: center; max-width: none;
   width: fit-content; font-size: .875rem }
 .share .bar { background: var(--grid); border-radius: 1px }
