@@ -33,6 +33,7 @@ const Table& default_domain() {
       convolution_operators(),
       cumulative_operators(),
       deform_conv_operators(),
+      determinant_operators(),
       dropout_operators(),
       gather_operators(),
       generator_operators(),

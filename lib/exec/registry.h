@@ -41,6 +41,7 @@ std::span<const Operator> control_flow_operators();
 std::span<const Operator> convolution_operators();
 std::span<const Operator> cumulative_operators();
 std::span<const Operator> deform_conv_operators();
+std::span<const Operator> determinant_operators();
 std::span<const Operator> dropout_operators();
 std::span<const Operator> gather_operators();
 std::span<const Operator> generator_operators();
