@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include "place/methods.h"
-#include "place/search.h"
 
 namespace allot::place {
 
@@ -10,14 +11,19 @@ UnitPlacement place_scenarios(const Problem& problem, const Budget& budget) {
   each.progress = nullptr;
   each.improved = nullptr;
   if (each.seconds > 0) each.seconds /= 1.0 + static_cast<double>(problem.others().size());
-  const auto plan = [&](const Problem& scenario) {
+  Evaluator evaluator(problem);
+  UnitPlacement best;
+  std::optional<Score> best_score;
+  const auto try_plan_for = [&](const Problem& scenario) {
     const Comparison all = compare(scenario, "auto", each);
-    return all.methods[all.best].placement;
+    const UnitPlacement& plan = all.methods[all.best].placement;
+    const Score score = evaluator.score_as_written(plan);
+    if (!best_score || score < *best_score) best = plan, best_score = score;
+    if (budget.progress) budget.progress(evaluator.evaluations(), *best_score);
   };
-  Search search(problem, budget);
-  search.score(plan(problem.alone()));
-  for (const auto& [weight, other] : problem.others()) search.score(plan(*other));
-  return search.finish();
+  try_plan_for(problem.alone());
+  for (const auto& [weight, other] : problem.others()) try_plan_for(*other);
+  return best;
 }
 
 }  // namespace allot::place
