@@ -8,7 +8,8 @@
 
 namespace allot::exec {
 
-GradientPaths::GradientPaths(const ir::Values& values, const std::vector<std::string>& outputs) : values_(values) {
+GradientPaths::GradientPaths(const ir::Values& values, const std::vector<std::string>& outputs, bool straight_through)
+    : values_(values), straight_through_(straight_through) {
   reached_.assign(values.values.size(), false);
   users_.resize(values.values.size());
   for (ir::NodeId id = 0; id < values.nodes.size(); ++id)
@@ -40,6 +41,7 @@ bool GradientPaths::passes(ir::NodeId id) const {
     const int64_t to = node.int_or("to", 0);
     return to > 0 && to <= ir::kMaxDataType && ir::is_float(static_cast<ir::DataType>(to));
   }
+  if (straight_through_ && node.is("QuantizeLinear")) return true;
   const Operator* op = find_operator(node.domain, node.op_type);
   return !op || op->gradient == Gradient::flows;  // what has no kernel is refused when it is compiled
 }

@@ -153,7 +153,7 @@ class Finder {
 
 void check_paths(const ir::Values& values, const std::vector<std::string>& outputs, const TrainableOptions& options,
                  std::vector<Weight>& weights) {
-  const GradientPaths paths(values, outputs);
+  const GradientPaths paths(values, outputs, options.quantization_aware);
   for (Weight& weight : weights) {
     weight.cut_by = paths.cut(weight.value);
     if (!weight.trained || weight.cut_by.empty()) continue;

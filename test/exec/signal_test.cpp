@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "exec/gradient_paths.h"
 #include "exec/load.h"
 
 using namespace allot;
@@ -32,6 +33,17 @@ TEST_CASE("straight through, gradients pass where nothing is clipped", "[quantiz
   CHECK(test::close(y.detach(), test::floats({-5, -0.5, 0.5, 1, 40}, {5})));
   y.sum().backward();
   CHECK(test::close(x.grad(), test::floats({0, 1, 1, 1, 1}, {5})));
+}
+
+TEST_CASE("only straight through is there a path to what is quantised", "[quantization]") {
+  ir::Builder builder("quantised", 21);
+  const ir::Str x = builder.input("x", DataType::float32, {3}), scale = builder.number(0.5f);
+  const ir::Str y = builder.add("DequantizeLinear", {builder.add("QuantizeLinear", {x, scale}), scale});
+  builder.output(y, DataType::float32, {3});
+  const ir::Model model = builder.finish();
+  const ir::Values values = ir::resolve(model);
+  CHECK(exec::GradientPaths(values, {}, true).reaches(values.find("x")));
+  CHECK_THAT(exec::GradientPaths(values, {}).cut(values.find("x")), Catch::Matchers::Contains("QuantizeLinear"));
 }
 
 TEST_CASE("quantised numbers are the same with and without gradients", "[quantization]") {
