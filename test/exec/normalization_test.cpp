@@ -113,6 +113,13 @@ TEST_CASE("BatchNormalization before opset 9 may have statistics for every eleme
   CHECK(test::close(trains({x, pair, zero, pair, pair * 4})[0], test::floats({-1, 1, -1, 1}, {1, 2, 2})));
 }
 
+TEST_CASE("BatchNormalization takes statistics in a wider type than its input has") {
+  const at::Tensor x = test::floats({0, 2, 4, 6}, {4, 1}, at::kHalf), one = test::floats({1}, {1}, at::kHalf);
+  OneNode node{"BatchNormalization", 15, ir::attributes(ir::float_attribute("epsilon", 0)), 1, {}};
+  const auto y = node({x, one, one * 0, test::floats({2}, {1}), test::floats({4}, {1})});
+  CHECK(test::close(y[0], test::floats({-1, 0, 1, 2}, {4, 1}, at::kHalf)));
+}
+
 TEST_CASE("GroupNormalization of opset 18 has a scale for every group") {
   const at::Tensor x = test::floats({-1, 1, -2, 2, -3, 3, -4, 4}, {1, 4, 2});
   OneNode node{"GroupNormalization",

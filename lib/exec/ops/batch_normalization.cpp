@@ -39,18 +39,20 @@ class BatchNormalization {
   void operator()(Call& call) const {
     const at::Tensor& given = call.in(0);
     const at::Tensor x = batched(given);
-    const at::Tensor scale = call.in(1).flatten(), bias = call.in(2).flatten();
     const at::Tensor &mean = call.in(3), &variance = call.in(4);
+    const at::ScalarType type = parameter_type(call);
+    const auto parameter = [type](const at::Tensor& p) { return p.flatten().to(type); };
+    const at::Tensor scale = parameter(call.in(1)), bias = parameter(call.in(2));
     const bool updates = mode_ == BatchNorm::train && call.training();
     if (!updates && !(mode_ == BatchNorm::as_is && node_trains_)) {
       const at::Tensor y =
-          at::batch_norm(x, scale, bias, mean.flatten(), variance.flatten(), false, 0, epsilon_, kUseCudnn);
+          at::batch_norm(x, scale, bias, parameter(mean), parameter(variance), false, 0, epsilon_, kUseCudnn);
       call.set(0, x.dim() == given.dim() ? y : y.reshape(given.sizes()));
       call.set(1, mean);
       call.set(2, variance);
       return;
     }
-    Statistics current{at::zeros_like(mean.flatten()), at::zeros_like(variance.flatten())};
+    Statistics current{at::zeros_like(scale), at::zeros_like(bias)};
     // With a momentum of one torch's running statistics are those of this batch.
     const at::Tensor y = at::batch_norm(x, scale, bias, current.mean, current.variance, true, 1, epsilon_, kUseCudnn);
     call.set(0, x.dim() == given.dim() ? y : y.reshape(given.sizes()));
@@ -71,6 +73,14 @@ class BatchNormalization {
     if (x.dim() == 0) malformed("the input has no batch axis");
     if (x.dim() == 1) return x.unsqueeze(1);
     return spatial_ ? x : x.flatten(1);
+  }
+
+  // torch wants all parameters in one type, that of the input or float32 where the input has half of its bits.
+  static at::ScalarType parameter_type(const Call& call) {
+    const at::Tensor& x = call.in(0);
+    bool same = true;
+    for (size_t i = 1; i < 5; ++i) same = same && call.in(i).scalar_type() == x.scalar_type();
+    return same || x.element_size() >= 4 ? x.scalar_type() : at::kFloat;
   }
 
   static Statistics of_population(const Statistics& sample, const at::Tensor& x) {
@@ -94,7 +104,7 @@ class BatchNormalization {
   }
 
   at::Tensor blend(const at::Tensor& running, const at::Tensor& current) const {
-    return running.mul(momentum_).add(current.reshape(running.sizes()), 1 - momentum_);
+    return running.mul(momentum_).add(current.reshape(running.sizes()), 1 - momentum_).to(running.scalar_type());
   }
 
   double epsilon_, momentum_;

@@ -135,7 +135,9 @@ Kernel make_max_pool(const Site& site) {
 at::Tensor average_pool(const at::Tensor& x, const Window& w, const Dims& padding, bool ceil, bool counts_padding) {
   if (w.kernel().size() == 1) return at::avg_pool1d(x, w.kernel(), w.strides(), padding, ceil, counts_padding);
   if (w.kernel().size() == 2) return at::avg_pool2d(x, w.kernel(), w.strides(), padding, ceil, counts_padding);
-  return at::avg_pool3d(x, w.kernel(), w.strides(), padding, ceil, counts_padding);
+  // torch lacks this one for half types on the CPU.
+  const at::Tensor wide = x.element_size() < 4 ? x.to(at::kFloat) : x;
+  return at::avg_pool3d(wide, w.kernel(), w.strides(), padding, ceil, counts_padding).to(x.scalar_type());
 }
 
 // Sums over windows by how many of their pixels count.
