@@ -14,6 +14,8 @@ TOLERANCE = 1e-4
 
 class RuntimeOutputs(harness.TestCase):
     def store(self, what, arrays):
+        for old in self.folder.glob(f"{what}_*.pb"):
+            old.unlink()
         for i, (name, array) in enumerate(arrays):
             (self.folder / f"{what}_{i}.pb").write_bytes(numpy_helper.from_array(array, name).SerializeToString())
 
