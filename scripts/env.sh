@@ -41,6 +41,9 @@ models_dir() { echo "$ALLOT_CACHE/models-$(key "${PIP_MODELS[@]}")"; }
 exported_dir() {
   echo "$ALLOT_CACHE/exported-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_models.py")")"
 }
+nets_dir() {
+  echo "$ALLOT_CACHE/nets-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_nets.py")")"
+}
 onnx_prefix() {
   echo "$ALLOT_CACHE/onnx-$ONNX_VERSION-$(key "$(g++ -dumpfullversion)" "$(protoc --version)" "${ONNX_FLAGS[@]}")"
 }
@@ -61,6 +64,9 @@ use_tools() {
   fi
   if finished "$(peers_venv)"; then
     export ALLOT_PEERS_PYTHON; ALLOT_PEERS_PYTHON=$(peers_venv)/bin/python
+  fi
+  if finished "$(nets_dir)"; then
+    export ALLOT_TEST_NETS; ALLOT_TEST_NETS=$(nets_dir)
   fi
   # Folders of models, separated by colons: what the corpus tests walk through.
   export ALLOT_TEST_MODELS; ALLOT_TEST_MODELS=$(test_models)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what Allot is built from, once: system packages, a private Python environment, ONNX's C++ library.
 #   scripts/setup.sh          what the core tools need         (about 6 minutes the first time on 2 cores)
-#   scripts/setup.sh test     and what the tests need: Catch2, LibTorch, models for tests   (8 minutes more)
+#   scripts/setup.sh test     and what the tests need: Catch2, LibTorch, models for tests   (9 minutes more)
 # Safe to run again: what is already there is left alone. Nothing outside apt and the cache folder changes.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
@@ -77,6 +77,15 @@ export_models() {
   finish "$dir"
 }
 
+export_nets() {
+  local dir; dir=$(nets_dir)
+  finished "$dir" && return
+  say "twelve small networks with PyTorch's gradients (1 minute)"
+  rm -rf "$ALLOT_CACHE"/nets-*
+  "$(torch_venv)/bin/python" "$ALLOT_ROOT/scripts/export_nets.py" "$dir" >&2
+  finish "$dir"
+}
+
 main() {
   local what=${1:-core}
   case $what in
@@ -94,6 +103,7 @@ main() {
     make_venv "$(peers_venv)" "${PIP_PEERS[@]}"
     make_venv "$(torch_venv)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}"
     export_models
+    export_nets
   fi
 }
 main "$@"

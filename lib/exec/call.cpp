@@ -16,9 +16,7 @@ using base::ErrorKind;
 std::string place(const Plan& plan, const Step& step) { return describe(plan.nodes[step.node]); }
 
 // torch writes a stack of lines; the first says what is wrong.
-std::string first_line(std::string_view text) {
-  return base::printable(text.substr(0, text.find('\n')), 400);
-}
+std::string first_line(std::string_view text) { return base::printable(text.substr(0, text.find('\n')), 400); }
 
 }  // namespace
 

@@ -49,14 +49,16 @@ at::ScalarType scalar_type(DataType type) {
     case DataType::float4e2m1:
       return at::kFloat;
     default:
-      throw base::Error(base::ErrorKind::unavailable, "", fmt::format("there are no tensors of type {}", ir::name(type)));
+      throw base::Error(base::ErrorKind::unavailable, "",
+                        fmt::format("there are no tensors of type {}", ir::name(type)));
   }
 }
 
 DataType data_type(at::ScalarType type) {
   for (const auto& [onnx, torch] : kPairs)
     if (torch == type) return onnx;
-  throw base::Error(base::ErrorKind::internal, "", fmt::format("torch's type {} is not one of ONNX", c10::toString(type)));
+  throw base::Error(base::ErrorKind::internal, "",
+                    fmt::format("torch's type {} is not one of ONNX", c10::toString(type)));
 }
 
 bool is_widened(DataType type) { return type == DataType::float4e2m1 || (ir::is_integer(type) && ir::bits(type) < 8); }

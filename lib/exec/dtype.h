@@ -8,9 +8,9 @@
 
 namespace allot::exec {
 
-/// The torch type that holds elements of `type`. Types of fewer than 8 bits have none of their own and are held widened:
-/// int4, int2 as Char, uint4, uint2 as Byte, float4e2m1 as Float; see Value::dtype().
-/// Errors: unavailable for strings and undefined.
+/// The torch type that holds elements of `type`. Types of fewer than 8 bits have none of their own and are held
+/// widened: int4, int2 as Char, uint4, uint2 as Byte, float4e2m1 as Float; see Value::dtype(). Errors: unavailable for
+/// strings and undefined.
 at::ScalarType scalar_type(ir::DataType type);
 
 /// The ONNX type of a torch type. Errors: internal for types that ONNX does not have.

@@ -2,9 +2,11 @@
 #include "exec/fuse.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "exec/fuse_match.h"
+#include "ir/builder.h"
 #include "ir/payload.h"
 
 namespace allot::exec {
@@ -89,6 +91,10 @@ ir::Node fused_node(const Matcher& matcher, ir::NodeId last, ir::Str type, std::
   node.outputs = original.outputs;
   for (const ir::ValueId v : inputs) node.inputs.push_back(v == ir::kNone ? "" : matcher.name(v));
   return node;
+}
+
+void add_number(ir::Node& node, ir::Str attribute, double value) {
+  node.attributes.push_back(ir::int_attribute(attribute, std::bit_cast<int64_t>(value)));
 }
 
 void fuse(ir::Model& model, const std::vector<std::string>& kept) {

@@ -52,7 +52,7 @@ std::optional<Fusion> match_layer_norm(const Matcher& m, ir::NodeId last) {
   // The differences and the mean stay where they are: nobody asks for them any more, so they are not computed.
   Fusion fusion{last, {last, scaled.maker, normal.maker, root, shifted, variance, square}, {}};
   fusion.node = fused_node(m, last, "LayerNorm", {x, normal.other, scaled.other});
-  fusion.node.attributes.push_back(ir::float_attribute("epsilon", static_cast<float>(epsilon->number)));
+  add_number(fusion.node, "epsilon", epsilon->number);
   return fusion;
 }
 
@@ -72,7 +72,9 @@ std::optional<Fusion> match_erf_gelu(const Matcher& m, ir::NodeId last) {
     ir::NodeId scaling = m.maker(m.input(erf, 0), "Div");
     const bool divides = scaling != ir::kNone && m.is_number(m.input(scaling, 1), M_SQRT2);
     if (!divides) scaling = m.maker(m.input(erf, 0), "Mul");
-    const ir::ValueId x = divides ? m.input(scaling, 0) : scaling == ir::kNone ? ir::kNone : times(m, scaling, M_SQRT1_2);
+    const ir::ValueId x = divides                ? m.input(scaling, 0)
+                          : scaling == ir::kNone ? ir::kNone
+                                                 : times(m, scaling, M_SQRT1_2);
     if (x == ir::kNone) continue;
     std::vector<ir::NodeId> nodes = {last, plus.maker, erf, scaling};
     ir::ValueId factor = plus.other;
@@ -102,14 +104,14 @@ std::optional<Fusion> match_tanh_gelu(const Matcher& m, ir::NodeId last) {
   const ir::NodeId tanh = m.maker(times(m, plus.maker, 1), "Tanh");
   if (x == ir::kNone || tanh == ir::kNone) return std::nullopt;
   const ir::NodeId scaling = m.maker(m.input(tanh, 0), "Mul");
-  const ir::NodeId sum =
-      scaling == ir::kNone ? ir::kNone : m.maker(times(m, scaling, std::sqrt(2 / M_PI)), "Add");
+  const ir::NodeId sum = scaling == ir::kNone ? ir::kNone : m.maker(times(m, scaling, std::sqrt(2 / M_PI)), "Add");
   if (sum == ir::kNone) return std::nullopt;
   const auto cubic = m.side(sum, "Mul");
   if (cubic.maker == ir::kNone || cubic.other != x) return std::nullopt;
   const ir::NodeId cube = m.maker(times(m, cubic.maker, 0.044715), "Pow");
   if (cube == ir::kNone || m.input(cube, 0) != x || !m.is_number(m.input(cube, 1), 3)) return std::nullopt;
-  Fusion fusion{last, {last, plus.maker, half, tanh, scaling, sum, cubic.maker, cube}, fused_node(m, last, "Gelu", {x})};
+  Fusion fusion{
+      last, {last, plus.maker, half, tanh, scaling, sum, cubic.maker, cube}, fused_node(m, last, "Gelu", {x})};
   fusion.node.attributes.push_back(ir::int_attribute("tanh", 1));
   return fusion;
 }

@@ -70,5 +70,7 @@ std::optional<Fusion> match_tanh_gelu(const Matcher& matcher, ir::NodeId last);
 
 /// The node that stands for a group, with the name and outputs of its last node. Absent inputs are kNone.
 ir::Node fused_node(const Matcher& matcher, ir::NodeId last, ir::Str type, std::initializer_list<ir::ValueId> inputs);
+/// Attributes of ONNX hold float32 only, which is not enough for a network in float64: the bits travel as an integer.
+void add_number(ir::Node& node, ir::Str attribute, double value);
 
 }  // namespace allot::exec

@@ -63,7 +63,8 @@ std::optional<Fusion> match_linear(const Matcher& m, ir::NodeId last) {
 std::optional<Fusion> match_attention(const Matcher& m, ir::NodeId last) {
   if (!m.node(last).is("MatMul")) return std::nullopt;
   const ir::NodeId softmax = m.maker(m.input(last, 0), "Softmax");
-  if (softmax == ir::kNone || m.node(softmax).int_or("axis", -1) != -1) return std::nullopt;
+  // Written out, since the default differs between opsets.
+  if (softmax == ir::kNone || m.node(softmax).int_or("axis", 0) != -1) return std::nullopt;
   auto scores = match_scores(m, m.input(softmax, 0));
   // Of two stored factors this is no attention.
   if (!scores || m.is_stored(m.input(scores->product, 1)) || m.is_stored(m.input(last, 1))) return std::nullopt;
@@ -72,7 +73,7 @@ std::optional<Fusion> match_attention(const Matcher& m, ir::NodeId last) {
   fusion.nodes.push_back(last);
   fusion.node = fused_node(m, last, "Attention",
                            {m.input(scores->product, 0), m.input(scores->product, 1), m.input(last, 1), scores->mask});
-  fusion.node.attributes.push_back(ir::float_attribute("scale", static_cast<float>(scores->scale)));
+  add_number(fusion.node, "scale", scores->scale);
   return fusion;
 }
 

@@ -102,7 +102,8 @@ Value load(const ir::Model& model, const ir::SparseTensor& sparse) {
   const at::Tensor values = load(model, sparse.values).tensor();
   at::Tensor indices = load(model, sparse.indices).tensor();
   const auto n = ir::element_count(sparse.dims);
-  if (!n || !values.defined() || !indices.defined() || indices.scalar_type() != at::kLong) damaged(model, sparse.values);
+  if (!n || !values.defined() || !indices.defined() || indices.scalar_type() != at::kLong)
+    damaged(model, sparse.values);
   if (indices.dim() == 2) {  // one row of coordinates an element
     const at::Tensor rows = indices;
     indices = at::zeros({rows.size(0)}, at::kLong);

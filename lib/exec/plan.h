@@ -46,8 +46,8 @@ std::string describe(const PlanNode& node);
 
 /// Immutable while it runs; any number of frames may run one plan at a time.
 struct Plan {
-  std::vector<Block> blocks;            // block 0 is the main graph
-  std::vector<Value> constants;         // by slot: what every run starts with
+  std::vector<Block> blocks;     // block 0 is the main graph
+  std::vector<Value> constants;  // by slot: what every run starts with
   std::vector<PlanNode> nodes;
   std::vector<std::vector<Slot>> slot_lists;  // what the spans of steps point to
 };

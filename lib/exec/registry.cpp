@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "exec/families.h"
 #include "exec/fuse.h"
 
 namespace allot::exec {

@@ -22,7 +22,8 @@ const std::vector<float>& Site::floats(ir::Str attribute) const {
 ir::DataType Site::type_or(ir::Str attribute, ir::DataType otherwise) const {
   const int64_t number = int_or(attribute, static_cast<int64_t>(otherwise));
   if (number < 0 || number > ir::kMaxDataType)
-    throw Error(ErrorKind::malformed, "", fmt::format("attribute '{}' is {}, which is no element type", attribute, number));
+    throw Error(ErrorKind::malformed, "",
+                fmt::format("attribute '{}' is {}, which is no element type", attribute, number));
   return static_cast<ir::DataType>(number);
 }
 

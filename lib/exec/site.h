@@ -22,8 +22,8 @@ enum class BatchNorm : uint8_t {
 /// How a model is compiled; see CompileOptions.
 struct KernelOptions {
   BatchNorm batch_norm = BatchNorm::as_is;
-  std::optional<double> dropout;     // replaces the ratio of every Dropout in training; 0 turns it off
-  bool straight_through = false;     // gradients of QuantizeLinear/DequantizeLinear pairs pass, clipped
+  std::optional<double> dropout;  // replaces the ratio of every Dropout in training; 0 turns it off
+  bool straight_through = false;  // gradients of QuantizeLinear/DequantizeLinear pairs pass, clipped
 };
 
 class Site {
@@ -62,8 +62,8 @@ class Site {
   [[noreturn]] void refuse(std::string_view why) const;
 
   // Filled by the compiler.
-  std::vector<const Value*> constants;                       // by input
-  std::vector<std::pair<std::string, uint32_t>> blocks;      // by graph attribute
+  std::vector<const Value*> constants;                   // by input
+  std::vector<std::pair<std::string, uint32_t>> blocks;  // by graph attribute
 
  private:
   const ir::Model& model_;

@@ -52,7 +52,7 @@ class Uses {
 
  private:
   const ir::Values& values_;
-  std::vector<uint32_t> position_;                // by node, topological
+  std::vector<uint32_t> position_;              // by node, topological
   std::vector<std::vector<ir::NodeId>> users_;  // by value
 };
 

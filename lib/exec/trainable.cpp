@@ -23,7 +23,7 @@ class Finder {
  public:
   Finder(const ir::Model& model, const ir::Values& values, const TrainableOptions& options)
       : model_(model), values_(values), options_(options) {
-    shows_.assign(values.values.size(), ir::kNone);
+    shows_.resize(values.values.size());
     learns_.assign(values.values.size(), false);
   }
 
@@ -41,7 +41,7 @@ class Finder {
       const auto& value = values_.values[v];
       if (value.graph != 0) continue;  // constants inside bodies are settings of the loop
       if (const ir::Tensor* tensor = stored(value); tensor && ir::is_float(tensor->dtype)) {
-        shows_[v] = static_cast<uint32_t>(weights_.size());
+        shows_[v] = {static_cast<uint32_t>(weights_.size())};
         tensors_.push_back(tensor);
         Weight& weight = weights_.emplace_back();
         weight.name = value.name;
@@ -81,27 +81,35 @@ class Finder {
     return std::any_of(inputs.begin(), inputs.end(), [&](ir::ValueId v) { return v != ir::kNone && learns_[v]; });
   }
 
-  // What one use of a value says about the weight that it shows.
+  // What one use of a value says about the weights that it shows.
   void judge(ir::NodeId id, size_t input) {
     const ir::ValueId value = values_.inputs[id][input];
-    if (value == ir::kNone || shows_[value] == ir::kNone) return;
+    if (value == ir::kNone || shows_[value].empty()) return;
     const ir::Node& node = *values_.nodes[id].node;
-    Weight& weight = weights_[shows_[value]];
     const WeightSlot slot = weight_slot(node, input, options_.quantization_aware);
-    switch (slot.kind) {
-      case SlotKind::view:
-        if (const ir::ValueId output = values_.outputs[id][0]; output != ir::kNone) shows_[output] = shows_[value];
-        return;
-      case SlotKind::weight:
-        if (node.is("Gather") && weight.dims.size() != 2) return explain(weight, "a table that is not of rank 2");
-        return train(id, weight, slot, "a parameter of the operator");
-      case SlotKind::operand:
-        return judge_operand(id, weight, slot);
-      case SlotKind::statistic:
-        return explain(weight, "a running statistic");
-      case SlotKind::setting:
-        return explain(weight, fmt::format("a setting of {}", base::printable(node.op_type)));
+    if (slot.kind == SlotKind::view || (slot.kind == SlotKind::part && !joins_computed(id))) {
+      for (const ir::ValueId output : values_.outputs[id])
+        if (output != ir::kNone && output != value)
+          shows_[output].insert(shows_[output].end(), shows_[value].begin(), shows_[value].end());
+      return;
     }
+    for (const uint32_t index : shows_[value]) judge(id, weights_[index], slot);
+  }
+
+  bool joins_computed(ir::NodeId id) const {
+    const auto inputs = values_.inputs[id];
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](ir::ValueId v) { return v != ir::kNone && learns_[v] && shows_[v].empty(); });
+  }
+
+  void judge(ir::NodeId id, Weight& weight, const WeightSlot& slot) {
+    const ir::Node& node = *values_.nodes[id].node;
+    if (slot.kind == SlotKind::operand || slot.kind == SlotKind::part) return judge_operand(id, weight, slot);
+    if (slot.kind == SlotKind::statistic) return explain(weight, "a running statistic");
+    if (slot.kind == SlotKind::setting)
+      return explain(weight, fmt::format("a setting of {}", base::printable(node.op_type)));
+    if (node.is("Gather") && weight.dims.size() != 2) return explain(weight, "a table that is not of rank 2");
+    train(id, weight, slot, "a parameter of the operator");
   }
 
   void judge_operand(ir::NodeId id, Weight& weight, const WeightSlot& slot) {
@@ -146,9 +154,9 @@ class Finder {
   const ir::Values& values_;
   const TrainableOptions& options_;
   std::vector<Weight> weights_;
-  std::vector<const ir::Tensor*> tensors_;  // by weight
-  std::vector<uint32_t> shows_;             // by value: the weight of which it is a view
-  std::vector<char> learns_;                // by value: computed from a trained weight
+  std::vector<const ir::Tensor*> tensors_;    // by weight
+  std::vector<std::vector<uint32_t>> shows_;  // by value: the weights of which it is a view, or joined
+  std::vector<char> learns_;                  // by value: computed from a trained weight
 };
 
 void check_paths(const ir::Values& values, const std::vector<std::string>& outputs, const TrainableOptions& options,

@@ -38,8 +38,8 @@ struct Weight {
   std::vector<int64_t> dims;
   std::string slot;  // "Conv W", "Add operand"; empty where no rule names its use
   bool trained = false;
-  std::string reason;       // the rule that decided
-  std::string cut_by;       // what stops every gradient to it ("node 'x' (ArgMax) cuts the path"); empty if one comes
+  std::string reason;  // the rule that decided
+  std::string cut_by;  // what stops every gradient to it ("node 'x' (ArgMax) cuts the path"); empty if one comes
   uint32_t tied_to = ir::kNone;  // index of the weight that it is a copy of
   bool transposed = false;       // a copy with its two dimensions swapped
 };

@@ -48,7 +48,8 @@ constexpr Row kWeights[] = {
     {"PRelu", 1, "slope"},
 };
 
-constexpr std::string_view kViews[] = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Cast"};
+constexpr std::string_view kViews[] = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze",
+                                       "Cast",     "Flatten",   "Slice",   "Split",   "Expand"};
 constexpr std::string_view kArithmetic[] = {"Add", "Sub", "Mul", "Div"};
 
 template <typename List>
@@ -72,6 +73,7 @@ WeightSlot weight_slot(const ir::Node& node, size_t input, bool quantization_awa
   if (node.op_type == "Gather" && input == 0 && node.int_or("axis", 0) == 0) return {SlotKind::weight, "table"};
   if (node.op_type == "BatchNormalization" && input >= 3) return {SlotKind::statistic, input == 3 ? "mean" : "var"};
   if (holds(kArithmetic, node.op_type)) return {SlotKind::operand, "operand"};
+  if (node.op_type == "Concat") return {SlotKind::part, "part"};
   if (input == 0 && holds(kViews, node.op_type) && (node.op_type != "Cast" || casts_to_float(node)))
     return {SlotKind::view, ""};
   if (quantization_aware && input == 0 && node.op_type == "DequantizeLinear") return {SlotKind::view, ""};

@@ -13,7 +13,8 @@ enum class SlotKind : uint8_t {
   operand,    // of arithmetic: trained if the rest comes from something trained
   statistic,  // a running mean or variance: changed by BatchNormalization itself
   view,       // shown in another form
-  setting,    // shapes, bounds, ratios: never trained
+  part,     // joined with others: a view among weights (gates stored apart), an operand among computed values (a token)
+  setting,  // shapes, bounds, ratios: never trained
 };
 
 struct WeightSlot {

@@ -70,7 +70,8 @@ WrittenBack write_back(const Program& program, ir::Model& model) {
     const at::Tensor master = parameter.tensor.detach().to(at::kCPU);
     const at::Tensor rounded = master.to(scalar_type(parameter.stored));
     if (rounded.numel() > 0 && rounded.scalar_type() != master.scalar_type())
-      result.rounding = std::max(result.rounding, (rounded.to(master.scalar_type()) - master).abs().max().item<double>());
+      result.rounding =
+          std::max(result.rounding, (rounded.to(master.scalar_type()) - master).abs().max().item<double>());
     result.tensors += stored.replace(parameter.weight.name, rounded);
     for (const TiedCopy& copy : parameter.weight.copies)
       result.tensors += stored.replace(copy.name, copy.transposed ? rounded.t() : rounded);

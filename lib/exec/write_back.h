@@ -9,8 +9,8 @@ namespace allot::exec {
 
 /// What was written.
 struct WrittenBack {
-  size_t tensors = 0;       // whose bytes changed
-  double rounding = 0;      // largest error made by rounding a float32 master to a half-precision file
+  size_t tensors = 0;   // whose bytes changed
+  double rounding = 0;  // largest error made by rounding a float32 master to a half-precision file
 };
 
 /// Replaces the elements of trained weights, their tied copies and updated statistics, and nothing else: names, shapes,

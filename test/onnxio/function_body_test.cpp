@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onnxio/function_body.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "ir/builder.h"
@@ -41,7 +43,12 @@ TEST_CASE("function body: the one for the model's opset, with the opset that it 
   REQUIRE(recent);
   CHECK(import_of(*old) == 13);
   CHECK(import_of(*recent) == 18);
-  CHECK(operators(*old) != operators(*recent));  // axes of reductions became inputs
+  const auto has_axes_attribute = [](const ir::Function& function) {
+    return std::any_of(function.nodes.begin(), function.nodes.end(),
+                       [](const ir::Node& n) { return n.op_type == "ReduceMax" && n.find("axes"); });
+  };
+  CHECK(has_axes_attribute(*old));
+  CHECK_FALSE(has_axes_attribute(*recent));  // axes of reductions became inputs
   // Defined by others only since opset 18: that body serves before, too, since it names its own opset.
   const auto elu = onnxio::function_body(model, node("Elu", {"x"}), 10, kFloat);
   REQUIRE(elu);

@@ -145,10 +145,12 @@ def models(*kinds):
     return [model for model in found if model.kind in kinds]
 
 
-def session(path, **entries):
+def session(path, optimise=True, **entries):
     """A session on one CPU thread; `entries` are session configuration entries with '.' as '__'."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     for key, value in entries.items():
         options.add_session_config_entry(key.replace("__", "."), value)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels of the groups that exec/fuse.h finds.
+#include <bit>
+
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
@@ -9,6 +11,9 @@
 
 namespace allot::exec {
 namespace {
+
+// What add_number() wrote.
+double number(const Site& site, ir::Str attribute) { return std::bit_cast<double>(site.int_or(attribute, 0)); }
 
 // x [..., in], W [in, out], b [out].
 Kernel make_linear(const Site&) {
@@ -25,16 +30,16 @@ Kernel make_linear(const Site&) {
 
 // Q [..., L, E], K^T [..., E, S], V [..., S, D], mask that broadcasts to [..., L, S].
 Kernel make_attention(const Site& site) {
-  return [scale = site.float_or("scale", 1)](Call& call) {
+  return [scale = number(site, "scale")](Call& call) {
     std::optional<at::Tensor> mask;
     if (call.has(3)) mask = call.in(3);
-    call.set(0, at::scaled_dot_product_attention(call.in(0), call.in(1).transpose(-2, -1), call.in(2), mask, 0.0,
-                                                 false, scale));
+    call.set(0, at::scaled_dot_product_attention(call.in(0), call.in(1).transpose(-2, -1), call.in(2), mask, 0.0, false,
+                                                 scale));
   };
 }
 
 Kernel make_layer_norm(const Site& site) {
-  return [epsilon = site.float_or("epsilon", 1e-5f)](Call& call) {
+  return [epsilon = number(site, "epsilon")](Call& call) {
     call.set(0, at::layer_norm(call.in(0), call.in(1).sizes(), call.in(1), call.in(2), epsilon));
   };
 }

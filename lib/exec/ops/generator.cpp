@@ -69,7 +69,7 @@ Kernel make_eye_like(const Site& site) {
 constexpr Operator kOperators[] = {
     {"ConstantOfShape", make_constant_of_shape, Gradient::zero},
     {"EyeLike", make_eye_like, Gradient::zero},
-    {"Range", make_range},
+    {"Range", make_range, Gradient::zero},
 };
 
 }  // namespace
