@@ -11,12 +11,17 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
+std::string name_of(const ir::Dim& dim) {
+  if (dim.value >= 0) return std::to_string(dim.value);
+  return dim.symbol.empty() ? "?" : base::printable(dim.symbol);
+}
+
 std::string declared_shape(const ir::Type& type) {
   std::string text;
-  for (const auto& dim : type.dims)
-    text += (text.empty() ? "" : ",") + (dim.value >= 0       ? std::to_string(dim.value)
-                                         : dim.symbol.empty() ? "?"
-                                                              : base::printable(dim.symbol));
+  for (const auto& dim : type.dims) {
+    if (!text.empty()) text += ',';
+    text += name_of(dim);
+  }
   return text;
 }
 
