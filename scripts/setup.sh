@@ -68,22 +68,13 @@ fetch_models() {
   finish "$dir"
 }
 
-export_models() {
-  local dir; dir=$(exported_dir)
-  finished "$dir" && return
-  say "five transformers and convolution nets through torch.onnx (3 minutes, 1.7 GB)"
-  rm -rf "$ALLOT_CACHE"/exported-*
-  "$(torch_venv)/bin/python" "$ALLOT_ROOT/scripts/export_models.py" "$dir" >&2
-  finish "$dir"
-}
-
-export_nets() {
-  local dir; dir=$(nets_dir)
-  finished "$dir" && return
-  say "twelve small networks with PyTorch's gradients (1 minute)"
-  rm -rf "$ALLOT_CACHE"/nets-*
-  "$(torch_venv)/bin/python" "$ALLOT_ROOT/scripts/export_nets.py" "$dir" >&2
-  finish "$dir"
+# export_with SCRIPT DIR WHAT: runs a script that fills DIR, unless an earlier run did.
+export_with() {
+  finished "$2" && return
+  say "$3"
+  rm -rf "${2%-*}"-*
+  "$(torch_venv)/bin/python" "$ALLOT_ROOT/scripts/$1" "$2" >&2
+  finish "$2"
 }
 
 main() {
@@ -102,8 +93,9 @@ main() {
     make_venv "$(webgpu_venv)" "${PIP_WEBGPU[@]}"
     make_venv "$(peers_venv)" "${PIP_PEERS[@]}"
     make_venv "$(torch_venv)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}"
-    export_models
-    export_nets
+    export_with export_models.py "$(exported_dir)" \
+      "five transformers and convolution nets through torch.onnx (3 minutes, 1.7 GB)"
+    export_with export_nets.py "$(nets_dir)" "twelve small networks with PyTorch's gradients (1 minute)"
   fi
 }
 main "$@"

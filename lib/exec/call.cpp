@@ -45,12 +45,12 @@ void Frame::run(uint32_t block) {
     throw Error(error.kind(), place(plan_, *current), error.message(), error.fix());
   } catch (const c10::OutOfMemoryError& error) {
     throw Error(ErrorKind::out_of_memory, place(plan_, *current), first_line(error.what_without_backtrace()),
-                "use a smaller batch, or --remat");
+                "use a smaller batch");
   } catch (const c10::Error& error) {
     const std::string text = first_line(error.what_without_backtrace());
     const bool memory = text.find("can't allocate memory") != std::string::npos;
     throw Error(memory ? ErrorKind::out_of_memory : ErrorKind::malformed, place(plan_, *current), text,
-                memory ? "use a smaller batch, or --remat" : "check the model and its inputs");
+                memory ? "use a smaller batch" : "check the model and its inputs");
   } catch (const std::bad_alloc&) {
     throw Error(ErrorKind::out_of_memory, place(plan_, *current), "memory is exhausted", "use a smaller batch");
   } catch (const std::exception& error) {  // torch throws a few of its own that are no c10::Error

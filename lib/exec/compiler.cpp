@@ -119,7 +119,7 @@ ir::ValueId Compiler::find_weight(const std::string& name) const {
   const ir::ValueId value = values_.find(name);
   if (value == ir::kNone || !is_constant_[value])
     throw Error(ErrorKind::config, fmt::format("weight '{}'", base::printable(name)),
-                "is no initializer or Constant of the model, or is named twice", "list the weights with --inspect");
+                "is no initializer or Constant of the model, or is named twice", "name each weight once");
   return value;
 }
 

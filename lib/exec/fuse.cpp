@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "exec/fuse_match.h"
+#include "exec/weights.h"
 #include "ir/builder.h"
 #include "ir/payload.h"
 
@@ -53,11 +54,8 @@ Matcher::Side Matcher::side(ir::NodeId id, std::string_view type) const {
 
 const ir::Tensor* Matcher::stored(ir::ValueId value) const {
   if (value == ir::kNone) return nullptr;
-  const auto& v = values_.values[value];
-  if (v.initializer) return v.is_input && model_.ir_version >= 4 ? nullptr : v.initializer;
-  if (v.producer == ir::kNone || !node(v.producer).is("Constant")) return nullptr;
-  const ir::Attribute* attribute = node(v.producer).find("value");
-  return attribute && !attribute->tensors.empty() ? &attribute->tensors[0] : nullptr;
+  const bool is_default = values_.values[value].is_input && model_.ir_version >= 4;  // which a caller may replace
+  return is_default ? nullptr : stored_tensor(values_, value);
 }
 
 const std::vector<int64_t>* Matcher::stored_dims(ir::ValueId value) const {

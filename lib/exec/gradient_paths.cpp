@@ -5,17 +5,13 @@
 
 #include "base/error.h"
 #include "exec/registry.h"
+#include "exec/weights.h"
 
 namespace allot::exec {
 
 GradientPaths::GradientPaths(const ir::Values& values, const std::vector<std::string>& outputs, bool straight_through)
-    : values_(values), straight_through_(straight_through) {
+    : values_(values), straight_through_(straight_through), users_(users_of(values)) {
   reached_.assign(values.values.size(), false);
-  users_.resize(values.values.size());
-  for (ir::NodeId id = 0; id < values.nodes.size(); ++id)
-    for (const ir::ValueId v : values.inputs[id])
-      if (v != ir::kNone) users_[v].push_back(id);
-
   std::vector<ir::ValueId> stack;
   const auto reach = [&](ir::ValueId v) {
     if (v == ir::kNone || reached_[v]) return;

@@ -26,8 +26,8 @@ class GradientPaths {
 
   const ir::Values& values_;
   const bool straight_through_;
-  std::vector<char> reached_;                   // by value
-  std::vector<std::vector<ir::NodeId>> users_;  // by value
+  const std::vector<std::vector<ir::NodeId>> users_;  // by value
+  std::vector<char> reached_;                         // by value
 };
 
 }  // namespace allot::exec

@@ -9,14 +9,10 @@
 #include <ATen/ops/sum.h>
 
 #include "exec/load.h"
+#include "exec/weights.h"
 
 namespace allot::exec {
 namespace {
-
-const ir::Tensor& stored(const ir::Values& values, ir::ValueId value) {
-  const auto& v = values.values[value];
-  return v.initializer ? *v.initializer : values.nodes[v.producer].node->find("value")->tensors[0];
-}
 
 // Alike in a matrix and its transpose, whatever the bits mean: the sum of all elements' bits.
 int64_t fingerprint(const at::Tensor& matrix) {
@@ -36,11 +32,11 @@ void find_ties(const ir::Model& model, const ir::Values& values, std::vector<Wei
   for (uint32_t i = 0; i < weights.size(); ++i) {
     Weight& weight = weights[i];
     if (!weight.trained || weight.dims.size() != 2 || ir::bits(weight.type) < 16) continue;
-    const at::Tensor matrix = load(model, stored(values, weight.value)).tensor();
+    const at::Tensor matrix = load(model, *stored_tensor(values, weight.value)).tensor();
     if (matrix.numel() < 2 || is_one_number(matrix)) continue;
     auto& candidates = alike[{weight.type, matrix.numel(), fingerprint(matrix)}];
     for (const uint32_t c : candidates) {
-      const at::Tensor other = load(model, stored(values, weights[c].value)).tensor();
+      const at::Tensor other = load(model, *stored_tensor(values, weights[c].value)).tensor();
       weight.transposed = !other.sizes().equals(matrix.sizes()) || !at::equal(other, matrix);
       if (weight.transposed && !(other.t().sizes().equals(matrix.sizes()) && at::equal(other.t(), matrix))) {
         weight.transposed = false;

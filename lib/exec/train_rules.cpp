@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/name_pattern.h"
+#include "exec/weights.h"
 
 namespace allot::exec {
 namespace {
@@ -17,17 +18,13 @@ constexpr const char* kFlags[] = {"--train", "--freeze", "--freeze-op", "--freez
 
 const char* flag(Verb verb) { return kFlags[static_cast<size_t>(verb)]; }
 
-/// Where each weight is used, seen through nodes that only show it in another form or compute with constants.
+/// Where each weight is used.
 class Uses {
  public:
-  explicit Uses(const ir::Values& values) : values_(values), position_(values.nodes.size()) {
+  explicit Uses(const ir::Values& values) : values_(values), position_(values.nodes.size()), users_(users_of(values)) {
     uint32_t next = 0;
     for (const auto& graph : values.graphs)
       for (const ir::NodeId id : graph.order) position_[id] = next++;
-    users_.resize(values.values.size());
-    for (ir::NodeId id = 0; id < values.nodes.size(); ++id)
-      for (const ir::ValueId v : values.inputs[id])
-        if (v != ir::kNone) users_[v].push_back(id);
   }
 
   bool enters(ir::ValueId value, std::string_view op_type) const {
@@ -86,7 +83,7 @@ void apply_rules(const ir::Values& values, const std::vector<TrainRule>& rules, 
     }
     if (!found)
       throw Error(ErrorKind::config, flag(rule.verb),
-                  fmt::format("'{}' matches no weight", base::printable(rule.pattern)), "list them with --inspect");
+                  fmt::format("'{}' matches no weight", base::printable(rule.pattern)), "name weights of the model");
   }
 }
 

@@ -11,6 +11,7 @@
 #include "exec/ties.h"
 #include "exec/train_rules.h"
 #include "exec/weight_slots.h"
+#include "exec/weights.h"
 #include "ir/payload.h"
 
 namespace allot::exec {
@@ -40,7 +41,7 @@ class Finder {
     for (ir::ValueId v = 0; v < values_.values.size(); ++v) {
       const auto& value = values_.values[v];
       if (value.graph != 0) continue;  // constants inside bodies are settings of the loop
-      if (const ir::Tensor* tensor = stored(value); tensor && ir::is_float(tensor->dtype)) {
+      if (const ir::Tensor* tensor = stored_tensor(values_, v); tensor && ir::is_float(tensor->dtype)) {
         shows_[v] = {static_cast<uint32_t>(weights_.size())};
         tensors_.push_back(tensor);
         Weight& weight = weights_.emplace_back();
@@ -50,15 +51,6 @@ class Finder {
         weight.dims = tensor->dims;
       }
     }
-  }
-
-  const ir::Tensor* stored(const ir::Values::Value& value) const {
-    if (value.initializer) return value.initializer;
-    if (value.producer == ir::kNone) return nullptr;
-    const ir::Node& node = *values_.nodes[value.producer].node;
-    if (!node.is("Constant")) return nullptr;
-    const ir::Attribute* attribute = node.find("value");
-    return attribute && !attribute->tensors.empty() ? &attribute->tensors[0] : nullptr;
   }
 
   void visit(ir::GraphId graph) {
@@ -168,7 +160,7 @@ void check_paths(const ir::Values& values, const std::vector<std::string>& outpu
     const std::string where = fmt::format("weight '{}'", base::printable(weight.name));
     const std::string what = fmt::format("no gradient reaches it, {}", weight.cut_by);
     if (!options.allow_dead)
-      throw base::Error(base::ErrorKind::check_failed, where, what, "freeze it, or allow it with --allow-dead");
+      throw base::Error(base::ErrorKind::check_failed, where, what, "freeze it, or allow weights without gradients");
     base::warn("{}: {}", where, what);
   }
 }
@@ -183,7 +175,7 @@ std::vector<Weight> find_weights(const ir::Model& model, const ir::Values& value
   check_paths(values, outputs, options, weights);
   if (std::none_of(weights.begin(), weights.end(), [](const Weight& w) { return w.trained; }))
     throw base::Error(base::ErrorKind::config, base::printable(model.path), "no weight of this model is trained",
-                      "see the reasons with --inspect, and choose weights with --train");
+                      "choose weights by rules: none is a parameter of an operator that trains");
   return weights;
 }
 

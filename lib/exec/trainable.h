@@ -44,7 +44,7 @@ struct Weight {
   bool transposed = false;       // a copy with its two dimensions swapped
 };
 
-/// Decides by use, not by name (exporters rename freely): see docs/training.md for the rules.
+/// Decides by use, not by name (exporters rename freely): weight_slots.h says what each use means.
 /// `outputs` are what the loss is computed from; empty: the graph's outputs. Source: specification of mpl-train, 7.2.
 /// Errors: config for a rule whose pattern is invalid or matches nothing; check_failed, naming the cutting node, when a
 /// trained weight cannot receive a gradient (unless allow_dead); config when no weight at all is trained.

@@ -2,6 +2,7 @@
 """The bars of the executor: ONNX graphs run and differentiated by LibTorch."""
 
 import functools
+import os
 import re
 import subprocess
 
@@ -44,11 +45,27 @@ def runtime_outputs(quick):
                        environment={"ALLOT_BIN": str(bar.RELEASE / "bin")})
 
 
+def gradients(quick):
+    program("exec_test")
+    assertions, holds = bar.catch("exec_test", "[gradient]")
+    return f"{assertions:,} assertions", holds
+
+
+def networks(quick):
+    program("exec_test")
+    if "ALLOT_TEST_NETS" not in os.environ:
+        raise Skipped("the networks of scripts/export_nets.py are not there (scripts/setup.sh test)")
+    assertions, holds = bar.catch("exec_test", "[nets]")
+    return f"{assertions:,} assertions", holds
+
+
 bar.main([
     Bar("1a", "backend cases of the 134 core operators", "1,242 but 7 random ones", cases("node, core operators", least=1235)),
     Bar("1b", "backend cases of all operators", ">= 1,600 of 1,765", cases("node", least=1600)),
     Bar("1c", "backend cases converted from PyTorch", "82 of 82, 35 of 35", cases("pytorch-converted", "pytorch-operator")),
     Bar("1d", "backend cases of whole networks", "9 of 9", cases("light")),
     Bar("1e", "simple backend cases but strings and gradients", "15 of 23", cases("simple", least=15)),
+    Bar("2a", "gradients of operators against central differences", "<= 1e-4, float64", gradients),
+    Bar("2b", "gradients of twelve networks against PyTorch", "1e-8; 4 x its own in float32", networks),
     Bar("3", "outputs against ONNX Runtime, relative to their scale", "<= 1e-4", runtime_outputs),
 ])

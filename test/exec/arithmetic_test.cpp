@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 using namespace allot;
+using test::error_of;
 using test::OneNode;
 
 namespace {
@@ -29,15 +30,6 @@ using Numbers = std::vector<int64_t>;
 
 Numbers apply(ir::Str type, const at::Tensor& a, const at::Tensor& b, std::vector<ir::Attribute> attributes = {}) {
   return numbers(OneNode{type, 21, std::move(attributes), 1, {}}({a, b})[0]);
-}
-
-std::string error_of(OneNode node, const std::vector<exec::Value>& inputs) {
-  try {
-    node(inputs);
-  } catch (const base::Error& error) {
-    return fmt::format("{} {}", base::exit_code(error.kind()), error.message());
-  }
-  return "";
 }
 
 }  // namespace

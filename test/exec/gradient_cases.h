@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -10,9 +12,41 @@
 #include <ATen/ops/randperm.h>
 #include <ATen/ops/tensor.h>
 
-#include "exec/one_op.h"
+#include "exec/one_node.h"
 
 namespace allot::test {
+
+using AttributeValue =
+    std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, std::vector<std::string>>;
+using Attributes = std::vector<std::pair<std::string, AttributeValue>>;
+
+/// Leans on `name` and `value`.
+inline ir::Attribute make_attribute(const std::string& name, const AttributeValue& value) {
+  using Kind = ir::Attribute::Kind;
+  ir::Attribute attribute;
+  attribute.name = name;
+  if (const auto* i = std::get_if<int64_t>(&value)) {
+    attribute.kind = Kind::int_;
+    attribute.i = *i;
+  } else if (const auto* f = std::get_if<double>(&value)) {
+    attribute.kind = Kind::float_;
+    attribute.f = static_cast<float>(*f);
+  } else if (const auto* s = std::get_if<std::string>(&value)) {
+    attribute.kind = Kind::string;
+    attribute.s = *s;
+  } else if (const auto* ints = std::get_if<std::vector<int64_t>>(&value)) {
+    attribute.kind = Kind::ints;
+    attribute.ints = *ints;
+  } else if (const auto* floats = std::get_if<std::vector<double>>(&value)) {
+    attribute.kind = Kind::floats;
+    attribute.floats.assign(floats->begin(), floats->end());
+  } else {
+    attribute.kind = Kind::strings;
+    const auto& texts = std::get<std::vector<std::string>>(value);
+    attribute.strings.assign(texts.begin(), texts.end());
+  }
+  return attribute;
+}
 
 /// One input: uniform numbers in [low, high) with a gradient, or fixed numbers.
 struct CaseInput {
@@ -29,16 +63,16 @@ inline CaseInput grad(std::vector<int64_t> dims, double low = -1, double high = 
 }
 /// Distinct numbers, at least 0.05 apart, none near zero, in random order: for what has kinks where two are equal.
 inline CaseInput distinct(std::vector<int64_t> dims) { return {std::move(dims), 0, 0, {}, at::kDouble, false}; }
-inline CaseInput ints(std::vector<int64_t> dims, std::vector<double> values, at::ScalarType type = at::kLong) {
+inline CaseInput fixed_ints(std::vector<int64_t> dims, std::vector<double> values, at::ScalarType type = at::kLong) {
   return {std::move(dims), 0, 0, std::move(values), type, false};
 }
 inline CaseInput list(std::vector<double> values) {
   const auto n = static_cast<int64_t>(values.size());
-  return ints({n}, std::move(values));
+  return fixed_ints({n}, std::move(values));
 }
-inline CaseInput number(double value) { return ints({}, {value}, at::kDouble); }
-inline CaseInput floats(std::vector<int64_t> dims, std::vector<double> values) {
-  return ints(std::move(dims), std::move(values), at::kDouble);
+inline CaseInput number(double value) { return fixed_ints({}, {value}, at::kDouble); }
+inline CaseInput fixed_floats(std::vector<int64_t> dims, std::vector<double> values) {
+  return fixed_ints(std::move(dims), std::move(values), at::kDouble);
 }
 inline CaseInput absent() { return {{}, 0, 0, {}, at::kDouble, true}; }
 
@@ -60,21 +94,23 @@ struct GradientCase {
     return text;
   }
 
-  std::vector<size_t> absent() const {
-    std::vector<size_t> positions;
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i].absent) positions.push_back(i);
-    return positions;
+  std::vector<ir::Attribute> ir_attributes() const {
+    std::vector<ir::Attribute> list;
+    for (const auto& [key, value] : attributes) list.push_back(make_attribute(key, value));
+    return list;
   }
 };
 
-/// The tensors of the inputs that are there; those with gradients are leaves.
-inline std::vector<at::Tensor> make_inputs(const GradientCase& one) {
-  std::vector<at::Tensor> tensors;
+/// All inputs, absent ones too; those with gradients are leaves.
+inline std::vector<exec::Value> make_inputs(const GradientCase& one) {
+  std::vector<exec::Value> values;
   for (const CaseInput& input : one.inputs) {
-    if (input.absent) continue;
+    if (input.absent) {
+      values.emplace_back();
+      continue;
+    }
     if (!input.fixed.empty()) {
-      tensors.push_back(at::tensor(input.fixed, at::kDouble).reshape(input.dims).to(input.type));
+      values.emplace_back(at::tensor(input.fixed, at::kDouble).reshape(input.dims).to(input.type));
       continue;
     }
     const bool is_distinct = input.low == input.high;
@@ -86,9 +122,9 @@ inline std::vector<at::Tensor> make_inputs(const GradientCase& one) {
     } else {
       tensor = at::rand(input.dims, at::kDouble) * (input.high - input.low) + input.low;
     }
-    tensors.push_back(tensor.contiguous().set_requires_grad(true));
+    values.emplace_back(tensor.contiguous().set_requires_grad(true));
   }
-  return tensors;
+  return values;
 }
 
 }  // namespace allot::test

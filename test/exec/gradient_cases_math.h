@@ -49,12 +49,13 @@ inline std::vector<GradientCase> arithmetic_gradient_cases() {
   }
   cases.push_back({"Div", 14, {}, {grad({2, 3}), grad({3}, 0.5, 2)}, 1});
   cases.push_back({"Pow", 15, {}, {grad({2, 3}, 0.5, 2), grad({3}, 0.5, 2)}, 1});
-  cases.push_back({"Mod", 13, {{"fmod", int64_t{1}}}, {grad({2, 3}, 0.2, 0.9), ints({1}, {1.0}, at::kDouble)}, 1});
-  cases.push_back({"Max", 13, {}, {distinct({2, 3}), floats({3}, {0.01, -0.2, 0.4})}, 1});
-  cases.push_back({"Min", 13, {}, {distinct({2, 3}), floats({3}, {0.01, -0.2, 0.4})}, 1});
+  cases.push_back(
+      {"Mod", 13, {{"fmod", int64_t{1}}}, {grad({2, 3}, 0.2, 0.9), fixed_ints({1}, {1.0}, at::kDouble)}, 1});
+  cases.push_back({"Max", 13, {}, {distinct({2, 3}), fixed_floats({3}, {0.01, -0.2, 0.4})}, 1});
+  cases.push_back({"Min", 13, {}, {distinct({2, 3}), fixed_floats({3}, {0.01, -0.2, 0.4})}, 1});
   cases.push_back({"Sum", 13, {}, {grad({2, 3}), grad({3}), grad({1})}, 1});
   cases.push_back({"Mean", 13, {}, {grad({2, 3}), grad({3}), grad({1})}, 1});
-  cases.push_back({"Where", 16, {}, {ints({2, 1}, {1, 0}, at::kBool), grad({2, 3}), grad({3})}, 1});
+  cases.push_back({"Where", 16, {}, {fixed_ints({2, 1}, {1, 0}, at::kBool), grad({2, 3}), grad({3})}, 1});
   return cases;
 }
 
@@ -119,17 +120,18 @@ inline std::vector<GradientCase> pooling_gradient_cases() {
       {"MaxUnpool",
        22,
        {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}},
-       {grad({1, 1, 2, 2}), ints({1, 1, 2, 2}, {5, 7, 13, 15})},
+       {grad({1, 1, 2, 2}), fixed_ints({1, 1, 2, 2}, {5, 7, 13, 15})},
        1},
       {"LRN", 13, {{"size", int64_t{3}}, {"alpha", 0.1}}, {grad({1, 4, 2, 2})}, 1},
   };
 }
 
 inline std::vector<GradientCase> normalization_gradient_cases() {
-  const auto statistics = [] { return floats({2}, {0.1, -0.2}); };
-  const auto variances = [] { return floats({2}, {0.8, 1.5}); };
+  const auto statistics = [] { return fixed_floats({2}, {0.1, -0.2}); };
+  const auto variances = [] { return fixed_floats({2}, {0.8, 1.5}); };
   return {
       {"BatchNormalization", 15, {}, {grad({3, 2, 2}), grad({2}), grad({2}), statistics(), variances()}, 1},
+      // Running statistics have no gradient, so they are not asked for.
       {"BatchNormalization",
        15,
        {{"training_mode", int64_t{1}}},
@@ -144,22 +146,22 @@ inline std::vector<GradientCase> normalization_gradient_cases() {
       {"LpNormalization", 22, {{"axis", int64_t{1}}}, {grad({2, 3})}, 1},
       {"LpNormalization", 22, {{"axis", int64_t{0}}, {"p", int64_t{1}}}, {distinct({2, 3})}, 1},
       {"MeanVarianceNormalization", 13, {}, {grad({2, 2, 3, 2})}, 1},
-      {"NegativeLogLikelihoodLoss", 13, {}, {grad({3, 4}), ints({3}, {1, 0, 3})}, 1},
+      {"NegativeLogLikelihoodLoss", 13, {}, {grad({3, 4}), fixed_ints({3}, {1, 0, 3})}, 1},
       {"NegativeLogLikelihoodLoss",
        13,
        {{"reduction", "sum"}, {"ignore_index", int64_t{0}}},
-       {grad({2, 3, 2}), ints({2, 2}, {1, 0, 2, 1}), floats({3}, {0.5, 1, 2})},
+       {grad({2, 3, 2}), fixed_ints({2, 2}, {1, 0, 2, 1}), fixed_floats({3}, {0.5, 1, 2})},
        1},
-      {"SoftmaxCrossEntropyLoss", 13, {}, {grad({3, 4}), ints({3}, {1, 0, 3})}, 2},
+      {"SoftmaxCrossEntropyLoss", 13, {}, {grad({3, 4}), fixed_ints({3}, {1, 0, 3})}, 2},
       {"SoftmaxCrossEntropyLoss",
        13,
        {{"reduction", "none"}},
-       {grad({2, 3, 2}), ints({2, 2}, {1, 0, 2, 1}), floats({3}, {0.5, 1, 2})},
+       {grad({2, 3, 2}), fixed_ints({2, 2}, {1, 0, 2, 1}), fixed_floats({3}, {0.5, 1, 2})},
        1},
       {"SoftmaxCrossEntropyLoss",
        13,
        {{"reduction", "mean"}, {"ignore_index", int64_t{2}}},
-       {grad({2, 3, 2}), ints({2, 2}, {1, 0, 2, 1}), floats({3}, {0.5, 1, 2})},
+       {grad({2, 3, 2}), fixed_ints({2, 2}, {1, 0, 2, 1}), fixed_floats({3}, {0.5, 1, 2})},
        1},
   };
 }

@@ -43,15 +43,12 @@ struct Worst {
 };
 
 Worst worst_error(const GradientCase& one) {
-  ir::Model model = test::one_op(one.op, one.opset, one.attributes, one.inputs.size(), one.outputs, one.absent());
-  const exec::Program program(model);
-  const std::vector<at::Tensor> tensors = test::make_inputs(one);
-  std::vector<exec::Value> inputs;
+  const auto all = test::make_inputs(one);
+  const exec::Program program(test::one_node(one.op, one.opset, one.ir_attributes(), all, one.outputs));
+  const auto inputs = test::present(all);
   std::vector<at::Tensor> leaves;
-  for (const at::Tensor& t : tensors) {
-    inputs.emplace_back(t);
-    if (t.requires_grad()) leaves.push_back(t);
-  }
+  for (const exec::Value& input : inputs)
+    if (input.tensor().requires_grad()) leaves.push_back(input.tensor());
   std::vector<at::Tensor> weights;
   {
     at::NoGradGuard guard;

@@ -17,11 +17,10 @@ using ir::int_attribute;
 using ir::ints_attribute;
 using test::close;
 using test::floats;
+using test::ints;
 using test::OneNode;
 
 namespace {
-
-at::Tensor ints(const std::vector<int64_t>& numbers) { return at::tensor(numbers, at::kLong); }
 
 at::Tensor count_up(const std::vector<int64_t>& dims) {
   return at::arange(c10::multiply_integers(dims), at::kFloat).reshape(dims);

@@ -14,6 +14,7 @@
 #include "base/error.h"
 
 using namespace allot;
+using test::error_of;
 using test::OneNode;
 
 namespace {
@@ -52,15 +53,6 @@ class BatchNormModel {
 
   std::unique_ptr<exec::Program> program_;
 };
-
-std::string error_of(OneNode node, const std::vector<exec::Value>& inputs) {
-  try {
-    node(inputs);
-  } catch (const base::Error& error) {
-    return fmt::format("{} {}", base::exit_code(error.kind()), error.message());
-  }
-  return "";
-}
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/tensor.h>
 
+#include "base/error.h"
 #include "exec/program.h"
 #include "ir/builder.h"
 
@@ -39,7 +40,30 @@ inline ir::Attribute floats_attribute(ir::Str name, std::vector<float> values) {
   return attribute;
 }
 
-/// An operator with its attributes, in a model of its own.
+/// A model of one node with these inputs, typed as they are; absent ones are left out of the node.
+inline ir::Model one_node(ir::Str type, int64_t opset, const std::vector<ir::Attribute>& attributes,
+                          const std::vector<exec::Value>& inputs, size_t outputs = 1) {
+  ir::Builder builder("one node", opset);
+  std::vector<ir::Str> names;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    names.push_back(inputs[i].absent() ? ir::Str()
+                                       : builder.input("in" + std::to_string(i), inputs[i].dtype(), inputs[i].dims()));
+  std::vector<ir::Attribute> copies;
+  for (const ir::Attribute& attribute : attributes) copies.push_back(ir::clone(attribute));
+  for (const ir::Str output : builder.add_many(type, names, outputs, std::move(copies)))
+    builder.output(output, ir::DataType::undefined, {});
+  return builder.finish();
+}
+
+/// Those inputs that a model of one node has.
+inline std::vector<exec::Value> present(const std::vector<exec::Value>& inputs) {
+  std::vector<exec::Value> given;
+  for (const exec::Value& input : inputs)
+    if (!input.absent()) given.push_back(input);
+  return given;
+}
+
+/// An operator with its attributes.
 struct OneNode {
   ir::Str type;
   int64_t opset = 21;
@@ -47,25 +71,25 @@ struct OneNode {
   size_t outputs = 1;
   exec::KernelOptions options = {};
 
-  /// What it gives for these inputs; absent ones are left out of the node.
-  std::vector<exec::Value> operator()(const std::vector<exec::Value>& inputs) {
-    ir::Builder builder("one node", opset);
-    std::vector<ir::Str> names;
-    std::vector<exec::Value> given;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      names.push_back(inputs[i].absent()
-                          ? ir::Str()
-                          : builder.input("in" + std::to_string(i), inputs[i].dtype(), inputs[i].dims()));
-      if (!inputs[i].absent()) given.push_back(inputs[i]);
-    }
-    for (const ir::Str output : builder.add_many(type, names, outputs, std::move(attributes)))
-      builder.output(output, ir::DataType::undefined, {});
-    const ir::Model model = builder.finish();
+  /// What it gives for these inputs.
+  std::vector<exec::Value> operator()(const std::vector<exec::Value>& inputs) const {
     exec::CompileOptions compile;
     compile.kernels = options;
-    return exec::Program(model, compile).run(given);
+    return exec::Program(one_node(type, opset, attributes, inputs, outputs), compile).run(present(inputs));
   }
 };
+
+/// Exit code and message of the error that a node ends with; empty when it runs.
+inline std::string error_of(const OneNode& node, const std::vector<exec::Value>& inputs) {
+  try {
+    node(inputs);
+  } catch (const base::Error& error) {
+    return fmt::format("{} {}", base::exit_code(error.kind()), error.message());
+  }
+  return "";
+}
+
+inline at::Tensor ints(const std::vector<int64_t>& numbers) { return at::tensor(numbers, at::kLong); }
 
 /// Rows of numbers as a float32 tensor of that shape.
 inline at::Tensor floats(const std::vector<double>& numbers, const std::vector<int64_t>& dims,

@@ -261,6 +261,69 @@ TEST_CASE("program: a Loop with captured values, an If in its body, and gradient
   CHECK(at::equal(run(false)[1].tensor(), numbers({5, 7, 9, 11})));
 }
 
+TEST_CASE("program: gradients pass the rounds of a Scan") {
+  // state and scan output: state * x[t].
+  ir::Model model;
+  model.ir_version = 10;
+  model.opset_imports.push_back({"", 21, {}});
+  model.graph.inputs = {value("x", DataType::float32, {3})};
+  add_initializer(model, "w", numbers({5}).reshape({}));
+  ir::Graph body;
+  body.inputs = {value("state"), value("item")};
+  body.nodes.push_back(node("Mul", {"state", "item"}, {"next"}));
+  body.outputs = {value("next"), value("next")};
+  model.graph.nodes.push_back(node("Scan", {"w", "x"}, {"last", "all"}));
+  model.graph.nodes[0].attributes.push_back(graph_attribute("body", std::move(body)));
+  model.graph.nodes[0].attributes.push_back(ir::int_attribute("num_scan_inputs", 1));
+  model.graph.outputs = {value("last"), value("all")};
+
+  exec::CompileOptions options;
+  options.trained = {{"w", {}}};
+  const exec::Program program(model, options);
+  const auto outputs = program.run({numbers({2, 3, 4})});
+  CHECK(outputs[0].tensor().item<float>() == 120);
+  outputs[1].tensor().sum().backward();
+  CHECK(program.parameters()[0].tensor.grad().item<float>() == 32);  // 2 + 2 * 3 + 2 * 3 * 4
+}
+
+TEST_CASE("program: gradients pass sequences and optionals") {
+  // y: squares of all rows of x but the first, and of w; z: the second row of x, twice.
+  ir::Model model;
+  model.ir_version = 10;
+  model.opset_imports.push_back({"", 21, {}});
+  model.graph.inputs = {value("x", DataType::float32, {3, 2})};
+  add_initializer(model, "w", numbers({7, 8}).reshape({1, 2}));
+  add_initializer(model, "zero", at::full({}, 0, at::kLong), DataType::int64);
+  const auto add = [&](ir::Str type, std::vector<ir::Str> inputs, ir::Str output) -> ir::Node& {
+    model.graph.nodes.push_back(node(type, std::move(inputs), {output}));
+    return model.graph.nodes.back();
+  };
+  ir::Graph square;
+  square.inputs = {value("row")};
+  square.nodes.push_back(node("Mul", {"row", "row"}, {"squared"}));
+  square.outputs = {value("squared")};
+  add("SplitToSequence", {"x"}, "rows");
+  add("SequenceErase", {"rows", "zero"}, "rest");
+  add("SequenceInsert", {"rest", "w"}, "more");
+  add("SequenceMap", {"more"}, "squares").attributes.push_back(graph_attribute("body", std::move(square)));
+  add("ConcatFromSequence", {"squares"}, "y").attributes.push_back(ir::int_attribute("axis", 0));
+  add("SequenceAt", {"more", "zero"}, "second");
+  add("Optional", {"second"}, "maybe");
+  add("OptionalGetElement", {"maybe"}, "surely");
+  add("SequenceConstruct", {"surely", "surely"}, "twice");
+  add("ConcatFromSequence", {"twice"}, "z").attributes.push_back(ir::int_attribute("axis", 0));
+  model.graph.outputs = {value("y"), value("z")};
+
+  exec::CompileOptions options;
+  options.trained = {{"w", {}}};
+  const exec::Program program(model, options);
+  const at::Tensor x = numbers({1, 2, 3, 4, 5, 6}).reshape({3, 2}).set_requires_grad(true);
+  const auto outputs = program.run({x});
+  (outputs[0].tensor().sum() + outputs[1].tensor().sum()).backward();
+  CHECK(at::equal(x.grad(), numbers({0, 0, 8, 10, 10, 12}).reshape({3, 2})));
+  CHECK(at::equal(program.parameters()[0].tensor.grad(), numbers({14, 16}).reshape({1, 2})));
+}
+
 TEST_CASE("program: threads share one program") {
   const exec::Program program(add_relu());
   std::vector<int> wrong(4, 0);

@@ -13,13 +13,8 @@ using ir::int_attribute;
 using ir::ints_attribute;
 using test::close;
 using test::floats;
+using test::ints;
 using test::OneNode;
-
-namespace {
-
-at::Tensor ints(const std::vector<int64_t>& numbers) { return at::tensor(numbers, at::kLong); }
-
-}  // namespace
 
 TEST_CASE("reduction: axes as attribute, as input and computed by the graph") {
   const at::Tensor x = floats({1, 2, 3, 4, 5, 6}, {2, 3});

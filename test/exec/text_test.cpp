@@ -17,6 +17,7 @@ using ir::DataType;
 using ir::int_attribute;
 using ir::ints_attribute;
 using test::floats;
+using test::ints;
 using test::OneNode;
 using test::string_attribute;
 using test::strings_attribute;
@@ -29,8 +30,6 @@ Value words(List list) {
   const auto n = static_cast<int64_t>(list.size());
   return Value(Strings{std::move(list), {n}});
 }
-
-at::Tensor ints(const std::vector<int64_t>& numbers) { return at::tensor(numbers, at::kLong); }
 
 }  // namespace
 

@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "exec/load.h"
-#include "exec/one_op.h"
 #include "exec/write_back.h"
 #include "onnxio/reader.h"
 #include "onnxio/writer.h"
@@ -42,14 +41,12 @@ class Net {
     model.graph.initializers.push_back(std::move(tensor));
     return *this;
   }
-  Net& node(const std::string& type, std::vector<std::string> inputs, const std::string& output,
-            const test::Attributes& attributes = {}) {
+  Net& node(const std::string& type, std::vector<std::string> inputs, const std::string& output) {
     ir::Node node;
     node.op_type = model.intern(type);
     node.name = model.intern("make_" + output);
     for (const std::string& input : inputs) node.inputs.push_back(model.intern(input));
     node.outputs = {model.intern(output)};
-    for (const auto& [name, value] : attributes) node.attributes.push_back(test::make_attribute(model, name, value));
     model.graph.nodes.push_back(std::move(node));
     return *this;
   }

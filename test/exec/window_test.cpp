@@ -18,6 +18,7 @@
 using namespace allot;
 using ir::attributes;
 using ir::ints_attribute;
+using test::error_of;
 using test::OneNode;
 using test::string_attribute;
 
@@ -28,15 +29,6 @@ at::Tensor wave(at::IntArrayRef dims, at::ScalarType type = at::kFloat) {
   int64_t n = 1;
   for (const int64_t d : dims) n *= d;
   return (at::arange(n, at::kDouble) * 0.7 + 0.1).sin().reshape(dims).to(type);
-}
-
-std::string error_of(OneNode node, const std::vector<exec::Value>& inputs) {
-  try {
-    node(inputs);
-  } catch (const base::Error& error) {
-    return fmt::format("{} {}", base::exit_code(error.kind()), error.message());
-  }
-  return "";
 }
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& w, at::IntArrayRef strides) {

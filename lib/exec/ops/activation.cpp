@@ -25,6 +25,7 @@
 
 #include "exec/check.h"
 #include "exec/ops/broadcast.h"
+#include "exec/ops/unary.h"
 #include "exec/registry.h"
 
 namespace allot::exec {
@@ -32,11 +33,6 @@ namespace {
 
 // Beyond it softplus(x) is x in double precision.
 constexpr double kSoftplusThreshold = 40;
-
-template <Unary function>
-Kernel make_unary(const Site&) {
-  return [](Call& call) { call.set(0, function(call.in(0))); };
-}
 
 at::Tensor softplus(const at::Tensor& x) { return at::softplus(x, 1, kSoftplusThreshold); }
 at::Tensor softsign(const at::Tensor& x) { return x / (x.abs() + 1); }

@@ -16,6 +16,7 @@
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
+#include "exec/body.h"
 #include "exec/dtype.h"
 #include "exec/registry.h"
 
@@ -171,11 +172,7 @@ Kernel make_attention(const Site& site) {
 // Scores or probabilities through a body, if there is one.
 Tensor modified(Frame& frame, const std::optional<uint32_t>& block, const Tensor& x) {
   if (!block) return x;
-  const auto& inputs = frame.plan().blocks[*block].inputs;
-  TORCH_CHECK(inputs.size() == 1, "a modifier has ", inputs.size(), " inputs, but gets one");
-  frame.slot(inputs[0]) = Value(x);
-  frame.run(*block);
-  const auto outputs = frame.take_outputs(*block);
+  const auto outputs = run_body(frame, *block, {Value(x)});
   TORCH_CHECK(outputs.size() == 1 && outputs[0].is_tensor() && outputs[0].tensor().sizes() == x.sizes(),
               "a modifier must give one tensor of the shape that it gets");
   return outputs[0].tensor();

@@ -23,21 +23,6 @@ namespace {
 
 using ir::DataType;
 
-// 0 where the type is no float8 with a sign.
-double largest_float8(DataType type) {
-  switch (type) {
-    case DataType::float8e4m3fn:
-      return 448;
-    case DataType::float8e4m3fnuz:
-      return 240;
-    case DataType::float8e5m2:
-    case DataType::float8e5m2fnuz:
-      return 57344;
-    default:
-      return 0;
-  }
-}
-
 // Exponents alone: 0 is 2^-127, 254 is 2^127, 255 is NaN. The sign is dropped.
 at::Tensor to_float8e8m0(const at::Tensor& x, const CastRules& rules) {
   const at::Tensor magnitude = x.detach().to(at::kDouble).abs();
@@ -133,6 +118,20 @@ constexpr Operator kOperators[] = {
 };
 
 }  // namespace
+
+double largest_float8(DataType type) {
+  switch (type) {
+    case DataType::float8e4m3fn:
+      return 448;
+    case DataType::float8e4m3fnuz:
+      return 240;
+    case DataType::float8e5m2:
+    case DataType::float8e5m2fnuz:
+      return 57344;
+    default:
+      return 0;
+  }
+}
 
 at::Tensor float4_codes(const at::Tensor& numbers) {
   // Midpoints between 0, 0.5, 1, 1.5, 2, 3, 4, 6; a number on one goes to the lower side, so those that must go up are

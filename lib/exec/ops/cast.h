@@ -17,6 +17,9 @@ struct CastRules {
 /// between floating types of 16 bits or more. Errors: malformed for strings that are no numbers and for sequences.
 Value cast(const Value& value, ir::DataType to, const CastRules& rules = {});
 
+/// The largest number of a float8 type that has a sign; 0 for all others.
+double largest_float8(ir::DataType type);
+
 /// Codes of float4e2m1 (uint8, 0 to 15) of any real numbers: the nearest, ties to even, at most 6; NaN becomes -0.
 at::Tensor float4_codes(const at::Tensor& numbers);
 /// The numbers (float32) of such codes.

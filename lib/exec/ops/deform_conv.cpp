@@ -16,12 +16,6 @@ struct Extents {
   int64_t batch, channels, offset_groups, pixels, positions;
 };
 
-int64_t product(at::IntArrayRef sizes) {
-  int64_t result = 1;
-  for (const int64_t size : sizes) result *= size;
-  return result;
-}
-
 // Where a rigid window would read along an axis: [K, P], both row-major over all axes.
 at::Tensor rigid_positions(const Window& window, const WindowPlacement& placed, at::IntArrayRef kernel, size_t axis,
                            const at::Tensor& like) {
@@ -39,7 +33,8 @@ at::Tensor rigid_positions(const Window& window, const WindowPlacement& placed, 
 // where what is outside counts as zero. Gives [B, C, K, P].
 at::Tensor sample(const at::Tensor& x, const std::vector<at::Tensor>& positions, const Extents& e) {
   const auto sizes = spatial_sizes(x);
-  const at::Tensor source = x.reshape({e.batch, e.offset_groups, e.channels / e.offset_groups, product(sizes)});
+  const at::Tensor source =
+      x.reshape({e.batch, e.offset_groups, e.channels / e.offset_groups, c10::multiply_integers(sizes)});
   at::Tensor sum;
   for (size_t corner = 0; corner < size_t{1} << sizes.size(); ++corner) {
     at::Tensor index, weight;
@@ -72,7 +67,8 @@ class DeformConv {
     const auto kernel = spatial_sizes(weight);
     const auto axes = static_cast<int64_t>(kernel.size());
     const auto placed = window_.place(spatial_sizes(x), kernel);
-    const Extents e{x.size(0), x.size(1), offset_groups_, product(kernel), product(placed.outputs)};
+    const Extents e{x.size(0), x.size(1), offset_groups_, c10::multiply_integers(kernel),
+                    c10::multiply_integers(placed.outputs)};
     const int64_t outputs = weight.size(0);
     if (e.channels % groups_ != 0 || outputs % groups_ != 0 || e.channels % offset_groups_ != 0 || axes > 5)
       malformed("{} channels and weights {} do not fit its groups", e.channels, Value(weight).describe());

@@ -11,6 +11,7 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/where.h>
 
+#include "exec/check.h"
 #include "exec/dtype.h"
 #include "exec/ops/cast.h"
 #include "exec/registry.h"
@@ -21,6 +22,8 @@ namespace {
 using at::Tensor;
 using ir::DataType;
 
+constexpr double kLargestFloat4 = 6;
+
 // Where scales and zero points lie along the tensor that they belong to.
 struct Granularity {
   int64_t axis = 1;
@@ -30,9 +33,7 @@ struct Granularity {
 // A scale or zero point in a shape that broadcasts with x: one, one an index of the axis, or one a block.
 Tensor spread(const Tensor& parameter, const Tensor& x, const Granularity& granularity) {
   if (parameter.numel() == 1 && granularity.block == 0) return parameter.reshape({});
-  const int64_t rank = x.dim(), given = rank == 1 ? 0 : granularity.axis;
-  const int64_t axis = given < 0 ? given + rank : given;
-  TORCH_CHECK(axis >= 0 && axis < rank, "axis ", given, " is out of range for ", x.sizes());
+  const int64_t rank = x.dim(), axis = front_axis(rank == 1 ? 0 : granularity.axis, rank);
   const int64_t length = x.size(axis);
   if (granularity.block == 0) {
     TORCH_CHECK(parameter.dim() == 1 && parameter.size(0) == length, "a scale or zero point ", parameter.sizes(),
@@ -82,10 +83,7 @@ Value to_small_float(const Tensor& scaled, const Tensor& zero_point, DataType ty
   const Tensor moved = zero_point.defined() ? scaled + zero_point : scaled;
   const Value exact = cast(Value(moved), type, quantizer.rules);
   if (!quantizer.keeps_gradient) return exact;
-  const double limit = type == DataType::float4e2m1       ? 6
-                       : type == DataType::float8e4m3fn   ? 448
-                       : type == DataType::float8e4m3fnuz ? 240
-                                                          : 57344;
+  const double limit = type == DataType::float4e2m1 ? kLargestFloat4 : largest_float8(type);
   return Value(straight_through(exact.tensor().to(moved.scalar_type()), moved.clamp(-limit, limit)), type);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same elements under another shape or in another order of axes.
 #include <algorithm>
-#include <functional>
 #include <numeric>
 
 #include <ATen/ops/scalar_tensor.h>
@@ -15,10 +14,6 @@ namespace allot::exec {
 namespace {
 
 using Dims = std::vector<int64_t>;
-
-int64_t product(at::IntArrayRef dims) {
-  return std::accumulate(dims.begin(), dims.end(), int64_t{1}, std::multiplies<>());
-}
 
 Kernel make_identity(const Site&) {
   return [](Call& call) { call.set(0, call.value(0)); };
@@ -48,7 +43,7 @@ Kernel make_flatten(const Site& site) {
     const int64_t split = axis < 0 ? axis + rank : axis;
     if (split < 0 || split > rank) malformed("axis {} does not exist: the rank is {}", axis, rank);
     const auto rows = sizes.slice(0, static_cast<size_t>(split)), columns = sizes.slice(static_cast<size_t>(split));
-    call.set(0, x.back(x.tensor().reshape({product(rows), product(columns)})));
+    call.set(0, x.back(x.tensor().reshape({c10::multiply_integers(rows), c10::multiply_integers(columns)})));
   };
 }
 
@@ -176,7 +171,7 @@ Kernel make_shape(const Site& site) {
 }
 
 Kernel make_size(const Site&) {
-  return [](Call& call) { call.set(0, at::scalar_tensor(product(shape_of(call)), at::kLong)); };
+  return [](Call& call) { call.set(0, at::scalar_tensor(c10::multiply_integers(shape_of(call)), at::kLong)); };
 }
 
 constexpr Operator kOperators[] = {

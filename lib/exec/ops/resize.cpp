@@ -11,7 +11,7 @@
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
-#include "base/error.h"
+#include "exec/check.h"
 #include "exec/ops/resample.h"
 #include "exec/registry.h"
 
@@ -41,9 +41,7 @@ std::vector<ResampledAxis> named_axes(const Resize& resize, const Tensor& x) {
   std::vector<ResampledAxis> axes;
   const int64_t rank = x.dim(), count = resize.axes.empty() ? rank : static_cast<int64_t>(resize.axes.size());
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t given = resize.axes.empty() ? i : resize.axes[static_cast<size_t>(i)];
-    const int64_t axis = given < 0 ? given + rank : given;
-    TORCH_CHECK(axis >= 0 && axis < rank, "axis ", given, " is out of range for ", x.sizes());
+    const int64_t axis = front_axis(resize.axes.empty() ? i : resize.axes[static_cast<size_t>(i)], rank);
     axes.push_back({axis, x.size(axis), x.size(axis)});
   }
   return axes;

@@ -30,17 +30,11 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros_like.h>
 
-#include "exec/ops/unsigned.h"
+#include "exec/ops/unary.h"
 #include "exec/registry.h"
 
 namespace allot::exec {
 namespace {
-
-// An operator without attributes.
-template <Unary function>
-Kernel make_unary(const Site&) {
-  return [](Call& call) { call.set(0, function(call.in(0))); };
-}
 
 at::Tensor absolute(const at::Tensor& x) { return is_wide_unsigned(x.scalar_type()) ? x : at::abs(x); }
 at::Tensor sign(const at::Tensor& x) {
