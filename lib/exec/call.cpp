@@ -24,6 +24,27 @@ std::string describe(const PlanNode& node) {
   return fmt::format("node '{}' ({})", base::printable(node.name), base::printable(node.op_type));
 }
 
+void rethrow_named(const std::string& where) {
+  constexpr std::string_view kUseLess = "use a smaller batch", kLook = "check the model and its inputs";
+  try {
+    throw;
+  } catch (const Error& error) {
+    // A body's error already names its node.
+    if (!error.where().empty()) throw;
+    throw Error(error.kind(), where, error.message(), error.fix());
+  } catch (const c10::OutOfMemoryError& error) {
+    throw Error(ErrorKind::out_of_memory, where, first_line(error.what_without_backtrace()), kUseLess);
+  } catch (const c10::Error& error) {
+    const std::string text = first_line(error.what_without_backtrace());
+    const bool memory = text.find("can't allocate memory") != std::string::npos;
+    throw Error(memory ? ErrorKind::out_of_memory : ErrorKind::malformed, where, text, memory ? kUseLess : kLook);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::out_of_memory, where, "memory is exhausted", kUseLess);
+  } catch (const std::exception& error) {  // torch throws a few of its own that are no c10::Error
+    throw Error(ErrorKind::malformed, where, first_line(error.what()), kLook);
+  }
+}
+
 const at::Tensor Call::kNothing;
 
 void Frame::run(const Step& step) {
@@ -32,30 +53,17 @@ void Frame::run(const Step& step) {
   for (const Slot slot : step.last_uses) slots_[slot] = Value();
 }
 
-void Frame::run(uint32_t block) {
+void Frame::run(uint32_t block, StepObserver* observer) {
   const Step* current = nullptr;
   try {
     for (const Step& step : plan_.blocks[block].steps) {
       current = &step;
+      if (observer) observer->before(step);
       run(step);
+      if (observer) observer->after(step);
     }
-  } catch (const Error& error) {
-    // A body's error already names its node.
-    if (!error.where().empty()) throw;
-    throw Error(error.kind(), place(plan_, *current), error.message(), error.fix());
-  } catch (const c10::OutOfMemoryError& error) {
-    throw Error(ErrorKind::out_of_memory, place(plan_, *current), first_line(error.what_without_backtrace()),
-                "use a smaller batch");
-  } catch (const c10::Error& error) {
-    const std::string text = first_line(error.what_without_backtrace());
-    const bool memory = text.find("can't allocate memory") != std::string::npos;
-    throw Error(memory ? ErrorKind::out_of_memory : ErrorKind::malformed, place(plan_, *current), text,
-                memory ? "use a smaller batch" : "check the model and its inputs");
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::out_of_memory, place(plan_, *current), "memory is exhausted", "use a smaller batch");
-  } catch (const std::exception& error) {  // torch throws a few of its own that are no c10::Error
-    throw Error(ErrorKind::malformed, place(plan_, *current), first_line(error.what()),
-                "check the model and its inputs");
+  } catch (...) {
+    rethrow_named(place(plan_, *current));
   }
 }
 

@@ -15,6 +15,19 @@ struct RunMode {
   bool training = false;  // Dropout draws and BatchNormalization takes the batch's statistics, as `batch_norm` says
   uint64_t seed = 0;      // with `step` the key of every random number
   uint32_t step = 0;
+  bool recomputing = false;  // a second time, for the gradient: running statistics are left alone
+};
+
+/// Within a catch block: throws what is caught as an Error of that place (unless it names one already), out_of_memory
+/// where memory ran out, otherwise malformed.
+[[noreturn]] void rethrow_named(const std::string& where);
+
+/// Looks on while a block runs; not at the bodies inside.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void before(const Step& step) = 0;
+  virtual void after(const Step& step) = 0;
 };
 
 /// All that changes while a plan runs.
@@ -27,7 +40,7 @@ class Frame {
   Value& slot(Slot s) { return slots_[s]; }
 
   /// Runs all steps of a block; its inputs are in their slots. Errors name the node.
-  void run(uint32_t block);
+  void run(uint32_t block, StepObserver* observer = nullptr);
   void run(const Step& step);
   /// The outputs of a block that ran; a body's are dropped from the table.
   std::vector<Value> take_outputs(uint32_t block);
@@ -85,6 +98,8 @@ class Call {
   }
 
   bool training() const { return frame_.mode().training; }
+  /// Whether state that outlives the run may be changed.
+  bool updates_state() const { return training() && !frame_.mode().recomputing; }
   /// Random numbers of this node in this step of this run; the same when it is computed anew.
   base::Rng rng() const;
   Frame& frame() const { return frame_; }

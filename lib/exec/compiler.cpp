@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "exec/constant.h"
 #include "exec/load.h"
+#include "exec/segments.h"
 
 namespace allot::exec {
 namespace {
@@ -18,9 +19,11 @@ using base::ErrorKind;
 
 constexpr size_t kShownRefusals = 50;
 
-PlanNode plan_node(const ir::Node& node, const Lowered::Origin* origin) {
-  if (!origin) return {std::string(node.name), operator_name(node)};
-  return {origin->call, fmt::format("{}: {}", origin->function, operator_name(node))};
+PlanNode plan_node(const ir::Node& node, const Lowered& lowered) {
+  const auto* origin = lowered.origin(node);
+  const uint32_t source = lowered.source(node);
+  if (!origin) return {std::string(node.name), operator_name(node), source};
+  return {origin->call, fmt::format("{}: {}", origin->function, operator_name(node)), source};
 }
 
 }  // namespace
@@ -31,7 +34,7 @@ Compiler::Compiler(const Lowered& lowered, const CompileOptions& options)
 std::shared_ptr<Plan> Compiler::compile() {
   at::NoGradGuard no_gradients;
   for (const auto& [node, graph, index] : values_.nodes)
-    plan_->nodes.push_back(plan_node(*node, lowered_.origin(*node)));
+    plan_->nodes.push_back(plan_node(*node, lowered_));
   find_outputs();
   mark_needed();
   load_constants();
@@ -41,6 +44,7 @@ std::shared_ptr<Plan> Compiler::compile() {
   if (!refusals_.empty()) throw_refusals();
   ahead_.reset();
   drop_unused_constants();
+  if (options_.remat > 1) cut_evenly(*plan_, options_.remat);
   return plan_;
 }
 
@@ -158,7 +162,7 @@ void Compiler::prepend(Kernel kernel, Slot input, Slot output, std::string op_ty
   step.inputs = keep({input});
   step.outputs = keep({output});
   step.node = static_cast<uint32_t>(plan_->nodes.size());
-  plan_->nodes.push_back({std::string(values_.values[output].name), std::move(op_type)});
+  plan_->nodes.push_back({std::string(values_.values[output].name), std::move(op_type), kNoSource});
   prologue_.push_back(std::move(step));
 }
 
@@ -216,6 +220,7 @@ void Compiler::compile_node(ir::NodeId id, Block& block) {
     compute_ahead(step);
     if (std::all_of(outputs.begin(), outputs.end(), fixed)) return;
   }
+  step.captured = keep({captured.begin(), captured.end()});
   block.steps.push_back(std::move(step));
 }
 
@@ -272,10 +277,7 @@ void Compiler::find_lifetimes(ir::GraphId graph, Block& block) {
   for (auto step = block.steps.rbegin(); step != block.steps.rend(); ++step) {
     std::vector<Slot> uses(step->inputs.begin(), step->inputs.end());
     uses.insert(uses.end(), step->outputs.begin(), step->outputs.end());
-    if (step->node < values_.nodes.size()) {
-      const auto captured = captured_by(step->node);
-      uses.insert(uses.end(), captured.begin(), captured.end());
-    }
+    uses.insert(uses.end(), step->captured.begin(), step->captured.end());
     std::vector<Slot> dead;
     for (const Slot slot : uses)
       if (slot != kNoSlot && is_local(slot) && seen.insert(slot).second) dead.push_back(slot);

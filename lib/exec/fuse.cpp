@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "exec/fuse_match.h"
+#include "exec/segments.h"
 #include "exec/weights.h"
 #include "ir/builder.h"
 #include "ir/payload.h"
@@ -87,6 +88,7 @@ ir::Node fused_node(const Matcher& matcher, ir::NodeId last, ir::Str type, std::
   node.op_type = type;
   node.name = original.name;
   node.outputs = original.outputs;
+  node.metadata = original.metadata;  // where it comes from
   for (const ir::ValueId v : inputs) node.inputs.push_back(v == ir::kNone ? "" : matcher.name(v));
   return node;
 }
@@ -95,8 +97,10 @@ void add_number(ir::Node& node, ir::Str attribute, double value) {
   node.attributes.push_back(ir::int_attribute(attribute, std::bit_cast<int64_t>(value)));
 }
 
-void fuse(ir::Model& model, const std::vector<std::string>& kept) {
+void fuse(Lowered& lowered, const std::vector<std::string>& kept, const std::vector<uint32_t>& parts) {
+  ir::Model& model = lowered.model;
   const ir::Values values = ir::resolve(model);
+  const auto part = [&](ir::NodeId id) { return part_of(parts, lowered.source(*values.nodes[id].node)); };
   const Matcher matcher(model, values, kept);
   const auto& order = values.graphs[0].order;
   std::vector<char> gone(model.graph.nodes.size(), false);
@@ -108,8 +112,8 @@ void fuse(ir::Model& model, const std::vector<std::string>& kept) {
       auto fusion = pattern(matcher, *id);
       if (!fusion) continue;
       const auto& nodes = fusion->nodes;
-      if (std::any_of(nodes.begin(), nodes.end(), [&](ir::NodeId n) { return gone[values.nodes[n].index] != 0; }))
-        continue;
+      const auto is_out = [&](ir::NodeId n) { return gone[values.nodes[n].index] != 0 || part(n) != part(*id); };
+      if (std::any_of(nodes.begin(), nodes.end(), is_out)) continue;
       for (const ir::NodeId n : nodes) gone[values.nodes[n].index] = true;
       found.push_back(std::move(*fusion));
       break;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ir/model.h"
+#include "exec/lower.h"
 
 namespace allot::exec {
 
@@ -17,8 +17,9 @@ constexpr std::string_view kFusedDomain = "allot.fused";
 ///   Attention  MatMul, scale, Add of a mask, Softmax, MatMul
 ///   LayerNorm  the nine nodes that exporters wrote before opset 17
 ///   Gelu       with erf or tanh, as written before opset 20
-/// A group is left alone when an inner value has another use or is named in `kept`. Results differ from those of the
+/// A group is left alone when an inner value has another use or is named in `kept`, or when its nodes belong to
+/// different `parts` (by source, see CompileOptions). Results differ from those of the
 /// single nodes by rounding only.
-void fuse(ir::Model& model, const std::vector<std::string>& kept);
+void fuse(Lowered& lowered, const std::vector<std::string>& kept, const std::vector<uint32_t>& parts);
 
 }  // namespace allot::exec

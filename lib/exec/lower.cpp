@@ -12,6 +12,7 @@
 #include "exec/registry.h"
 #include "ir/builder.h"
 #include "ir/instance.h"
+#include "ir/values.h"
 #include "onnxio/function_body.h"
 
 namespace allot::exec {
@@ -21,7 +22,22 @@ using ir::Str;
 
 constexpr int kMaxNesting = 128;  // of calls and graphs together; each is a frame of the compiler's and of a run's
 constexpr size_t kMaxNodes = 1'000'000;
-constexpr Str kOriginKey = "allot.exec.origin";
+constexpr Str kOriginKey = "allot.exec.origin", kSourceKey = "allot.exec.source";
+
+void unmark(ir::Node& node, Str key) {
+  std::erase_if(node.metadata, [key](const ir::Entry& entry) { return entry.key == key; });
+}
+
+void mark(ir::Node& node, Str key, Str value) {
+  unmark(node, key);
+  if (!value.empty()) node.metadata.push_back({key, value, {}});
+}
+
+Str mark_of(const ir::Node& node, Str key) {
+  for (const auto& entry : node.metadata)
+    if (entry.key == key) return entry.value;
+  return {};
+}
 
 [[noreturn]] void malformed(const ir::Node& node, std::string_view what) {
   throw base::Error(base::ErrorKind::malformed, fmt::format("node '{}'", base::printable(node.name)), what,
@@ -40,6 +56,8 @@ class Lowering {
 
   Lowered run() {
     name_nodes(result_.model.graph);
+    for (size_t i = 0; i < result_.model.graph.nodes.size(); ++i)
+      mark(result_.model.graph.nodes[i], kSourceKey, result_.model.intern(std::to_string(i)));
     ir::UniqueNames names(result_.model);
     names_ = &names;
     expand(result_.model.graph, {}, 0);
@@ -51,7 +69,7 @@ class Lowering {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       ir::Node& node = graph.nodes[i];
       if (node.name.empty()) node.name = result_.model.intern(fmt::format("#{}", i));
-      unmark(node);  // the file's metadata may hold anything
+      for (const Str key : {kOriginKey, kSourceKey}) unmark(node, key);  // the file's metadata may hold anything
       for (auto& attribute : node.attributes)
         for (auto& body : attribute.graphs) name_nodes(*body);
     }
@@ -65,11 +83,12 @@ class Lowering {
 
   void expand(ir::Node node, Str origin, int nesting, std::vector<ir::Node>& nodes) {
     if (nesting > kMaxNesting) malformed(node, fmt::format("calls and graphs nest deeper than {}", kMaxNesting));
-    if (!origin.empty()) mark(node, origin);
+    if (!origin.empty()) mark(node, kOriginKey, origin);
     if (const ir::Function* function = body_of(node)) {
       const Str inner = add_origin(node, *function);
       for (auto& part : ir::instantiate(*function, node, *names_)) {
         if (++num_nodes_ > kMaxNodes) malformed(node, fmt::format("functions hold more than {} nodes", kMaxNodes));
+        mark(part, kSourceKey, mark_of(node, kSourceKey));
         expand(std::move(part), inner, nesting + 1, nodes);
       }
       return;
@@ -77,15 +96,6 @@ class Lowering {
     for (auto& attribute : node.attributes)
       for (auto& body : attribute.graphs) expand(*body, origin, nesting + 1);
     nodes.push_back(std::move(node));
-  }
-
-  static void unmark(ir::Node& node) {
-    std::erase_if(node.metadata, [](const ir::Entry& entry) { return entry.key == kOriginKey; });
-  }
-
-  static void mark(ir::Node& node, Str origin) {
-    unmark(node);
-    node.metadata.push_back({kOriginKey, origin, {}});
   }
 
   Str add_origin(const ir::Node& call, const ir::Function& function) {
@@ -138,9 +148,13 @@ class Lowering {
 }  // namespace
 
 const Lowered::Origin* Lowered::origin(const ir::Node& node) const {
-  for (const auto& entry : node.metadata)
-    if (entry.key == kOriginKey) return &origins.at(std::stoul(std::string(entry.value)));
-  return nullptr;
+  const Str number = mark_of(node, kOriginKey);
+  return number.empty() ? nullptr : &origins.at(std::stoul(std::string(number)));
+}
+
+uint32_t Lowered::source(const ir::Node& node) const {
+  const Str number = mark_of(node, kSourceKey);
+  return number.empty() ? ir::kNone : static_cast<uint32_t>(std::stoul(std::string(number)));
 }
 
 int64_t Lowered::opset(const ir::Node& node) const {

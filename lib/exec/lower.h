@@ -20,9 +20,11 @@ struct Lowered {
   ir::Model model;  // shares storage with the original; every node has a name, "#12" for the 13th without one
   std::vector<Origin> origins;
 
-  /// nullptr for a node of the file. Nodes of functions carry the number of their origin in their metadata, so that
-  /// the model may be edited.
+  /// nullptr for a node of the file. Nodes carry the number of their origin and source in their metadata, so that the
+  /// model may be edited.
   const Origin* origin(const ir::Node& node) const;
+  /// Index of the file's main-graph node that a node of the main graph is, or was called by; kNone in bodies.
+  uint32_t source(const ir::Node& node) const;
   /// Version of the node's domain that the node is written for.
   int64_t opset(const ir::Node& node) const;
 };

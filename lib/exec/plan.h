@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@ constexpr Slot kNoSlot = ~Slot{0};
 struct Step {
   Kernel kernel;
   std::span<const Slot> inputs, outputs;  // kNoSlot: absent or unwanted
+  std::span<const Slot> captured;         // what its bodies use of the graphs around them
   std::span<const Slot> last_uses;        // what nobody needs afterwards
   uint32_t node = 0;                      // index into Plan::nodes: whom to name in errors, and the random stream
 };
@@ -35,10 +37,20 @@ struct Block {
   std::vector<Slot> leftovers;  // of a body: outputs made in it, to be dropped once they are taken
 };
 
+/// Some steps of the main graph as a block of their own, and what crosses its border; see segments.h.
+struct Segment {
+  uint32_t block = 0;
+  std::vector<Slot> inputs;   // made outside and used inside, weights included
+  std::vector<Slot> outputs;  // made inside and used outside
+};
+
+constexpr uint32_t kNoSource = ~uint32_t{0};
+
 /// Where a step comes from.
 struct PlanNode {
   std::string name;     // of the node in the file; of a function's caller when its body was put in
   std::string op_type;  // with its domain, if that is not ONNX's own; in a function "its caller: its own"
+  uint32_t source = kNoSource;  // index of the file's main-graph node that it belongs to; none in bodies
 };
 
 /// "node 'name' (Conv)" for messages.
@@ -49,7 +61,8 @@ struct Plan {
   std::vector<Block> blocks;     // block 0 is the main graph
   std::vector<Value> constants;  // by slot: what every run starts with
   std::vector<PlanNode> nodes;
-  std::vector<std::vector<Slot>> slot_lists;  // what the spans of steps point to
+  std::vector<Segment> segments;  // of the main graph, if it was cut
+  std::deque<std::vector<Slot>> slot_lists;  // what the spans of steps point to
 };
 
 }  // namespace allot::exec

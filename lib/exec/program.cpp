@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/program.h"
 
+#include <c10/core/GradMode.h>
+
 #include "base/error.h"
 #include "exec/compiler.h"
 #include "exec/fuse.h"
+#include "exec/remat.h"
 
 namespace allot::exec {
 namespace {
@@ -54,13 +57,14 @@ ir::Type keep(ir::Type type, std::deque<std::string>& symbols) {
 
 Program::Program(const ir::Model& model, const CompileOptions& options) : device_(options.device) {
   Lowered lowered = lower(model, options.expanded);
-  if (options.fuse) fuse(lowered.model, options.outputs);
+  if (options.fuse) fuse(lowered, options.outputs, options.parts);
   Compiler compiler(lowered, options);
   plan_ = compiler.compile();
   parameters_ = compiler.parameters();
   buffers_ = compiler.buffers();
   outputs_ = compiler.outputs();
   const auto& values = compiler.values();
+  for (const auto& value : values.values) slot_names_.emplace_back(value.name);
   for (const ir::ValueId v : values.graphs[0].inputs) {
     if (compiler.is_weight(v)) continue;
     const auto& value = values.values[v];
@@ -69,11 +73,11 @@ Program::Program(const ir::Model& model, const CompileOptions& options) : device
   }
 }
 
-std::vector<Value> Program::run(const std::vector<Value>& inputs, const RunMode& mode) const {
+std::vector<Value> Program::check_inputs(const std::vector<Value>& inputs) const {
   if (inputs.size() > inputs_.size())
     throw Error(ErrorKind::malformed, "",
                 fmt::format("{} inputs are given, but the model has {}", inputs.size(), inputs_.size()));
-  Frame frame(*plan_, mode);
+  std::vector<Value> checked(inputs_.size());
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const bool given = i < inputs.size() && !inputs[i].absent();
     const bool may_lack = inputs_[i].optional || inputs_[i].type.kind == ir::Type::Kind::optional;
@@ -82,11 +86,21 @@ std::vector<Value> Program::run(const std::vector<Value>& inputs, const RunMode&
       throw Error(ErrorKind::malformed, fmt::format("input '{}'", base::printable(inputs_[i].name)), "is missing",
                   "give a value for it");
     check(inputs_[i], inputs[i]);
-    Value& slot = frame.slot(plan_->blocks[0].inputs[i]);
-    slot = inputs[i];
-    if (slot.is_tensor() && slot.tensor().device() != device_) slot = Value(slot.tensor().to(device_), slot.widened());
+    const bool moves = inputs[i].is_tensor() && inputs[i].tensor().device() != device_;
+    checked[i] = moves ? Value(inputs[i].tensor().to(device_), inputs[i].widened()) : inputs[i];
   }
-  frame.run(0);
+  return checked;
+}
+
+std::vector<Value> Program::run(const std::vector<Value>& inputs, const RunMode& mode) const {
+  std::vector<Value> checked = check_inputs(inputs);
+  Frame frame(*plan_, mode);
+  for (size_t i = 0; i < checked.size(); ++i)
+    if (!checked[i].absent()) frame.slot(plan_->blocks[0].inputs[i]) = std::move(checked[i]);
+  if (mode.training && !plan_->segments.empty() && at::GradMode::is_enabled())
+    run_rematerialised(plan_, frame);
+  else
+    frame.run(0);
   return frame.take_outputs(0);
 }
 

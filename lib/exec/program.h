@@ -35,6 +35,10 @@ struct CompileOptions {
   std::vector<TrainedWeight> trained;
   /// Operators that are run as ONNX defines them by others, although they have a kernel: "Softmax".
   std::vector<std::string> expanded;
+  /// Into how many segments a training run is cut; all but what crosses them is computed again for gradients. 0: none.
+  size_t remat = 0;
+  /// By node of the file's main graph, a number; nodes of different numbers are never run as one. Empty: all are equal.
+  std::vector<uint32_t> parts;
   bool fuse = true;  // groups of nodes run as one kernel where torch has it; see fuse.h
   at::Device device = at::kCPU;
 };
@@ -72,11 +76,16 @@ class Program {
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const std::vector<Buffer>& buffers() const { return buffers_; }
   const Plan& plan() const { return *plan_; }
+  /// The value that a slot holds; "" for slots of the plan's own.
+  std::string slot_name(Slot slot) const { return slot < slot_names_.size() ? slot_names_[slot] : ""; }
+
+  /// One value for each of inputs(), as run() takes them: on the program's device, absent where the default counts.
+  /// Errors: malformed, naming the input: a missing one, a type or a fixed dimension that differs.
+  std::vector<Value> check_inputs(const std::vector<Value>& inputs) const;
 
   /// Runs on inputs in the order of inputs(); absent values take the default where there is one. Gradients are
   /// recorded when torch's grad mode is on. Safe to call from several threads unless batch statistics are updated.
-  /// Errors: malformed, naming input or node: a missing input, a type or a fixed dimension that differs, shapes that
-  /// do not fit; out_of_memory.
+  /// Errors: those of check_inputs; malformed, naming the node, for shapes that do not fit; out_of_memory.
   std::vector<Value> run(const std::vector<Value>& inputs, const RunMode& mode = {}) const;
 
  private:
@@ -86,6 +95,7 @@ class Program {
   std::vector<std::string> outputs_;
   std::vector<Parameter> parameters_;
   std::vector<Buffer> buffers_;
+  std::vector<std::string> slot_names_;
   at::Device device_;
 };
 

@@ -57,7 +57,7 @@ class BatchNormalization {
     const at::Tensor y = at::batch_norm(x, scale, bias, current.mean, current.variance, true, 1, epsilon_, kUseCudnn);
     call.set(0, x.dim() == given.dim() ? y : y.reshape(given.sizes()));
     const at::NoGradGuard no_gradients;
-    take_up(call, of_population(current, x), updates && owns_statistics_);
+    take_up(call, of_population(current, x), call.updates_state() && updates && owns_statistics_);
   }
 
  private:

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Times lib/exec against PyTorch eager on the same network, weights apart: pairs of runs in turn, one after the other.
+
+    compare_torch.py [--pairs 12] [--threads 1,2] [NAME...]
+
+Networks: resnet50 (batch 8), lstm (4 layers of 256, batch 32, 64 steps), bert-base (128 words, eager's fused attention).
+Prints the median ratio of forward passes and of training steps (forward and backward), and of peak memory.
+"""
+import argparse
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+import torch
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Lstm(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells = torch.nn.LSTM(256, 256, 4)
+
+    def forward(self, x):
+        return self.cells(x)[0]
+
+
+def resnet50():
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    model = ResNetForImageClassification(ResNetConfig(num_labels=1000))
+    return model, {"pixel_values": torch.randn(8, 3, 224, 224)}
+
+
+def bert_base():
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig(attn_implementation="sdpa"), add_pooling_layer=False), \
+        {"input_ids": torch.randint(0, 30000, (1, 128))}
+
+
+NETS = {"resnet50": resnet50, "lstm": lambda: (Lstm(), {"x": torch.randn(64, 32, 256)}), "bert-base": bert_base}
+
+
+class Eager:
+    def __init__(self, model, inputs):
+        self.model, self.inputs = model, inputs
+
+    def output(self):
+        result = self.model(**self.inputs)
+        return result if torch.is_tensor(result) else result[0]
+
+    def forward(self, count):
+        self.model.eval()
+        with torch.no_grad():
+            start = time.perf_counter()
+            for _ in range(count):
+                self.output()
+            return time.perf_counter() - start
+
+    def train(self, count):
+        self.model.train()
+        start = time.perf_counter()
+        for _ in range(count):
+            self.output().sum().backward()
+            self.model.zero_grad(set_to_none=True)
+        return time.perf_counter() - start
+
+
+class Exec:
+    def __init__(self, program, path, threads, trained):
+        command = [program, path, str(threads)] + (["trained"] if trained else [])
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, what, count):
+        self.process.stdin.write(f"{what} {count}\n")
+        self.process.stdin.flush()
+        seconds, peak = self.process.stdout.readline().split()
+        return float(seconds), int(peak)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(name, program, threads, pairs, folder):
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    model, inputs = NETS[name]()
+    model.eval()
+    path = folder / f"{name}.onnx"
+    if not path.exists():
+        torch.onnx.export(model, kwargs=inputs, f=path, dynamo=True, optimize=False, verbose=False, opset_version=20)
+    eager = Eager(model, inputs)
+    for what in ("forward", "train"):
+        ours = Exec(program, path, threads, what == "train")
+        count = max(1, round(0.5 / min(getattr(eager, what)(1) for _ in range(2))))
+        ours.run(what, 1)
+        ratios = []
+        for _ in range(pairs):
+            theirs = getattr(eager, what)(count)
+            ratios.append(ours.run(what, count)[0] / theirs)
+        ours.close()
+        print(f"{name} {what} {threads} threads: {statistics.median(ratios):.3f} x PyTorch "
+              f"({min(ratios):.3f} to {max(ratios):.3f}, {theirs / count * 1e3:.1f} ms)", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--program", default=ROOT / "build/release/bin/exec_bench")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.names or NETS:
+            for threads in map(int, args.threads.split(",")):
+                compare(name, args.program, threads, args.pairs, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
