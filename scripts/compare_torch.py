@@ -97,7 +97,7 @@ def compare(name, program, threads, pairs, folder):
     model.eval()
     path = folder / f"{name}.onnx"
     if not path.exists():
-        torch.onnx.export(model, kwargs=inputs, f=path, dynamo=True, optimize=False, verbose=False, opset_version=20)
+        torch.onnx.export(model, kwargs=inputs, f=path, dynamo=True, verbose=False, opset_version=20)
     eager = Eager(model, inputs)
     for what in ("forward", "train"):
         ours = Exec(program, path, threads, what == "train")

@@ -6,13 +6,23 @@
 namespace allot::exec {
 namespace {
 
-// softmax input <- [Add mask] <- [Mul or Div by a number] <- MatMul
+// softmax input <- [Add mask] <- [Mul or Div by a number] <- MatMul <- [Mul of either factor by a number]
 struct Scores {
-  ir::NodeId product = ir::kNone;
+  ir::ValueId query = ir::kNone, key = ir::kNone;  // key: transposed already
   ir::ValueId mask = ir::kNone;
   double scale = 1;
   std::vector<ir::NodeId> nodes;
 };
+
+// What PyTorch's exporter scales before the product, by the root on either side.
+ir::ValueId unscaled(const Matcher& m, ir::ValueId factor, Scores& scores) {
+  const ir::NodeId scaling = m.maker(factor, "Mul");
+  const auto by = scaling == ir::kNone ? std::nullopt : m.scaled(scaling);
+  if (!by) return factor;
+  scores.scale *= by->number;
+  scores.nodes.push_back(scaling);
+  return by->other;
+}
 
 std::optional<Scores> match_scaled_product(const Matcher& m, ir::ValueId value, ir::ValueId mask) {
   Scores scores;
@@ -27,9 +37,11 @@ std::optional<Scores> match_scaled_product(const Matcher& m, ir::ValueId value, 
     value = by->other;
     break;
   }
-  scores.product = m.maker(value, "MatMul");
-  if (scores.product == ir::kNone) return std::nullopt;
-  scores.nodes.push_back(scores.product);
+  const ir::NodeId product = m.maker(value, "MatMul");
+  if (product == ir::kNone) return std::nullopt;
+  scores.nodes.push_back(product);
+  scores.query = unscaled(m, m.input(product, 0), scores);
+  scores.key = unscaled(m, m.input(product, 1), scores);
   return scores;
 }
 
@@ -67,12 +79,11 @@ std::optional<Fusion> match_attention(const Matcher& m, ir::NodeId last) {
   if (softmax == ir::kNone || m.node(softmax).int_or("axis", 0) != -1) return std::nullopt;
   auto scores = match_scores(m, m.input(softmax, 0));
   // Of two stored factors this is no attention.
-  if (!scores || m.is_stored(m.input(scores->product, 1)) || m.is_stored(m.input(last, 1))) return std::nullopt;
+  if (!scores || m.is_stored(scores->key) || m.is_stored(m.input(last, 1))) return std::nullopt;
   Fusion fusion{last, std::move(scores->nodes), {}};
   fusion.nodes.push_back(softmax);
   fusion.nodes.push_back(last);
-  fusion.node = fused_node(m, last, "Attention",
-                           {m.input(scores->product, 0), m.input(scores->product, 1), m.input(last, 1), scores->mask});
+  fusion.node = fused_node(m, last, "Attention", {scores->query, scores->key, m.input(last, 1), scores->mask});
   add_number(fusion.node, "scale", scores->scale);
   return fusion;
 }

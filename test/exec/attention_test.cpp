@@ -4,6 +4,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/randn.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/where.h>
 
@@ -89,4 +90,40 @@ TEST_CASE("rotary embedding keeps the length of every pair", "[attention]") {
   const Tensor a = angle.select(0, 0), token = x.select(2, 1);
   const Tensor wanted = token.narrow(2, 0, 2) * at::cos(a) - token.narrow(2, 2, 2) * at::sin(a);
   CHECK(at::allclose(y.select(2, 1).narrow(2, 0, 2), wanted, 1e-12, 1e-12));
+}
+
+TEST_CASE("attention written out is one kernel, wherever the scale is", "[attention]") {
+  const auto written = [](bool before, bool after) {
+    ir::Builder builder("attention");
+    ir::Str q = builder.input("q", ir::DataType::float32, {1, 2, 5, 4});
+    ir::Str k = builder.input("k", ir::DataType::float32, {1, 2, 4, 5});
+    const ir::Str v = builder.input("v", ir::DataType::float32, {1, 2, 5, 4});
+    const ir::Str mask = builder.input("mask", ir::DataType::float32, {1, 1, 5, 5});
+    if (before) {
+      q = builder.add("Mul", {q, builder.number(0.5f)});
+      k = builder.add("Mul", {k, builder.number(0.25f)});
+    }
+    ir::Str scores = builder.add("MatMul", {q, k});
+    if (after) scores = builder.add("Div", {scores, builder.number(3)});
+    const ir::Str shares =
+        builder.add("Softmax", {builder.add("Add", {scores, mask})}, ir::attributes(ir::int_attribute("axis", -1)));
+    builder.output(builder.add("MatMul", {shares, v}), ir::DataType::float32, {1, 2, 5, 4});
+    return builder.finish();
+  };
+  const std::vector<exec::Value> inputs = {at::randn({1, 2, 5, 4}), at::randn({1, 2, 4, 5}), at::randn({1, 2, 5, 4}),
+                                           at::randn({1, 1, 5, 5})};
+  for (const bool before : {false, true}) {
+    for (const bool after : {false, true}) {
+      const ir::Model model = written(before, after);
+      exec::CompileOptions apart;
+      apart.fuse = false;
+      const exec::Program fused(model), whole(model, apart);
+      CHECK(fused.plan().blocks[0].steps.size() == 1);
+      CHECK(at::allclose(fused.run(inputs)[0].tensor(), whole.run(inputs)[0].tensor(), 1e-5, 1e-6));
+      apart.fuse = true;
+      apart.parts.assign(model.graph.nodes.size(), 0);
+      apart.parts.back() = 1;  // the last product is elsewhere
+      CHECK(exec::Program(model, apart).plan().blocks[0].steps.size() == model.graph.nodes.size());
+    }
+  }
 }
