@@ -15,18 +15,6 @@ namespace {
 using cluster::Device;
 using cluster::DeviceId;
 
-constexpr const char* kCpuProvider = "CPUExecutionProvider";
-
-// ONNX Runtime gives a node without annotation to the first provider that takes it, so the CPU comes last.
-std::vector<DeviceId> in_session_order(const cluster::Cluster& cluster, const std::vector<bool>& used) {
-  std::vector<DeviceId> devices;
-  for (DeviceId k = 0; k < cluster.size(); ++k)
-    if (used[k]) devices.push_back(k);
-  std::stable_partition(devices.begin(), devices.end(),
-                        [&](DeviceId k) { return cluster.devices[k].ort.provider != kCpuProvider; });
-  return devices;
-}
-
 bool same_designator(const std::string& a, const std::string& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -71,10 +59,19 @@ std::string cpp_provider(const Device& device) {
 
 }  // namespace
 
+std::vector<DeviceId> session_order(const cluster::Cluster& cluster, const std::vector<bool>& used) {
+  std::vector<DeviceId> devices;
+  for (DeviceId k = 0; k < cluster.size(); ++k)
+    if (used[k]) devices.push_back(k);
+  std::stable_partition(devices.begin(), devices.end(),
+                        [&](DeviceId k) { return cluster.devices[k].ort.provider != kCpuProvider; });
+  return devices;
+}
+
 std::string layer_assignment_settings(const cluster::Cluster& cluster, const std::vector<bool>& used) {
   if (!provider_conflicts(cluster, used).empty()) return "";
   std::string settings;
-  for (const DeviceId k : in_session_order(cluster, used))
+  for (const DeviceId k : session_order(cluster, used))
     settings +=
         fmt::format("{}{}(={})", settings.empty() ? "" : "; ", cluster.devices[k].ort.designator, annotation(k));
   return settings;
@@ -98,7 +95,7 @@ std::string python_snippet(const cluster::Cluster& cluster, const std::vector<bo
   if (settings.empty()) return "";
   std::string providers;
   bool has_cpu = false;
-  for (const DeviceId k : in_session_order(cluster, used)) {
+  for (const DeviceId k : session_order(cluster, used)) {
     providers += fmt::format("    {},\n", python_provider(cluster.devices[k]));
     has_cpu |= cluster.devices[k].ort.provider == kCpuProvider;
   }
@@ -123,7 +120,7 @@ std::string cpp_snippet(const cluster::Cluster& cluster, const std::vector<bool>
   const std::string settings = layer_assignment_settings(cluster, used);
   if (settings.empty()) return "";
   std::string providers;
-  for (const DeviceId k : in_session_order(cluster, used))
+  for (const DeviceId k : session_order(cluster, used))
     if (cluster.devices[k].ort.provider != kCpuProvider)  // which is always there, and always last
       providers += cpp_provider(cluster.devices[k]);
   const std::string_view version = kMinOrtVersion;
@@ -150,7 +147,7 @@ std::string genai_snippet(const cluster::Cluster& cluster, const std::vector<boo
   json.begin_object().field("schema", "allot.ort_genai/1").field("min_version", kMinOrtVersion);
   json.key("session_options").begin_object().field("session.layer_assignment_settings", settings);
   json.key("provider_options").begin_array();
-  for (const DeviceId k : in_session_order(cluster, used)) {
+  for (const DeviceId k : session_order(cluster, used)) {
     const auto& ort = cluster.devices[k].ort;
     if (ort.provider == kCpuProvider) continue;
     json.begin_object(true).key(genai_provider(ort.provider)).begin_object(true);

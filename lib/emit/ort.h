@@ -14,6 +14,10 @@ namespace allot::emit {
 /// provider_conflicts (the caller warns).
 std::string layer_assignment_settings(const cluster::Cluster& cluster, const std::vector<bool>& used);
 
+/// The used devices, the CPU provider's last: ONNX Runtime gives a node without annotation to the first provider that
+/// takes it.
+std::vector<cluster::DeviceId> session_order(const cluster::Cluster& cluster, const std::vector<bool>& used);
+
 /// Names of used devices without a provider, or sharing its type or designator with an earlier used one: a session
 /// has one instance of each. Empty = one session suffices.
 std::vector<std::string> provider_conflicts(const cluster::Cluster& cluster, const std::vector<bool>& used);
@@ -32,6 +36,7 @@ std::string genai_snippet(const cluster::Cluster& cluster, const std::vector<boo
 /// What onnxruntime-genai calls a provider: "CUDAExecutionProvider" -> "cuda".
 std::string genai_provider(const std::string& provider);
 
+constexpr const char* kCpuProvider = "CPUExecutionProvider";
 constexpr const char* kMinOrtVersion = "1.25";
 constexpr const char* kMinOrtNamesVersion = "1.29";  // assignment by node names
 

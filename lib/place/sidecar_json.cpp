@@ -7,11 +7,14 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "place/json_object.h"
+#include "base/json_object.h"
 #include "place/sidecar.h"
 
 namespace allot::place {
 namespace {
+
+using base::JsonObject;
+using base::JsonSource;
 
 constexpr const char* kSchema = "allot.placement/1";
 
@@ -140,7 +143,7 @@ void write_sidecar(const Sidecar& sidecar, const std::string& path, base::Replac
 }
 
 Sidecar read_sidecar(const std::string& path) {
-  const JsonSource source{path, base::read_text(path)};
+  const JsonSource source{path, base::read_text(path), "write the file anew with placer-apply"};
   const nlohmann::json document = parse(source);
   const auto schema = document.is_object() ? document.find("schema") : document.end();
   if (schema == document.end() || *schema != kSchema)

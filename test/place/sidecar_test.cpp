@@ -10,7 +10,6 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
-#include "place/json_object.h"
 
 using namespace allot;
 using namespace allot::place;
@@ -212,16 +211,4 @@ TEST_CASE("a missing sidecar is a missing input") {
   } catch (const base::Error& error) {
     CHECK(error.kind() == base::ErrorKind::input_missing);
   }
-}
-
-TEST_CASE("line_of finds values in any layout") {
-  const std::string text = "{\"a\\n\": [1,\n {\"b\": \"]}\\\"\",\n\"c/d\": {}}],\n \"e\" : -1.5e3}";
-  CHECK(line_of(text, "") == 1);
-  CHECK(line_of(text, "/a\n/0") == 1);
-  CHECK(line_of(text, "/a\n/1") == 2);
-  CHECK(line_of(text, "/a\n/1/b") == 2);
-  CHECK(line_of(text, "/a\n/1/c~1d") == 3);
-  CHECK(line_of(text, "/e") == 4);
-  CHECK(line_of(text, "/a\n/1/nothing") == 2);
-  CHECK(line_of(text, "/e/x") == 4);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "place/json_object.h"
+#include "base/json_object.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
-namespace allot::place {
+namespace allot::base {
 namespace {
 
 using nlohmann::json;
@@ -48,7 +48,7 @@ size_t value_end(std::string_view text, size_t at) {
 size_t member(std::string_view text, size_t at, const std::string& step) {
   if (at >= text.size() || (text[at] != '{' && text[at] != '[')) return text.npos;
   const bool is_object = text[at] == '{';
-  const std::string key = base::json_quote(step);
+  const std::string key = json_quote(step);
   at = skip_space(text, at + 1);
   for (size_t index = 0; at < text.size() && text[at] != '}' && text[at] != ']'; ++index) {
     bool found = !is_object && std::to_string(index) == step;
@@ -66,8 +66,8 @@ size_t member(std::string_view text, size_t at, const std::string& step) {
 
 [[noreturn]] void malformed(const JsonSource& source, const std::string& pointer, std::string_view what,
                             std::string_view fix = {}) {
-  throw base::Error(base::ErrorKind::malformed,
-                    fmt::format("{}:{}", base::printable(source.path), line_of(source.text, pointer)), what, fix);
+  throw Error(ErrorKind::malformed, fmt::format("{}:{}", printable(source.path), line_of(source.text, pointer)), what,
+              fix);
 }
 
 }  // namespace
@@ -89,25 +89,28 @@ size_t line_of(std::string_view text, std::string_view pointer) {
 JsonObject::JsonObject(const JsonSource& source, const json& value, std::string pointer)
     : source_(&source), value_(&value), pointer_(std::move(pointer)) {
   if (!value.is_object())
-    malformed(source, pointer_, (pointer_.empty() ? "the document" : base::printable(pointer_)) + " must be an object");
+    malformed(source, pointer_, (pointer_.empty() ? "the document" : printable(pointer_)) + " must be an object");
 }
 
-JsonObject::JsonObject(const JsonSource& source, const json& value, std::string pointer, Keys keys)
+JsonObject::JsonObject(const JsonSource& source, const json& value, std::string pointer, Keys keys, Keys optional)
     : JsonObject(source, value, std::move(pointer)) {
   const auto here = [&](const char* key) { return value.contains(key); };
   const auto missing = std::find_if_not(keys.begin(), keys.end(), here);
-  if (missing == keys.end() && value.size() == keys.size()) return;
+  const auto more = static_cast<size_t>(std::count_if(optional.begin(), optional.end(), here));
+  if (missing == keys.end() && value.size() == keys.size() + more) return;
   // An unknown key first: next to a missing one it is a misspelling, and the remedy says so.
-  const std::vector<std::string> known(keys.begin(), keys.end());
+  std::vector<std::string> known(keys.begin(), keys.end());
+  known.insert(known.end(), optional.begin(), optional.end());
   for (const auto& [key, unused] : value.items())
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      fail(key, "is unknown", base::suggestion(key, known));
-  fail(*missing, "is missing", "write the file anew with placer-apply");
+    if (std::find(known.begin(), known.end(), key) == known.end()) fail(key, "is unknown", suggestion(key, known));
+  fail(*missing, "is missing", source.remedy);
 }
+
+bool JsonObject::has(std::string_view key) const { return value_->contains(key); }
 
 void JsonObject::fail(std::string_view key, std::string_view what, std::string_view fix) const {
   const std::string pointer = child(pointer_, key);
-  malformed(*source_, pointer, fmt::format("key {} {}", base::printable(pointer), what), fix);
+  malformed(*source_, pointer, fmt::format("key {} {}", printable(pointer), what), fix);
 }
 
 std::string JsonObject::text(std::string_view key) const {
@@ -131,7 +134,10 @@ double JsonObject::number(std::string_view key) const {
 }
 
 int64_t JsonObject::integer(std::string_view key, int64_t min, int64_t max) const {
-  const json& value = value_->at(key);
+  return integer(value_->at(key), key, min, max);
+}
+
+int64_t JsonObject::integer(const json& value, std::string_view key, int64_t min, int64_t max) const {
   if (!value.is_number_integer()) fail(key, "must be a whole number");
   const bool too_large = value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
   if (too_large || value.get<int64_t>() < min || value.get<int64_t>() > max)
@@ -160,6 +166,21 @@ std::vector<std::string> JsonObject::texts(std::string_view key) const {
   return out;
 }
 
+std::vector<double> JsonObject::list_of_numbers(std::string_view key) const {
+  std::vector<double> out;
+  for (const json& item : array(key)) {
+    if (!item.is_number() || !std::isfinite(item.get<double>())) fail(key, "must be a list of numbers");
+    out.push_back(item.get<double>());
+  }
+  return out;
+}
+
+std::vector<int64_t> JsonObject::list_of_integers(std::string_view key, int64_t min, int64_t max) const {
+  std::vector<int64_t> out;
+  for (const json& item : array(key)) out.push_back(integer(item, key, min, max));
+  return out;
+}
+
 std::map<std::string, double> JsonObject::numbers(std::string_view key) const {
   const JsonObject inner(*source_, value_->at(key), child(pointer_, key));
   std::map<std::string, double> out;
@@ -174,14 +195,15 @@ std::map<std::string, int64_t> JsonObject::integers(std::string_view key) const 
   return out;
 }
 
-JsonObject JsonObject::object(std::string_view key, Keys keys) const {
-  return JsonObject(*source_, value_->at(key), child(pointer_, key), keys);
+JsonObject JsonObject::object(std::string_view key, Keys keys, Keys optional) const {
+  return JsonObject(*source_, value_->at(key), child(pointer_, key), keys, optional);
 }
 
-void JsonObject::for_each(std::string_view key, Keys keys, const std::function<void(const JsonObject&)>& visit) const {
+void JsonObject::for_each(std::string_view key, Keys keys, Keys optional,
+                          const std::function<void(const JsonObject&)>& visit) const {
   const std::string list = child(pointer_, key) + "/";
   size_t index = 0;
-  for (const json& item : array(key)) visit(JsonObject(*source_, item, list + std::to_string(index++), keys));
+  for (const json& item : array(key)) visit(JsonObject(*source_, item, list + std::to_string(index++), keys, optional));
 }
 
-}  // namespace allot::place
+}  // namespace allot::base
