@@ -152,6 +152,10 @@ void OutputOptions::bind(config::Binder& binder) {
   binder.flag("verify", verify, "run ONNX's own checker on the placed model");
 }
 
+bool OutputOptions::wanted() const {
+  return !exports.empty() || !(output + report + trace + dot + split + depfile).empty();
+}
+
 std::string OutputOptions::sidecar() const {
   if (output.empty() || output == "-") return "";
   return std::filesystem::path(output).replace_extension(".placement.json").string();

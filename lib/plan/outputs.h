@@ -21,6 +21,8 @@ struct OutputOptions {
   bool verify = false;  // run ONNX's checker on what is written
 
   void bind(config::Binder& binder);
+  /// Any file is to be written.
+  bool wanted() const;
   /// <output stem>.placement.json beside the output; "" when there is none.
   std::string sidecar() const;
   /// Refuses outputs that may not be written, or that name one file twice, before any work is done.

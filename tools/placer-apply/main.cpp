@@ -11,6 +11,7 @@
 #include "place/check.h"
 #include "plan/check_models.h"
 #include "plan/outputs.h"
+#include "plan/real_run.h"
 #include "plan/text.h"
 
 namespace {
@@ -22,6 +23,7 @@ struct Options {
   plan::SearchOptions search;
   plan::OutputOptions output;
   plan::CheckOptions check;
+  plan::RunOptions run;
   std::string placement, explain;
   bool strip = false, diff = false;
 
@@ -32,6 +34,7 @@ struct Options {
     output.bind(binder);
     binder.text("placement", placement, "use this stored placement instead of placing anew").cli_only = true;
     check.bind(binder);
+    run.bind(binder);
     binder.text("explain", explain, "say why the node of this name (or output) is where it is").cli_only = true;
     binder.flag("strip", strip, "undo: write MODEL without annotations to --output").cli_only = true;
     binder.flag("diff", diff, "compare two placement files instead: placer-apply --diff a.json b.json").cli_only = true;
@@ -49,6 +52,18 @@ int strip(const cli::App& app, const Options& options, const std::string& model)
   const size_t nodes = plan::strip_file(model, options.output.output, app.common().replace());
   base::info("{}: took the annotations of {} nodes away", base::printable(options.output.output), nodes);
   return 0;
+}
+
+int run(const cli::App& app, const Options& options, const std::string& model) {
+  const auto& common = app.common();
+  if (options.output.wanted())
+    throw base::Error(
+        base::ErrorKind::usage, "--run", "writes no placement",
+        "place first and run then: placer-apply model.onnx -o placed.onnx && placer-apply placed.onnx --run");
+  options.run.check(common.replace(), {model, options.placement, options.run.inputs});
+  return plan::run_model(model, options.run,
+                         {options.input, options.search, budget(app, options), options.placement, common.replace(),
+                          common.json, common.dry_run, static_cast<uint32_t>(common.threads)});
 }
 
 int apply(const cli::App& app, Options& options, const std::string& model) {
@@ -80,8 +95,9 @@ int main(int argc, char** argv) {
   cli::App app("placer-apply", "Places the operations of an ONNX model on devices and writes the placement into it");
   Options options;
   std::vector<std::string> files;
-  app.positionals("MODEL", files, "ONNX model; - is standard input (with --diff: two placement files; with --check: any number)",
-                  1, 100'000);
+  app.positionals("MODEL", files,
+                  "ONNX model; - is standard input (with --diff: two placement files; with --check: any number)", 1,
+                  100'000);
   app.bind([&](config::Binder& binder) { options.bind(binder); });
   app.short_flag("o", "output");
   app.example("placer-apply model.onnx -o placed.onnx", "one CPU host and one A100, all methods, the best is written");
@@ -92,6 +108,7 @@ int main(int argc, char** argv) {
   app.example("placer-apply models/*.onnx --check baselines/ --check-format github --check-format junit=placement.xml",
               "the same for many models, as annotations and as a JUnit report");
   app.example("placer-apply models/*.onnx --check baselines/ --update", "store today's placements as the baselines");
+  app.example("placer-apply placed.onnx --run", "run it, and compare with the simulation and with one device");
   app.example("placer-apply placed.onnx --strip -o plain.onnx", "take the annotations out again");
 
   return app.run(argc, argv, [&] {
@@ -100,9 +117,9 @@ int main(int argc, char** argv) {
       throw base::Error(base::ErrorKind::usage, "--update", "renews the baselines of --check",
                         "add --check FILE or --check FOLDER");
     if (!options.check.check.empty())
-      return plan::check_models(files, options.check,
-                                {options.input, options.search, budget(app, options), common.replace(), common.json,
-                                 common.dry_run});
+      return plan::check_models(
+          files, options.check,
+          {options.input, options.search, budget(app, options), common.replace(), common.json, common.dry_run});
     if (options.diff ? files.size() != 2 : files.size() != 1)
       throw base::Error(base::ErrorKind::usage, options.diff ? "--diff" : "MODEL",
                         options.diff ? "needs two placement files" : "only one model can be placed at a time",
@@ -112,6 +129,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (options.strip) return strip(app, options, files[0]);
+    if (options.run.run) return run(app, options, files[0]);
     return apply(app, options, files[0]);
   });
 }
