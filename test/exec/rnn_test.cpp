@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/one_node.h"
 
+#include <algorithm>
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/flip.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -11,6 +14,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.h"
+#include "exec/fuse.h"
 
 using namespace allot;
 using at::Tensor;
@@ -131,4 +135,29 @@ TEST_CASE("weights that do not fit and unknown activations are named", "[rnn]") 
   attributes.push_back(test::strings_attribute("activations", {"Sine", "Tanh", "Tanh"}));
   CHECK_THROWS_WITH((OneNode{"LSTM", 14, std::move(attributes), 3}(inputs(4, 1))),
                     Catch::Matchers::Contains("an activation is none"));
+}
+
+TEST_CASE("gates that are put into another order part by part are one kernel") {
+  ir::Builder builder("gates");
+  const ir::Str w = builder.ints({0, 1, 2, 3, 4, 5, 6, 7}), x = builder.input("x", ir::DataType::int64, {8});
+  const auto part = [&](ir::Str source, int64_t begin, int64_t end) {
+    return builder.add("Slice", {source, builder.ints({begin}), builder.ints({end}), builder.ints({0})});
+  };
+  const auto axis = [] { return ir::attributes(ir::int_attribute("axis", 0)); };
+  const ir::Str whole = builder.add("Concat", {part(w, 0, 2), part(w, 6, 99), part(w, 2, 6)}, axis());
+  const ir::Str lacking = builder.add("Concat", {part(w, 4, 8), part(w, 0, 3)}, axis());
+  builder.output(builder.add("Add", {whole, x}), ir::DataType::int64, {8});
+  builder.output(lacking, ir::DataType::int64, {7});
+  ir::Model model = builder.finish();
+  exec::Lowered lowered = exec::lower(model);
+  exec::fuse(lowered, {}, {});
+  const auto count = [&](ir::Str type) {
+    const auto& nodes = lowered.model.graph.nodes;
+    return std::count_if(nodes.begin(), nodes.end(), [&](const auto& node) { return node.op_type == type; });
+  };
+  CHECK(count("Reordered") == 1);
+  CHECK(count("Slice") == 2);
+  const auto outputs = exec::Program(model).run({at::zeros({8}, at::kLong)});
+  CHECK(at::equal(outputs[0].tensor(), at::tensor({0, 1, 6, 7, 2, 3, 4, 5}, at::kLong)));
+  CHECK(at::equal(outputs[1].tensor(), at::tensor({4, 5, 6, 7, 0, 1, 2}, at::kLong)));
 }

@@ -3,9 +3,11 @@
 #include <bit>
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/split_with_sizes.h>
 
 #include "exec/registry.h"
 
@@ -50,11 +52,22 @@ Kernel make_gelu(const Site& site) {
   };
 }
 
+// Split and joined once, the way back is one copy.
+Kernel make_reordered(const Site& site) {
+  return [axis = site.int_or("axis", 0), sizes = site.ints("sizes"), order = site.ints("order")](Call& call) {
+    const auto parts = at::split_with_sizes(call.in(0), sizes, axis);
+    std::vector<at::Tensor> picked;
+    for (const int64_t i : order) picked.push_back(parts[static_cast<size_t>(i)]);
+    call.set(0, at::cat(picked, axis));
+  };
+}
+
 constexpr Operator kOperators[] = {
     {"Attention", make_attention},
     {"Gelu", make_gelu},
     {"LayerNorm", make_layer_norm},
     {"Linear", make_linear},
+    {"Reordered", make_reordered},
 };
 
 }  // namespace
