@@ -97,37 +97,25 @@ int64_t launch_ps(const std::vector<MeasuredModel>& models, const cluster::Devic
   return static_cast<int64_t>(us[us.size() / 2] * kPsPerUs);
 }
 
-std::string provenance(const std::vector<MeasuredModel>& models, size_t samples) {
+std::string provenance(const Calibration& calibration, size_t samples) {
   std::string names;
-  for (const auto& model : models) {
+  for (const auto& model : calibration.models) {
     const auto name = std::filesystem::path(model.input->path).filename().string();
     names += (names.empty() ? "" : ", ") + base::printable(name, 60);
   }
-  return fmt::format("fitted to {} ops measured by ONNX Runtime in {}", samples, names);
+  return fmt::format("fitted to {} ops measured by {} in {}", samples, calibration.runtime, names);
 }
 
-/// latency + bytes / bandwidth of the copies to a device, by least squares of relative errors.
-void fit_link(cluster::Cluster& cluster, DeviceId device, const std::vector<MeasuredModel>& models) {
-  double w = 0, wx = 0, wxx = 0, wy = 0, wxy = 0;
+/// Of copies to a device from the host.
+void fit_host_link(cluster::Cluster& cluster, DeviceId device, const std::vector<MeasuredModel>& models) {
+  std::vector<CopyTime> copies;
   for (const auto& model : models)
-    for (const auto& copy : model.measured.copies) {
-      if (copy.type != "MemcpyFromHost" || copy.provider != cluster.devices[device].ort.provider) continue;
-      if (copy.host_us <= 0 || copy.bytes <= 0) continue;
-      const double weight = 1 / (copy.host_us * copy.host_us), x = static_cast<double>(copy.bytes);
-      w += weight, wx += weight * x, wxx += weight * x * x, wy += weight * copy.host_us,
-          wxy += weight * x * copy.host_us;
-    }
-  const double spread = w * wxx - wx * wx;
+    for (const auto& copy : model.measured.copies)
+      if (copy.type == "MemcpyFromHost" && copy.provider == cluster.devices[device].ort.provider)
+        copies.push_back({static_cast<double>(copy.bytes), copy.host_us});
   const auto host =
       std::find_if(cluster.devices.begin(), cluster.devices.end(), [](const auto& d) { return d.kind == "cpu"; });
-  const auto& links = cluster.route(static_cast<DeviceId>(host - cluster.devices.begin()), device).links;
-  if (spread <= 1e-9 * w * wxx || links.size() != 1) return;
-  const double us_per_byte = (w * wxy - wx * wy) / spread;
-  if (us_per_byte <= 0) return;
-  cluster::Link& link = cluster.links[links[0]];
-  link.latency_ps = static_cast<int64_t>(std::max(0.0, (wy - us_per_byte * wx) / w) * kPsPerUs);
-  link.bandwidth_bytes_per_s = 1e6 / us_per_byte;
-  cluster = cluster::parse(cluster::dump(cluster), cluster.path);  // whose routes follow from its links
+  fit_link(cluster, static_cast<DeviceId>(host - cluster.devices.begin()), device, copies);
 }
 
 void fit_device(Calibration& result, DeviceId id) {
@@ -135,14 +123,14 @@ void fit_device(Calibration& result, DeviceId id) {
   const auto samples = samples_of(result.models, base);
   if (samples.size() < cost::kFewest) return;
   cost::Fit fit = cost::calibrate(base, samples);
-  fit.device.source = provenance(result.models, samples.size());
+  fit.device.source = provenance(result, samples.size());
   if (base.kind != "cpu") fit.device.overhead_ps = launch_ps(result.models, base);
   result.devices.push_back({.device = id,
                             .samples = std::move(fit.samples),
                             .before = cost::fit_errors(base, samples),
                             .after = cost::fit_errors(fit.device, samples)});
   result.cluster.devices[id] = std::move(fit.device);
-  if (base.kind != "cpu") fit_link(result.cluster, id, result.models);
+  if (base.kind != "cpu") fit_host_link(result.cluster, id, result.models);
 }
 
 }  // namespace
@@ -152,8 +140,19 @@ void CalibrationOptions::bind(config::Binder& binder) {
       true;
   binder.text("calibrate_with", calibrate_with, "and to those of other models, listed here (allot.calibration/1)")
       .cli_only = true;
+  binder.flag("measure", measure, "time the ops of MODEL on this machine's processor instead, by LibTorch").cli_only =
+      true;
+  binder.text("measure_cache", measure_cache,
+              "folder that keeps their times; default: allot in XDG_CACHE_HOME or ~/.cache");
+  binder.integer("measure_repeat", measure_repeat, "runs that each time is the median of", 3, 1'000'000);
   binder.text("fitted", fitted, "write the fitted cluster here (allot.cluster/1)").cli_only = true;
   binder.text("measured", measured, "write the measured times of MODEL here (allot.costs/1)").cli_only = true;
+}
+
+bool CalibrationOptions::wanted() const {
+  if (measure && !calibrate.empty())
+    throw Error(ErrorKind::usage, "--measure", "measures anew what --calibrate has measured", "leave one of them out");
+  return measure || !calibrate.empty();
 }
 
 std::vector<std::string> CalibrationOptions::outputs() const {
@@ -165,16 +164,40 @@ std::vector<std::string> CalibrationOptions::outputs() const {
 
 Calibration calibrate(const std::string& model, const InputOptions& input, const CalibrationOptions& options) {
   Calibration result;
+  result.runtime = "ONNX Runtime";
+  result.command = "--calibrate";
   result.models.push_back(read(model, options.calibrate, input));
   if (!options.calibrate_with.empty()) read_list(options.calibrate_with, input, result.models);
   result.cluster = load_cluster(input);
   for (const auto& measured : result.models) require_known(measured.profile, result.cluster);
   match(result.models);
-  for (DeviceId device = 0; device < result.cluster.size(); ++device) fit_device(result, device);
-  if (result.devices.empty())
-    throw Error(ErrorKind::unavailable, base::printable(options.calibrate),
-                fmt::format("no device was measured on {} ops or more", cost::kFewest), "profile a larger model");
+  fit_devices(result);
   return result;
+}
+
+void fit_devices(Calibration& calibration) {
+  for (DeviceId device = 0; device < calibration.cluster.size(); ++device) fit_device(calibration, device);
+  if (calibration.devices.empty())
+    throw Error(ErrorKind::unavailable, base::printable(calibration.models.front().input->path),
+                fmt::format("no device was measured on {} ops or more", cost::kFewest), "measure a larger model");
+}
+
+void fit_link(cluster::Cluster& cluster, DeviceId from, DeviceId to, const std::vector<CopyTime>& copies) {
+  double w = 0, wx = 0, wxx = 0, wy = 0, wxy = 0;
+  for (const auto& [x, us] : copies) {
+    if (us <= 0 || x <= 0) continue;
+    const double weight = 1 / (us * us);
+    w += weight, wx += weight * x, wxx += weight * x * x, wy += weight * us, wxy += weight * x * us;
+  }
+  const double spread = w * wxx - wx * wx;
+  const auto& links = cluster.route(from, to).links;
+  if (spread <= 1e-9 * w * wxx || links.size() != 1) return;
+  const double us_per_byte = (w * wxy - wx * wy) / spread;
+  if (us_per_byte <= 0) return;
+  cluster::Link& link = cluster.links[links[0]];
+  link.latency_ps = static_cast<int64_t>(std::max(0.0, (wy - us_per_byte * wx) / w) * kPsPerUs);
+  link.bandwidth_bytes_per_s = 1e6 / us_per_byte;
+  cluster = cluster::parse(cluster::dump(cluster), cluster.path);  // whose routes follow from its links
 }
 
 }  // namespace allot::plan

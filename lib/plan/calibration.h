@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Devices fitted to what ONNX Runtime measured: placer-embed --calibrate.
+// Devices fitted to what was measured: placer-embed --calibrate (by ONNX Runtime) and --measure (by LibTorch).
 #pragma once
 
 #include <string>
@@ -15,9 +15,13 @@ namespace allot::plan {
 
 struct CalibrationOptions {
   std::string calibrate, calibrate_with, fitted, measured;
+  bool measure = false;
+  std::string measure_cache;  // "" = allot in XDG_CACHE_HOME or ~/.cache
+  int64_t measure_repeat = 30;
 
   void bind(config::Binder& binder);
-  bool wanted() const { return !calibrate.empty(); }
+  /// Errors: usage when both ways to measure are asked for.
+  bool wanted() const;
   /// Files that are written.
   std::vector<std::string> outputs() const;
 };
@@ -30,6 +34,7 @@ struct MeasuredModel {
 };
 
 struct Calibration {
+  std::string runtime, command;       // that measured, "ONNX Runtime"; that was given, "--calibrate"
   std::vector<MeasuredModel> models;  // the command's own first
   cluster::Cluster cluster;           // with fitted devices
   struct DeviceFit {
@@ -45,6 +50,26 @@ struct Calibration {
 /// Errors: those of reading; config for a list that is none; unavailable when a provider that ran ops is no device's,
 /// or tells only the host's part of their time.
 Calibration calibrate(const std::string& model, const InputOptions& input, const CalibrationOptions& options);
+
+/// Times each distinct op (type, attributes, types of inputs and outputs) on one CPU worker, with the share of cores
+/// that a CPU device of the cluster has, and copies between two if the cluster has two; fits the CPU devices and the
+/// links between them. Times are kept in --measure-cache by op, processor, threads and LibTorch; where all are known,
+/// nothing is run. `threads`: of all workers together, 0 = all cores. Errors: those of reading, and of the worker:
+/// unavailable without it; config when the cluster has no CPU device.
+Calibration measure_ops(const std::string& model, const InputOptions& input, const CalibrationOptions& options,
+                        uint32_t threads, uint64_t seed);
+
+/// Fits every device whose execution provider ran enough of the models' ops, and with copies from the host its link.
+/// Errors: unavailable when there is none.
+void fit_devices(Calibration& calibration);
+
+struct CopyTime {
+  double bytes, us;
+};
+/// latency + bytes / bandwidth, by least squares of relative errors, becomes the link between two devices. Nothing
+/// happens where sizes do not tell, or the way between them is not one link.
+void fit_link(cluster::Cluster& cluster, cluster::DeviceId from, cluster::DeviceId to,
+              const std::vector<CopyTime>& copies);
 
 /// Per device and class: samples, figures, errors; per model: measured and predicted time; the worst ops.
 std::string calibration_text(const Calibration& calibration);

@@ -291,6 +291,19 @@ std::vector<cluster::DeviceId> Input::device_of_node(const std::vector<cluster::
   return devices;
 }
 
+std::map<std::string, int64_t> bound_dims(const Input& input) {
+  std::map<std::string, int64_t> dims = input.dims;
+  for (const auto& value : input.model.graph.inputs) {
+    const ir::ValueId id = input.planning.values.find(value.name);
+    if (id == ir::kNone || !input.planning.shapes.types[id].has_rank) continue;
+    const auto& planned = input.planning.shapes.types[id].dims;
+    for (size_t i = 0; i < std::min(planned.size(), value.type.dims.size()); ++i)
+      if (const auto& dim = value.type.dims[i]; dim.value < 0)
+        dims[dim.symbol.empty() ? fmt::format("{}:{}", value.name, i) : std::string(dim.symbol)] = planned[i];
+  }
+  return dims;
+}
+
 std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options) {
   auto input = std::make_unique<Input>();
   input->path = model_path;

@@ -64,6 +64,9 @@ struct Input {
 /// Reads, infers, costs. Errors carry the model's path in front. A model path of "-" reads standard input.
 std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options);
 
+/// Input::dims, and the sizes of inputs as planned, under the names by which models and --dim know them.
+std::map<std::string, int64_t> bound_dims(const Input& input);
+
 /// The cluster that the options name: a file, a stored placement's, or the default one.
 cluster::Cluster load_cluster(const InputOptions& options);
 

@@ -96,26 +96,12 @@ Chosen choose(const Input& input, bool has_annotations, const place::Sidecar& st
   return chosen;
 }
 
-/// Sizes of the inputs as planned, under the names by which models and --dim know them.
-std::map<std::string, int64_t> input_dims(const Input& input) {
-  std::map<std::string, int64_t> dims = input.dims;
-  for (const auto& value : input.model.graph.inputs) {
-    const ir::ValueId id = input.planning.values.find(value.name);
-    if (id == ir::kNone || !input.planning.shapes.types[id].has_rank) continue;
-    const auto& planned = input.planning.shapes.types[id].dims;
-    for (size_t i = 0; i < std::min(planned.size(), value.type.dims.size()); ++i)
-      if (const auto& dim = value.type.dims[i]; dim.value < 0)
-        dims[dim.symbol.empty() ? fmt::format("{}:{}", value.name, i) : std::string(dim.symbol)] = planned[i];
-  }
-  return dims;
-}
-
 measure::RunSettings settings(const Input& input, const RunOptions& options, const RunContext& context, bool leads) {
   measure::RunSettings settings;
   settings.inputs = options.inputs;
   if (leads && !context.dry_run) settings.outputs = options.outputs;
   settings.replace = context.replace == base::Replace::any;
-  settings.dims = input_dims(input);
+  settings.dims = bound_dims(input);
   settings.seed = context.budget.seed;
   settings.threads = context.threads;
   settings.training = context.input.workload.workload != "inference";

@@ -55,7 +55,10 @@ int calibrate(const cli::App& app, const std::string& model, const plan::InputOp
               const plan::CalibrationOptions& options) {
   const auto& common = app.common();
   for (const auto& path : options.outputs()) base::check_output(path, common.replace(), {model, options.calibrate});
-  const auto calibration = plan::calibrate(model, input, options);
+  const auto calibration = options.measure
+                               ? plan::measure_ops(model, input, options, static_cast<uint32_t>(common.threads),
+                                                   static_cast<uint64_t>(common.seed))
+                               : plan::calibrate(model, input, options);
   fmt::print("{}", common.json ? plan::calibration_json(calibration) : plan::calibration_text(calibration));
   if (!common.dry_run) plan::write_calibration(calibration, options, common.replace());
   return 0;
@@ -98,6 +101,8 @@ int main(int argc, char** argv) {
 
   app.example("placer-embed model.onnx --calibrate profile.json --fitted machine.yaml --measured costs.json",
               "your machine as ONNX Runtime profiled it, for --cluster and --costs");
+  app.example("placer-embed model.onnx --measure --cluster machine.yaml --fitted fitted.yaml --measured costs.json",
+              "the same from times of LibTorch, measured now");
 
   return app.run(argc, argv, [&] {
     const auto& common = app.common();
