@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a calibration says of itself.
+#include <algorithm>
 #include <filesystem>
 
 #include "base/error.h"
@@ -14,13 +15,18 @@ namespace {
 std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
 std::string time(double us) { return config::human_time(us * 1e-6); }
 
-/// What the fitted devices make of the ops that were measured: comparable with the sum over nodes.
+/// What the fitted devices make of the ops that were measured, each on the first device of its provider: comparable
+/// with the sum over nodes.
 double predicted_us(const Calibration& calibration, const MeasuredModel& model) {
+  const auto& devices = calibration.cluster.devices;
   double sum = 0;
-  for (graph::OpId op = 0; op < model.measured.us.size(); ++op)
-    for (const auto& device : calibration.cluster.devices)
-      if (model.measured.us[op] > 0 && model.measured.provider[op] == device.ort.provider)
-        sum += static_cast<double>(cost::roofline_ps(model.input->problem->costs().ops[op], device)) * 1e-6;
+  for (graph::OpId op = 0; op < model.measured.us.size(); ++op) {
+    const auto device = std::find_if(devices.begin(), devices.end(), [&](const auto& candidate) {
+      return candidate.ort.provider == model.measured.provider[op];
+    });
+    if (model.measured.us[op] > 0 && device != devices.end())
+      sum += static_cast<double>(cost::roofline_ps(model.input->problem->costs().ops[op], *device)) * 1e-6;
+  }
   return sum;
 }
 

@@ -51,9 +51,11 @@ class Figures(Measures):
         self.generate("transformer:ops=40,width=2")
 
     def test_costs_and_links(self):
-        """Of 56 nodes, 10 us each, a run takes 20 us each; copies 4 us and 1 us for each 4 KiB."""
+        """Of 56 nodes, 10 us each, a run takes 20 us each; copies 4 us and 1 us for each 4 KiB. Two devices share one fit."""
         result = json.loads(self.measure(CPUS, "--json").out)
         self.assertAlmostEqual(result["models"][0]["nodes_us"], 20 * 42)  # the others are constants
+        fitted = result["devices"][0]["fitted"]
+        self.assertAlmostEqual(result["models"][0]["predicted_us"], fitted["predicted_us"])
         known = json.loads(self.costs.read_text())
         self.assertEqual(known["devices"], ["left", "right"])
         self.assertEqual(len(known["ops"]), 42)
