@@ -14,7 +14,7 @@ struct RunSettings {
   std::map<std::string, int64_t> dims =
       {};  // symbols bound, for inputs that are made up; "x:0" where a dimension has none
   uint64_t seed = 0;
-  uint32_t threads = 0;  // of all devices on processors together; 0 = all cores
+  uint32_t threads = 0;  // of all CPU devices of the cluster together; 0 = all cores
   bool training = false;
   bool emulate = false;  // every device is a CPU worker
   uint32_t warm_up = 2, repeat = 20;

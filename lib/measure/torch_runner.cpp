@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/torch_runner.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <set>
@@ -44,13 +45,25 @@ Request TorchRunner::request(const std::vector<DeviceId>& device_of_node) {
   request.replace = settings_.replace;
   request.dims = settings_.dims;
   request.seed = settings_.seed;
-  request.threads = settings_.threads;
+  request.threads = threads_of(request.devices);
   request.training = settings_.training;
   request.warm_up = settings_.warm_up;
   request.repeat = settings_.repeat;
   request.check = settings_.check;
   request.timeline = settings_.timeline;
   return request;
+}
+
+/// Every CPU device of the cluster has its share of the cores, be the others used or not: that is what it was measured
+/// with.
+uint32_t TorchRunner::threads_of(const std::vector<RunDevice>& devices) {
+  const auto is_worker = [&](const cluster::Device& device) { return settings_.emulate || device.kind == "cpu"; };
+  const auto workers =
+      static_cast<uint32_t>(std::count_if(cluster_.devices.begin(), cluster_.devices.end(), is_worker));
+  const auto used = static_cast<uint32_t>(
+      std::count_if(devices.begin(), devices.end(), [](const RunDevice& device) { return !device.cuda; }));
+  const uint32_t all = settings_.threads ? settings_.threads : hello().cores;
+  return std::max(1u, all / std::max(1u, workers)) * used;
 }
 
 RunDevice TorchRunner::run_device(const cluster::Device& device) {

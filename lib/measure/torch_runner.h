@@ -13,8 +13,8 @@ namespace allot::measure {
 
 class TorchRunner : public Runner {
  public:
-  /// `cluster` must outlive it. Devices of kind cpu are CPU workers, those of kind cuda the CUDA device that ort's
-  /// device_id names.
+  /// `cluster` must outlive it. Devices of kind cpu are CPU workers, each with an equal share of the cores; those of
+  /// kind cuda the CUDA device that ort's device_id names.
   TorchRunner(std::string model_path, const cluster::Cluster& cluster, RunSettings settings);
 
   /// All that the last measurement that did not fail says; its devices are those of used().
@@ -30,6 +30,7 @@ class TorchRunner : public Runner {
  private:
   Request request(const std::vector<cluster::DeviceId>& device_of_node);
   RunDevice run_device(const cluster::Device& device);
+  uint32_t threads_of(const std::vector<RunDevice>& devices);
 
   std::string model_path_;
   const cluster::Cluster& cluster_;

@@ -43,7 +43,7 @@ def answer(request):
     reply = {
         "schema": "allot.run-reply/1",
         "seconds": [span_us * 1e-6 * (1 + i % 3) for i in range(request["repeat"])],
-        "devices": [{"name": d["name"], "threads": 1, "peak_bytes": 1000, "busy_us": busy[i]}
+        "devices": [{"name": d["name"], "threads": request["threads"] // count, "peak_bytes": 1000, "busy_us": busy[i]}
                     for i, d in enumerate(request["devices"])],
         "nodes": [{"node": i, "device": d, "median_us": 10.0} for i, d in enumerate(placement)],
         "transfers": [{"tensor": f"t{i}", "from": a, "to": b, "bytes": 4096 * (i + 1), "median_us": 5.0 + i}

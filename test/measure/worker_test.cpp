@@ -178,6 +178,20 @@ TEST_CASE("a failed placement is a measurement, and the next one is measured") {
   CHECK(runner.reply().devices[1].name == "d2");
 }
 
+TEST_CASE("a device has its share of the cores, whoever else takes part") {
+  const FakeWorker fake;  // of two cores
+  const auto cluster = test::simple_cluster({.devices = 2});
+  const auto threads = [&](const std::vector<cluster::DeviceId>& placement, RunSettings settings) {
+    TorchRunner runner("m.onnx", cluster, settings);
+    CHECK_FALSE(runner.measure(placement).failed());
+    return runner.reply().devices[0].threads;
+  };
+  CHECK(threads({0, 1}, {}) == 1);
+  CHECK(threads({1, 1}, {}) == 1);
+  CHECK(threads({1, 1}, {.threads = 8}) == 4);
+  CHECK(threads({0, 1}, {.threads = 1}) == 1);  // fewer than devices
+}
+
 TEST_CASE("a device that is not there names its remedy") {
   const FakeWorker fake;
   auto cluster = test::simple_cluster({.devices = 2});
