@@ -301,7 +301,7 @@ void Compiler::drop_unused_constants() {
 }
 
 std::span<const Slot> Compiler::keep(std::vector<Slot> slots) {
-  return plan_->slot_lists.emplace_back(std::move(slots));
+  return plan_->slot_lists->emplace_back(std::move(slots));
 }
 
 void Compiler::throw_refusals() const {

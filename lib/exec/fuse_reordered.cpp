@@ -22,7 +22,9 @@ std::optional<Part> match_part(const Matcher& m, ir::NodeId slice, int64_t axis,
   if (!begin || !end || !along || static_cast<int64_t>(*along) != axis || *begin < 0 || *end < *begin ||
       (step != ir::kNone && !m.is_number(step, 1)))
     return std::nullopt;
-  const auto bounded = [size](double index) { return static_cast<int64_t>(std::min(index, static_cast<double>(size))); };
+  const auto bounded = [size](double index) {
+    return static_cast<int64_t>(std::min(index, static_cast<double>(size)));
+  };
   return Part{bounded(*begin), bounded(*end)};
 }
 

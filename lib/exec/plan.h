@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -62,7 +63,8 @@ struct Plan {
   std::vector<Value> constants;  // by slot: what every run starts with
   std::vector<PlanNode> nodes;
   std::vector<Segment> segments;  // of the main graph, if it was cut
-  std::deque<std::vector<Slot>> slot_lists;  // what the spans of steps point to
+  /// What the spans of steps point to; copies of a plan share it.
+  std::shared_ptr<std::deque<std::vector<Slot>>> slot_lists = std::make_shared<std::deque<std::vector<Slot>>>();
 };
 
 }  // namespace allot::exec

@@ -85,7 +85,8 @@ class Recompute : public torch::autograd::Function<Recompute> {
       found = torch::autograd::grad(outputs, wanted, seeds, std::nullopt, false, true);
     variable_list result = {at::Tensor(), at::Tensor()};  // of `frame` and `run`
     size_t next = 0;
-    for (const at::Tensor& leaf : leaves) result.push_back(leaf.defined() && !found.empty() ? found[next++] : at::Tensor());
+    for (const at::Tensor& leaf : leaves)
+      result.push_back(leaf.defined() && !found.empty() ? found[next++] : at::Tensor());
     return result;
   }
 };

@@ -59,7 +59,7 @@ void find_lifetimes(Plan& plan, Block& block, const Borders& borders) {
     };
     visit_uses(*step, use);
     for (const Slot slot : step->outputs) use(slot);
-    step->last_uses = plan.slot_lists.emplace_back(std::move(dead));
+    step->last_uses = plan.slot_lists->emplace_back(std::move(dead));
   }
 }
 

@@ -104,7 +104,8 @@ void print_overhead() {
     for (int i = 0; i < kOps; ++i) sum = at::add(sum, y);
     torchs = std::min(torchs, seconds_since(start));
   }
-  std::cout << fmt::format("{:.0f} ns an op, torch's call {:.0f} ns\n", 1e9 * (ours - torchs) / kOps, 1e9 * torchs / kOps);
+  std::cout << fmt::format("{:.0f} ns an op, torch's call {:.0f} ns\n", 1e9 * (ours - torchs) / kOps,
+                           1e9 * torchs / kOps);
 }
 
 void serve(Runs& runs) {

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model that runs on several devices of this machine at once, as its placement says.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "exec/program.h"
+#include "run/crew.h"
+#include "run/device_run.h"
+#include "run/layout.h"
+#include "run/memory_ledger.h"
+
+namespace allot::run {
+
+/// What one run gave, and when everything in it happened.
+struct PlacedResult {
+  std::vector<exec::Value> outputs;
+  std::vector<at::Tensor> gradients;  // by parameter, of the sum of all floating outputs; undefined where none comes
+  std::vector<Event> events;          // by begin
+  Clock::time_point begin, end;
+};
+
+/// Who looks on.
+struct Watch {
+  std::vector<exec::StepObserver*> observers;  // by device, or none at all
+  MemoryLedger* memory = nullptr;
+};
+
+class PlacedProgram {
+ public:
+  /// `device_of_node` is by node of the main graph in file order. Nodes on different devices are never fused.
+  /// Errors: those of exec::Program; malformed when the placement has another number of nodes or unknown devices.
+  PlacedProgram(const ir::Model& model, std::vector<LocalDevice> devices, const std::vector<DeviceId>& device_of_node,
+                exec::CompileOptions options = {});
+
+  const exec::Program& program() const { return *programs_[0]; }
+  const std::vector<LocalDevice>& devices() const { return devices_; }
+  const exec::Plan& plan() const { return plans_[0]; }
+
+  /// The value of a slot, as messages call it.
+  std::string name_of(exec::Slot slot) const;
+  /// The main-graph node that makes it; 0 for what no node makes.
+  uint32_t maker_of(exec::Slot slot) const;
+
+  /// Runs once; with mode.training forward and backward. Errors: those of exec::Program::run, from whichever device
+  /// met one first.
+  PlacedResult run(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch = {});
+
+ private:
+  void add_gradients(const std::vector<std::unique_ptr<DeviceRun>>& runs, PlacedResult& result) const;
+
+  std::vector<LocalDevice> devices_;
+  std::vector<std::unique_ptr<exec::Program>> programs_;  // one for each memory: the processor's first
+  std::vector<exec::Plan> plans_;                         // of these, cut into segments
+  std::vector<size_t> memory_of_device_;                  // which of them
+  Layout layout_;
+  std::vector<size_t> parameter_of_slot_;  // kNoParameter for others
+  std::unique_ptr<Crew> crew_;
+};
+
+}  // namespace allot::run
