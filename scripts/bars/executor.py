@@ -59,6 +59,12 @@ def networks(quick):
     return f"{assertions:,} assertions", holds
 
 
+def random_graphs(quick):
+    program("exec_outputs")
+    return bar.program("random_graphs.py", *([] if quick else ["--full"]),
+                       environment={"ALLOT_BIN": str(bar.RELEASE / "bin")})
+
+
 bar.main([
     Bar("1a", "backend cases of the 134 core operators", "1,242 but 7 random ones", cases("node, core operators", least=1235)),
     Bar("1b", "backend cases of all operators", ">= 1,600 of 1,765", cases("node", least=1600)),
@@ -68,4 +74,5 @@ bar.main([
     Bar("2a", "gradients of operators against central differences", "<= 1e-4, float64", gradients),
     Bar("2b", "gradients of twelve networks against PyTorch", "1e-8; 4 x its own in float32", networks),
     Bar("3", "outputs against ONNX Runtime, relative to their scale", "<= 1e-4", runtime_outputs),
+    Bar("6", "random valid graphs against ONNX Runtime", "1,000 equal; <= 5 % refused", random_graphs),
 ])
