@@ -56,6 +56,13 @@ if(ALLOT_LEARN)
     message(FATAL_ERROR "Allot: LibTorch was not found. Run scripts/setup.sh test, name a folder with "
                         "-DTORCH_DIR=<...>/site-packages/torch, or build without it: -DALLOT_LEARN=OFF.")
   endif()
+  set(MPI_CXX_SKIP_MPICXX ON)
+  find_package(MPI QUIET COMPONENTS CXX)
+  if(TARGET MPI::MPI_CXX)
+    set(ALLOT_MPI MPI::MPI_CXX)
+  else()
+    message(STATUS "Allot: MPI was not found (libopenmpi-dev); a placed model cannot be run by mpirun")
+  endif()
 endif()
 
 if(ALLOT_TESTS)

@@ -1,11 +1,12 @@
-# allot_module(NAME LEVEL "core 1" HOLDS "one line" USES module... LINKS external-target... [TORCH])
+# allot_module(NAME LEVEL "core 1" HOLDS "one line" USES module... LINKS external-target... [TORCH | LEARN])
 #   One OBJECT library a folder of lib/. USES are the only other modules its files may include; the check below
 #   runs at every configure. LINKS are private: their headers appear in .cpp files only. A TORCH module computes with
-#   LibTorch and may show at::Tensor in its headers; it is part of the learn library, all others of the core library.
+#   LibTorch and may show at::Tensor in its headers. It is part of the learn library, as a LEARN module is, which does
+#   without; all others are of the core library.
 # allot_module_test(NAME): test/NAME/*_test.cpp, linked with the objects of NAME and of all that NAME uses.
 
 function(allot_module name)
-  cmake_parse_arguments(M "TORCH" "LEVEL;HOLDS" "USES;LINKS" ${ARGN})
+  cmake_parse_arguments(M "TORCH;LEARN" "LEVEL;HOLDS" "USES;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp"
        "${CMAKE_CURRENT_SOURCE_DIR}/${name}/ops/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/${name}/ops/*/*.cpp")
   add_library(allot_${name} OBJECT ${sources})
@@ -40,7 +41,7 @@ function(allot_module name)
 
   string(REPLACE ";" " " uses "${M_USES}")
   set_property(GLOBAL APPEND PROPERTY ALLOT_TABLE "${M_LEVEL}|${name}|${uses}|${M_HOLDS}")
-  if(M_TORCH)
+  if(M_TORCH OR M_LEARN)
     set_property(GLOBAL APPEND PROPERTY ALLOT_LEARN_MODULES ${name})
   else()
     set_property(GLOBAL APPEND PROPERTY ALLOT_MODULES ${name})

@@ -22,6 +22,8 @@ class MemoryLedger {
 
   void add(const void* block, int64_t bytes, DeviceId device);
   void remove(const void* block);
+  /// What another process has counted.
+  void set_peak(DeviceId device, int64_t bytes) { peak_[device] = bytes; }
   /// Largest number of bytes at a time, by device.
   const std::vector<int64_t>& peaks() const { return peak_; }
 

@@ -59,9 +59,14 @@ class Recorder : public exec::StepObserver {
 }  // namespace
 
 PlacedProgram::PlacedProgram(const ir::Model& model, std::vector<LocalDevice> devices,
-                             const std::vector<DeviceId>& device_of_node, exec::CompileOptions options)
-    : devices_(std::move(devices)) {
+                             const std::vector<DeviceId>& device_of_node, exec::CompileOptions options,
+                             dist::Ranks* ranks)
+    : devices_(std::move(devices)), ranks_(ranks && ranks->size() > 1 ? ranks : nullptr) {
   check(model, devices_, device_of_node);
+  if (ranks_ && ranks_->size() != devices_.size())
+    throw Error(ErrorKind::usage, "mpirun",
+                fmt::format("started {} processes, but the placement uses {} devices", ranks_->size(), devices_.size()),
+                fmt::format("use mpirun -n {}", devices_.size()));
   options.parts = device_of_node;
   std::vector<c10::Device> memories = {c10::kCPU};
   for (const LocalDevice& device : devices_) {
@@ -86,43 +91,107 @@ PlacedProgram::PlacedProgram(const ir::Model& model, std::vector<LocalDevice> de
   for (Slot slot = 0; slot < parameter_of_slot_.size(); ++slot)
     for (size_t p = 0; p < parameters.size() && plans_[0].constants[slot].is_tensor(); ++p)
       if (plans_[0].constants[slot].tensor().is_same(parameters[p].tensor)) parameter_of_slot_[slot] = p;
-  crew_ = std::make_unique<Crew>(devices_);
+  crew_ = std::make_unique<Crew>(ranks_ ? std::vector<LocalDevice>{devices_[ranks_->rank()]} : devices_);
 }
 
 PlacedResult PlacedProgram::run(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch) {
   const std::vector<exec::Value> checked = program().check_inputs(inputs);
-  std::vector<std::unique_ptr<DeviceRun>> runs;
+  std::vector<std::unique_ptr<DeviceRun>> runs(devices_.size());
+  std::vector<DeviceId> here;
   std::vector<Recorder> recorders;
-  const auto send = [&](DeviceId to, Message message) { runs[to]->mailbox().push(std::move(message)); };
+  std::unique_ptr<Peers> peers;
+  const auto send = [&](DeviceId to, Message message) {
+    if (runs[to])
+      runs[to]->mailbox().push(std::move(message));
+    else
+      peers->send(to, message);
+  };
   for (DeviceId d = 0; d < devices_.size(); ++d) {
+    if (!is_local(d)) continue;
     const exec::Plan& plan = plans_[memory_of_device_[d]];
-    runs.push_back(std::make_unique<DeviceRun>(plan, layout_, d, devices_[d].device, mode, send));
+    runs[d] = std::make_unique<DeviceRun>(plan, layout_, d, devices_[d].device, mode, send);
+    here.push_back(d);
     recorders.emplace_back(plan, d, d < watch.observers.size() ? watch.observers[d] : nullptr);
     for (size_t i = 0; i < checked.size(); ++i)
       if (!checked[i].absent()) runs[d]->set_input(plan.blocks[0].inputs[i], checked[i]);
   }
+  if (ranks_) peers = std::make_unique<Peers>(*ranks_, runs[here[0]]->mailbox());
+
   PlacedResult result;
   result.begin = Clock::now();
-  const auto execute = [&](size_t d) { runs[d]->execute(&recorders[d]); };
-  const auto close_all = [&] {
-    for (auto& run : runs) run->mailbox().close();
+  const auto execute = [&](size_t i) {
+    if (watch.memory)
+      watch.memory->count(here[i], [&] { runs[here[i]]->execute(&recorders[i]); });
+    else
+      runs[here[i]]->execute(&recorders[i]);
   };
-  if (watch.memory)
-    crew_->run([&](size_t d) { watch.memory->count(static_cast<DeviceId>(d), [&] { execute(d); }); }, close_all);
-  else
+  const auto close_all = [&] {
+    for (const DeviceId d : here) runs[d]->mailbox().close();
+  };
+  try {
     crew_->run(execute, close_all);
-  result.end = Clock::now();
-  for (const Slot slot : plan().blocks[0].outputs) {
-    const SegmentId maker = layout_.maker[slot];
-    result.outputs.push_back(runs[maker == kNone ? 0 : layout_.device_of_segment[maker]]->output(slot));
+  } catch (const Error& error) {
+    if (peers) peers->tell(error);
+    throw;
   }
-  if (mode.training) add_gradients(runs, result);
-  for (DeviceId d = 0; d < devices_.size(); ++d)
-    for (const std::vector<Event>* events : {&runs[d]->events(), &std::as_const(recorders[d].events)})
-      result.events.insert(result.events.end(), events->begin(), events->end());
+  result.end = Clock::now();
+  if (peers) peers->check();
+
+  result.outputs.resize(plan().blocks[0].outputs.size());
+  if (mode.training) result.gradients.resize(program().parameters().size());
+  for (size_t i = 0; i < here.size(); ++i) {
+    Share share;
+    share.seconds = std::chrono::duration<double>(result.end - result.begin).count();
+    if (watch.memory) share.peak_bytes = watch.memory->peaks()[here[i]];
+    share.outputs = outputs_of(*runs[here[i]], here[i]);
+    if (mode.training) share.gradients = gradients_of(*runs[here[i]]);
+    share.events = recorders[i].events;
+    const auto& others = runs[here[i]]->events();
+    share.events.insert(share.events.end(), others.begin(), others.end());
+    std::vector<Share> shares;
+    if (peers) shares = peers->gather(share, result.begin);
+    add_share(std::move(share), result);
+    for (DeviceId d = 1; d < shares.size(); ++d) {
+      if (watch.memory) watch.memory->set_peak(d, shares[d].peak_bytes);
+      add_share(std::move(shares[d]), result);
+    }
+  }
   std::stable_sort(result.events.begin(), result.events.end(),
                    [](const Event& a, const Event& b) { return a.begin < b.begin; });
   return result;
+}
+
+DeviceId PlacedProgram::maker_device(Slot slot) const {
+  const SegmentId maker = layout_.maker[slot];
+  return maker == kNone ? 0 : layout_.device_of_segment[maker];
+}
+
+std::vector<std::pair<uint32_t, exec::Value>> PlacedProgram::outputs_of(DeviceRun& run, DeviceId device) const {
+  std::vector<std::pair<uint32_t, exec::Value>> outputs;
+  const auto& slots = plan().blocks[0].outputs;
+  for (uint32_t i = 0; i < slots.size(); ++i)
+    if (maker_device(slots[i]) == device) outputs.emplace_back(i, run.output(slots[i]));
+  return outputs;
+}
+
+std::vector<std::pair<uint32_t, exec::Value>> PlacedProgram::gradients_of(const DeviceRun& run) const {
+  std::vector<std::pair<uint32_t, exec::Value>> gradients;
+  for (const auto& [slot, gradient] : run.weight_gradients())
+    if (parameter_of_slot_[slot] != kNoParameter)
+      gradients.emplace_back(static_cast<uint32_t>(parameter_of_slot_[slot]), gradient.to(at::kCPU));
+  return gradients;
+}
+
+// Called in the order of devices, so that sums do not depend on who was first.
+void PlacedProgram::add_share(Share share, PlacedResult& result) const {
+  const auto took = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(share.seconds));
+  result.end = std::max(result.end, result.begin + took);
+  for (auto& [i, value] : share.outputs) result.outputs.at(i) = std::move(value);
+  for (const auto& [p, gradient] : share.gradients) {
+    at::Tensor& sum = result.gradients.at(p);
+    sum = sum.defined() ? sum + gradient.tensor() : gradient.tensor();
+  }
+  result.events.insert(result.events.end(), share.events.begin(), share.events.end());
 }
 
 std::string PlacedProgram::name_of(exec::Slot slot) const { return program().slot_name(slot); }
@@ -134,19 +203,6 @@ uint32_t PlacedProgram::maker_of(exec::Slot slot) const {
     if (std::find(step.outputs.begin(), step.outputs.end(), slot) != step.outputs.end())
       return plan().nodes[step.node].source == exec::kNoSource ? 0 : plan().nodes[step.node].source;
   return 0;
-}
-
-// In the order of devices, so that sums do not depend on who was first.
-void PlacedProgram::add_gradients(const std::vector<std::unique_ptr<DeviceRun>>& runs, PlacedResult& result) const {
-  result.gradients.resize(program().parameters().size());
-  for (const auto& run : runs) {
-    for (const auto& [slot, gradient] : run->weight_gradients()) {
-      if (parameter_of_slot_[slot] == kNoParameter) continue;
-      at::Tensor& sum = result.gradients[parameter_of_slot_[slot]];
-      const at::Tensor part = gradient.to(at::kCPU);
-      sum = sum.defined() ? sum + part : part;
-    }
-  }
 }
 
 }  // namespace allot::run

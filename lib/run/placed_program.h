@@ -5,11 +5,13 @@
 #include <memory>
 #include <vector>
 
+#include "dist/ranks.h"
 #include "exec/program.h"
 #include "run/crew.h"
 #include "run/device_run.h"
 #include "run/layout.h"
 #include "run/memory_ledger.h"
+#include "run/peers.h"
 
 namespace allot::run {
 
@@ -30,9 +32,11 @@ struct Watch {
 class PlacedProgram {
  public:
   /// `device_of_node` is by node of the main graph in file order. Nodes on different devices are never fused.
-  /// Errors: those of exec::Program; malformed when the placement has another number of nodes or unknown devices.
+  /// With more than one of `ranks`, each device runs in the process of its number, and this one runs only its own.
+  /// Errors: those of exec::Program; malformed when the placement has another number of nodes or unknown devices; usage
+  /// for another number of ranks than of devices.
   PlacedProgram(const ir::Model& model, std::vector<LocalDevice> devices, const std::vector<DeviceId>& device_of_node,
-                exec::CompileOptions options = {});
+                exec::CompileOptions options = {}, dist::Ranks* ranks = nullptr);
 
   const exec::Program& program() const { return *programs_[0]; }
   const std::vector<LocalDevice>& devices() const { return devices_; }
@@ -43,12 +47,16 @@ class PlacedProgram {
   /// The main-graph node that makes it; 0 for what no node makes.
   uint32_t maker_of(exec::Slot slot) const;
 
-  /// Runs once; with mode.training forward and backward. Errors: those of exec::Program::run, from whichever device
-  /// met one first.
+  /// Runs once; with mode.training forward and backward. Of several ranks all must call, and only rank 0 gets outputs,
+  /// gradients and all events. Errors: those of exec::Program::run, from whichever device met one first.
   PlacedResult run(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch = {});
 
  private:
-  void add_gradients(const std::vector<std::unique_ptr<DeviceRun>>& runs, PlacedResult& result) const;
+  bool is_local(DeviceId device) const { return !ranks_ || device == ranks_->rank(); }
+  DeviceId maker_device(exec::Slot slot) const;
+  std::vector<std::pair<uint32_t, exec::Value>> outputs_of(DeviceRun& run, DeviceId device) const;
+  std::vector<std::pair<uint32_t, exec::Value>> gradients_of(const DeviceRun& run) const;
+  void add_share(Share share, PlacedResult& result) const;
 
   std::vector<LocalDevice> devices_;
   std::vector<std::unique_ptr<exec::Program>> programs_;  // one for each memory: the processor's first
@@ -56,7 +64,8 @@ class PlacedProgram {
   std::vector<size_t> memory_of_device_;                  // which of them
   Layout layout_;
   std::vector<size_t> parameter_of_slot_;  // kNoParameter for others
-  std::unique_ptr<Crew> crew_;
+  dist::Ranks* ranks_ = nullptr;           // only if there are several
+  std::unique_ptr<Crew> crew_;             // of the devices in this process
 };
 
 }  // namespace allot::run

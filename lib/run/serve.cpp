@@ -9,6 +9,7 @@
 #include <torch/headeronly/version.h>
 
 #include "base/error.h"
+#include "dist/ranks.h"
 #include "exec/trainable.h"
 #include "measure/answers.h"
 #include "onnxio/reader.h"
@@ -90,7 +91,8 @@ class Job {
 
   measure::Reply run() {
     const at::NoGradGuard no_gradients;
-    PlacedProgram program(model_, find_devices(devices_of(request_), request_.threads), request_.placement, options_);
+    PlacedProgram program(model_, find_devices(devices_of(request_), request_.threads), request_.placement, options_,
+                          &dist::ranks());
     const auto inputs = request_.inputs.empty() ? make_inputs(program.program().inputs(), request_.dims, request_.seed)
                                                 : read_inputs(request_.inputs, program.program().inputs());
     const auto fault = Fault::from_environment(program.plan());
@@ -109,10 +111,13 @@ class Job {
       reply.devices.push_back(
           {device.name, static_cast<uint32_t>(device.cores.size()), ledger.peaks()[d], measured.busy_us[d]});
     }
-    if (request_.check) compare_with_one(program, inputs, measured.typical, reply);
-    if (!request_.outputs.empty())
+    const bool is_first = dist::ranks().rank() == 0;
+    if (request_.check && is_first) compare_with_one(program, inputs, measured.typical, reply);
+    if (!request_.outputs.empty() && is_first)
       write_values(request_.outputs, program.program().outputs(), measured.typical.outputs,
                    request_.replace ? base::Replace::any : base::Replace::own);
+    // Whoever left earlier would end the job for all.
+    dist::ranks().barrier([] { return false; });
     return reply;
   }
 

@@ -4,6 +4,7 @@ allot-worker itself (Worker)."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -250,6 +251,36 @@ class Worker(Runs):
         self.place()
         self.check_faults()
         self.run_placed()
+
+    def run_ranks(self, count, *args, **env):
+        harness.CHECKED["runs"] += 1
+        allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # of tests in containers
+        return subprocess.run(["mpirun", "--oversubscribe", "-n", str(count), harness.BIN / "placer-apply", self.placed,
+                               "--run", "-q", *args], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, **allowed, **env})
+
+    @unittest.skipUnless(shutil.which("mpirun"), "there is no mpirun")
+    def test_a_rank_for_each_device(self):
+        self.place()
+        for workload in ("inference", "training"):
+            one, two = self.folder / "one.safetensors", self.folder / "two.safetensors"
+            self.run_placed("--workload", workload, "--outputs", one, "--force")
+            outcome = self.run_ranks(2, "--workload", workload, "--outputs", two, "--force", "--json")
+            self.assertEqual(outcome.returncode, 0, outcome.stderr)
+            result = json.loads(outcome.stdout)
+            self.assertTrue(result["check"]["ok"])
+            self.assertTrue(all(d["peak_bytes"] > 0 and d["busy_us"] > 0 for d in result["devices"]))
+            self.assertEqual(one.read_bytes(), two.read_bytes())
+
+    @unittest.skipUnless(shutil.which("mpirun"), "there is no mpirun")
+    def test_ranks_that_fail(self):
+        self.place()
+        self.assertIn("use mpirun -n 2", self.run_ranks(3).stderr)
+        for fault in ("memory:2", "kill:2"):
+            with self.subTest(fault):
+                outcome = self.run_ranks(2, "--timeout", "20s", ALLOT_RUN_FAULT=fault)
+                self.assertNotEqual(outcome.returncode, 0)
+                self.assertIn("the placement failed: ", outcome.stderr)
 
 
 if __name__ == "__main__":
