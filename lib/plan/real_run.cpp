@@ -187,6 +187,9 @@ void RunOptions::check(base::Replace replace, const std::vector<std::string>& in
 int run_model(const std::string& model, const RunOptions& options, RunContext context) {
   const bool leads = mpi_rank() == 0;
   if (model == "-") throw Error(ErrorKind::usage, "--run", "needs a file that others can read", "name MODEL");
+  if (context.input.inline_functions)
+    throw Error(ErrorKind::usage, "--inline-functions", "would run another model than the file holds",
+                "write that with -o first, then run it");
   if (std::getenv("OMPI_COMM_WORLD_RANK") && context.search.seconds > 0)
     throw Error(ErrorKind::usage, "--seconds", "would give every process of mpirun a placement of its own",
                 "limit the search with --evaluations");

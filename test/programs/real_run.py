@@ -162,7 +162,7 @@ class Report(Runs):
         self.place()
         for args in (["--runner", "command"], ["--reward-command", "x {model}"], ["-o", self.folder / "o.onnx"],
                      ["--runner", "command", "--reward-command", "bench"], ["--runner", "ort", "--emulate"],
-                     ["--runner", "ort", "--run-trace", self.folder / "t.json"], ["--repeat", "0"]):
+                     ["--runner", "ort", "--run-trace", self.folder / "t.json"], ["--repeat", "0"], ["--inline-functions"]):
             with self.subTest(args):
                 self.run_placed(*args, code=64)
 
