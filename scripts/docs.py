@@ -22,7 +22,9 @@ def options_of(tool):
 
 def generated_parts(folder):
     """(page, what belongs below the mark)"""
-    for tool in sorted(path.name for path in (ROOT / "tools").iterdir() if path.is_dir()):
+    # allot-worker is no command: programs start it, and it has no options.
+    commands = (path.parent.name for path in (ROOT / "tools").glob("*/main.cpp") if "cli/app.h" in path.read_text())
+    for tool in sorted(commands):
         yield f"{tool}.md", options_of(folder / tool)
     if (folder / "exec_operators").exists():
         table = subprocess.run([folder / "exec_operators"], capture_output=True, text=True)
