@@ -4,7 +4,8 @@
 //   exec_outputs MODEL FOLDER     prints the largest difference of any element, relative to its output's largest one;
 //                                 inf where types or shapes differ, or one of the two is no number
 //   exec_outputs --all FOLDER     the same for every folder in FOLDER that holds a model.onnx, in the order of names; a
-//                                 line each: its name, then the difference of each output, or "error", exit code, message
+//                                 line each: its name, then the difference of each output, or "error", exit code,
+//                                 message
 //
 // A folder of data holds input_<i>.pb, fed by the names in them, and output_<i>.pb in the order of the graph's outputs.
 #include <algorithm>

@@ -47,6 +47,18 @@ TEST_CASE("Conv with uneven margins is a convolution of the padded input") {
                     convolve(at::constant_pad_nd(x, {1, 0, 0, 0}), wave({4, 3, 2, 2}), {2, 2})));
 }
 
+TEST_CASE("AveragePool over three axes takes windows that only fit with their margins") {
+  const at::Tensor x = wave({2, 3, 1, 1, 1});
+  OneNode pool{"AveragePool",
+               20,
+               attributes(ints_attribute("kernel_shape", {1, 1, 2}), ints_attribute("pads", {0, 0, 1, 0, 0, 1})),
+               1,
+               {}};
+  CHECK(test::close(pool({x})[0], x.expand({2, 3, 1, 1, 2})));
+  pool.attributes.push_back(ir::int_attribute("count_include_pad", 1));
+  CHECK(test::close(pool({x})[0], x.expand({2, 3, 1, 1, 2}) / 2));
+}
+
 TEST_CASE("ConvTranspose cuts uneven margins and gives an asked-for shape") {
   const at::Tensor x = wave({1, 2, 4, 4}), w = wave({2, 3, 3, 3}), bias = wave({3});
   const at::Tensor whole = at::convolution(x, w, bias, {2, 2}, {0}, {1}, true, {0}, 1);

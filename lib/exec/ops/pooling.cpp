@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pools over windows and over all of the spatial axes.
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include <ATen/TensorOperators.h>
@@ -140,6 +141,12 @@ at::Tensor average_pool(const at::Tensor& x, const Window& w, const Dims& paddin
   return at::avg_pool3d(wide, w.kernel(), w.strides(), padding, ceil, counts_padding).to(x.scalar_type());
 }
 
+// With three axes torch wants an input that holds a window without its margins.
+bool holds_window(const at::Tensor& x, const Window& w) {
+  const auto sizes = spatial_sizes(x);
+  return sizes.size() < 3 || std::equal(sizes.begin(), sizes.end(), w.kernel().begin(), std::greater_equal<int64_t>());
+}
+
 // Sums over windows by how many of their pixels count.
 at::Tensor average_windows(const at::Tensor& x, const Pool& pool, const WindowPlacement& placed, bool counts_padding) {
   const auto sizes = spatial_sizes(x);
@@ -161,7 +168,7 @@ Kernel make_average_pool(const Site& site) {
   return [pool = Pool(site), counts_padding = site.int_or("count_include_pad", 0) != 0](Call& call) {
     const at::Tensor& x = call.in(0);
     const auto placed = pool.place(x);
-    if (pool.fits_torch(placed) && !pool.window.has_dilations())
+    if (pool.fits_torch(placed) && !pool.window.has_dilations() && holds_window(x, pool.window))
       return call.set(0, average_pool(x, pool.window, placed.begins, pool.ceil, counts_padding));
     call.set(0, average_windows(x, pool, placed, counts_padding));
   };
