@@ -40,9 +40,9 @@ EXACT = set(
 
 # Operators that add up: where terms cancel, a result is as exact as its largest element.
 SUMS = set(
-    """AveragePool Col2Im Conv ConvTranspose CumSum DFT DeformConv Det Einsum Gemm GlobalAveragePool GroupNormalization
-    InstanceNormalization LayerNormalization MatMul MeanVarianceNormalization ReduceMean ReduceSum Resize STFT
-    ScatterElements ScatterND""".split())
+    """AveragePool BlackmanWindow Col2Im Conv ConvTranspose CumSum DFT DeformConv Det Einsum Gemm GlobalAveragePool
+    GroupNormalization HammingWindow HannWindow InstanceNormalization LayerNormalization MatMul
+    MeanVarianceNormalization ReduceMean ReduceSum Resize STFT ScatterElements ScatterND""".split())
 
 
 class Unusable(Exception):

@@ -162,7 +162,7 @@ def fourier(g):
 
 @draws(0.4, since=17)
 def windows(g):
-    g.add(g.choice(["HannWindow", "HammingWindow", "BlackmanWindow"]), [g.ints(g.integer(2, 9))], **g.some(periodic=0))
+    g.add(g.choice(["HannWindow", "HammingWindow", "BlackmanWindow"]), [g.ints(g.integer(3, 9))], **g.some(periodic=0))
 
 
 @draws(0.3, since=17)
