@@ -5,12 +5,12 @@
     compare_torch.py [--pairs 12] [--threads 1,2] [NAME...]
 
 Networks: resnet50 (batch 8), lstm (4 layers of 256, batch 32, 64 steps), bert-base (128 words, eager's fused attention).
-Prints the median ratio of forward passes and of training steps (forward and backward), and of peak memory.
+Prints the median ratio of forward passes and of training steps (forward and backward), and of peak memory: what a
+process of each that does nothing else holds at most after training steps, less what it holds before.
 """
 import argparse
-import os
 import pathlib
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -112,18 +112,46 @@ def compare(name, program, threads, pairs, folder):
               f"({min(ratios):.3f} to {max(ratios):.3f}, {theirs / count * 1e3:.1f} ms)", flush=True)
 
 
+def eager_memory(name):
+    """Bytes that the network and its training steps take at most, beyond what the libraries take."""
+    import transformers  # noqa: F401: its modules are no part of the network
+    before = most_bytes()
+    model, inputs = NETS[name]()
+    Eager(model, inputs).train(3)
+    print(most_bytes() - before)
+
+
+def most_bytes():
+    """Of this process alone: getrusage() starts with what its parent held."""
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+
+
+def compare_memory(name, program, folder):
+    eager = int(subprocess.run([sys.executable, __file__, "--eager-memory", name], capture_output=True, text=True,
+                               check=True).stdout.split()[-1])
+    ours = Exec(program, folder / f"{name}.onnx", 1, True)
+    peak = ours.run("train", 3)[1]
+    ours.close()
+    print(f"{name} memory, 1 thread: {peak / eager:.3f} x PyTorch ({peak / 1e6:.0f} and {eager / 1e6:.0f} MB)", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--program", default=ROOT / "build/release/bin/exec_bench")
+    parser.add_argument("--eager-memory", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
+    if args.eager_memory:
+        return eager_memory(args.eager_memory)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.names or NETS:
             for threads in map(int, args.threads.split(",")):
                 compare(name, args.program, threads, args.pairs, pathlib.Path(folder))
+            compare_memory(name, args.program, pathlib.Path(folder))
+    return 0
 
 
 if __name__ == "__main__":
