@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Times lib/exec against PyTorch eager on the same network, weights apart: pairs of runs in turn, one after the other.
+"""Times lib/exec against PyTorch eager on the same network, weights apart: pairs of runs in turn, one after the other;
+and forward passes against ONNX Runtime.
 
     compare_torch.py [--pairs 12] [--threads 1,2] [NAME...]
 
@@ -74,10 +75,29 @@ class Eager:
         return time.perf_counter() - start
 
 
-class Exec:
-    def __init__(self, program, path, threads, trained):
-        command = [program, path, str(threads)] + (["trained"] if trained else [])
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+# Run by the python3 of PATH, which scripts/env.sh makes one that has ONNX Runtime.
+RUNTIME = """
+import sys, time
+import numpy as np
+import onnxruntime as ort
+options = ort.SessionOptions()
+options.intra_op_num_threads, options.log_severity_level = int(sys.argv[2]), 4
+session = ort.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+make = {"tensor(float)": lambda s: np.random.randn(*s).astype(np.float32), "tensor(int64)": lambda s: np.random.randint(0, 1000, s)}
+feeds = {i.name: make[i.type](i.shape) for i in session.get_inputs()}
+for line in sys.stdin:
+    start = time.perf_counter()
+    for _ in range(int(line.split()[1])):
+        session.run(None, feeds)
+    print(time.perf_counter() - start, 0, flush=True)
+"""
+
+
+class Peer:
+    """A process that is told how often to run, and answers with seconds and bytes."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen([*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, what, count):
         self.process.stdin.write(f"{what} {count}\n")
@@ -90,6 +110,10 @@ class Exec:
         self.process.wait()
 
 
+def executor(program, path, threads, trained):
+    return Peer(program, path, threads, *(["trained"] if trained else []))
+
+
 def compare(name, program, threads, pairs, folder):
     torch.manual_seed(0)
     torch.set_num_threads(threads)
@@ -100,16 +124,23 @@ def compare(name, program, threads, pairs, folder):
         torch.onnx.export(model, kwargs=inputs, f=path, dynamo=True, verbose=False, opset_version=20)
     eager = Eager(model, inputs)
     for what in ("forward", "train"):
-        ours = Exec(program, path, threads, what == "train")
+        ours = executor(program, path, threads, what == "train")
+        runtime = Peer("python3", "-c", RUNTIME, path, threads) if what == "forward" else None
         count = max(1, round(0.5 / min(getattr(eager, what)(1) for _ in range(2))))
-        ours.run(what, 1)
-        ratios = []
+        for peer in filter(None, (ours, runtime)):
+            peer.run(what, 1)
+        ratios, to_runtime = [], []
         for _ in range(pairs):
             theirs = getattr(eager, what)(count)
-            ratios.append(ours.run(what, count)[0] / theirs)
-        ours.close()
+            seconds = ours.run(what, count)[0]
+            ratios.append(seconds / theirs)
+            if runtime:
+                to_runtime.append(seconds / runtime.run(what, count)[0])
+        for peer in filter(None, (ours, runtime)):
+            peer.close()
+        beside = f", {statistics.median(to_runtime):.2f} x ONNX Runtime" if to_runtime else ""
         print(f"{name} {what} {threads} threads: {statistics.median(ratios):.3f} x PyTorch "
-              f"({min(ratios):.3f} to {max(ratios):.3f}, {theirs / count * 1e3:.1f} ms)", flush=True)
+              f"({min(ratios):.3f} to {max(ratios):.3f}, {theirs / count * 1e3:.1f} ms){beside}", flush=True)
 
 
 def eager_memory(name):
@@ -129,7 +160,7 @@ def most_bytes():
 def compare_memory(name, program, folder):
     eager = int(subprocess.run([sys.executable, __file__, "--eager-memory", name], capture_output=True, text=True,
                                check=True).stdout.split()[-1])
-    ours = Exec(program, folder / f"{name}.onnx", 1, True)
+    ours = executor(program, folder / f"{name}.onnx", 1, True)
     peak = ours.run("train", 3)[1]
     ours.close()
     print(f"{name} memory, 1 thread: {peak / eager:.3f} x PyTorch ({peak / 1e6:.0f} and {eager / 1e6:.0f} MB)", flush=True)
