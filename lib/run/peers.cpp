@@ -96,9 +96,11 @@ bool Peers::has_failed() const {
   return error_.has_value();
 }
 
-std::vector<Share> Peers::gather(const Share& mine, Clock::time_point begin) {
-  std::vector<Share> all(ranks_.size());
+std::vector<Share> Peers::gather(Share mine, Clock::time_point begin) {
+  std::vector<Share> all;
   if (ranks_.rank() == 0) {
+    all.resize(ranks_.size());
+    all[0] = std::move(mine);
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return error_ || shares_.size() + 1 == ranks_.size(); });
     for (const auto& [rank, bytes] : shares_) {
@@ -107,7 +109,6 @@ std::vector<Share> Peers::gather(const Share& mine, Clock::time_point begin) {
     }
   } else {
     ranks_.send(0, write_share(mine, begin));
-    all.clear();
   }
   ranks_.barrier([this] { return has_failed(); });
   check();

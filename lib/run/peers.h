@@ -37,8 +37,8 @@ class Peers {
   void tell(const base::Error& error);
   /// Throws the error of another rank, if one has told.
   void check() const;
-  /// Rank 0 gets the shares of the others, by rank; they send theirs and get nothing. All leave together.
-  std::vector<Share> gather(const Share& mine, Clock::time_point begin);
+  /// Rank 0 gets the shares of all, by rank; the others send theirs and get none. All leave together.
+  std::vector<Share> gather(Share mine, Clock::time_point begin);
 
  private:
   void take_in();

@@ -94,71 +94,89 @@ PlacedProgram::PlacedProgram(const ir::Model& model, std::vector<LocalDevice> de
   crew_ = std::make_unique<Crew>(ranks_ ? std::vector<LocalDevice>{devices_[ranks_->rank()]} : devices_);
 }
 
-PlacedResult PlacedProgram::run(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch) {
-  const std::vector<exec::Value> checked = program().check_inputs(inputs);
-  std::vector<std::unique_ptr<DeviceRun>> runs(devices_.size());
+/// The devices of this process in one run.
+struct PlacedProgram::Parts {
+  std::vector<std::unique_ptr<DeviceRun>> runs;  // by device; null for those of other processes
   std::vector<DeviceId> here;
-  std::vector<Recorder> recorders;
-  std::unique_ptr<Peers> peers;
-  const auto send = [&](DeviceId to, Message message) {
-    if (runs[to])
-      runs[to]->mailbox().push(std::move(message));
-    else
-      peers->send(to, message);
-  };
-  for (DeviceId d = 0; d < devices_.size(); ++d) {
-    if (!is_local(d)) continue;
-    const exec::Plan& plan = plans_[memory_of_device_[d]];
-    runs[d] = std::make_unique<DeviceRun>(plan, layout_, d, devices_[d].device, mode, send);
-    here.push_back(d);
-    recorders.emplace_back(plan, d, d < watch.observers.size() ? watch.observers[d] : nullptr);
-    for (size_t i = 0; i < checked.size(); ++i)
-      if (!checked[i].absent()) runs[d]->set_input(plan.blocks[0].inputs[i], checked[i]);
-  }
-  if (ranks_) peers = std::make_unique<Peers>(*ranks_, runs[here[0]]->mailbox());
+  std::vector<Recorder> recorders;  // by place in `here`
+  std::unique_ptr<Peers> peers;     // only if there are other processes
+};
 
+PlacedResult PlacedProgram::run(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch) {
+  Parts parts;
+  make_parts(program().check_inputs(inputs), mode, watch, parts);
   PlacedResult result;
   result.begin = Clock::now();
-  const auto execute = [&](size_t i) {
-    if (watch.memory)
-      watch.memory->count(here[i], [&] { runs[here[i]]->execute(&recorders[i]); });
-    else
-      runs[here[i]]->execute(&recorders[i]);
-  };
-  const auto close_all = [&] {
-    for (const DeviceId d : here) runs[d]->mailbox().close();
-  };
-  try {
-    crew_->run(execute, close_all);
-  } catch (const Error& error) {
-    if (peers) peers->tell(error);
-    throw;
-  }
+  execute(parts, watch);
   result.end = Clock::now();
-  if (peers) peers->check();
-
   result.outputs.resize(plan().blocks[0].outputs.size());
   if (mode.training) result.gradients.resize(program().parameters().size());
-  for (size_t i = 0; i < here.size(); ++i) {
-    Share share;
-    share.seconds = std::chrono::duration<double>(result.end - result.begin).count();
-    if (watch.memory) share.peak_bytes = watch.memory->peaks()[here[i]];
-    share.outputs = outputs_of(*runs[here[i]], here[i]);
-    if (mode.training) share.gradients = gradients_of(*runs[here[i]]);
-    share.events = recorders[i].events;
-    const auto& others = runs[here[i]]->events();
-    share.events.insert(share.events.end(), others.begin(), others.end());
-    std::vector<Share> shares;
-    if (peers) shares = peers->gather(share, result.begin);
-    add_share(std::move(share), result);
-    for (DeviceId d = 1; d < shares.size(); ++d) {
-      if (watch.memory) watch.memory->set_peak(d, shares[d].peak_bytes);
-      add_share(std::move(shares[d]), result);
-    }
-  }
+  collect(parts, watch, result);
   std::stable_sort(result.events.begin(), result.events.end(),
                    [](const Event& a, const Event& b) { return a.begin < b.begin; });
   return result;
+}
+
+void PlacedProgram::make_parts(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch,
+                               Parts& parts) const {
+  const auto send = [&parts](DeviceId to, Message message) {
+    if (parts.runs[to])
+      parts.runs[to]->mailbox().push(std::move(message));
+    else
+      parts.peers->send(to, message);
+  };
+  parts.runs.resize(devices_.size());
+  for (DeviceId d = 0; d < devices_.size(); ++d) {
+    if (ranks_ && d != ranks_->rank()) continue;
+    const exec::Plan& plan = plans_[memory_of_device_[d]];
+    parts.runs[d] = std::make_unique<DeviceRun>(plan, layout_, d, devices_[d].device, mode, send);
+    parts.here.push_back(d);
+    parts.recorders.emplace_back(plan, d, d < watch.observers.size() ? watch.observers[d] : nullptr);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (!inputs[i].absent()) parts.runs[d]->set_input(plan.blocks[0].inputs[i], inputs[i]);
+  }
+  if (ranks_) parts.peers = std::make_unique<Peers>(*ranks_, parts.runs[ranks_->rank()]->mailbox());
+}
+
+void PlacedProgram::execute(Parts& parts, const Watch& watch) {
+  const auto body = [&](size_t i) {
+    const DeviceId device = parts.here[i];
+    const auto run = [&] { parts.runs[device]->execute(&parts.recorders[i]); };
+    if (watch.memory)
+      watch.memory->count(device, run);
+    else
+      run();
+  };
+  const auto close_all = [&] {
+    for (const DeviceId d : parts.here) parts.runs[d]->mailbox().close();
+  };
+  try {
+    crew_->run(body, close_all);
+  } catch (const Error& error) {
+    if (parts.peers) parts.peers->tell(error);
+    throw;
+  }
+  if (parts.peers) parts.peers->check();
+}
+
+void PlacedProgram::collect(const Parts& parts, const Watch& watch, PlacedResult& result) const {
+  std::vector<Share> shares;  // in the order of devices, so that sums do not depend on who was first
+  for (size_t i = 0; i < parts.here.size(); ++i) {
+    const DeviceId device = parts.here[i];
+    Share& share = shares.emplace_back();
+    share.seconds = std::chrono::duration<double>(result.end - result.begin).count();
+    if (watch.memory) share.peak_bytes = watch.memory->peaks()[device];
+    share.outputs = outputs_of(*parts.runs[device], device);
+    share.gradients = gradients_of(*parts.runs[device]);
+    share.events = parts.recorders[i].events;
+    const auto& others = parts.runs[device]->events();
+    share.events.insert(share.events.end(), others.begin(), others.end());
+  }
+  if (parts.peers) shares = parts.peers->gather(std::move(shares[0]), result.begin);
+  for (DeviceId d = 0; d < shares.size(); ++d) {
+    if (watch.memory && parts.peers) watch.memory->set_peak(d, shares[d].peak_bytes);
+    add_share(std::move(shares[d]), result);
+  }
 }
 
 DeviceId PlacedProgram::maker_device(Slot slot) const {
@@ -182,7 +200,6 @@ std::vector<std::pair<uint32_t, exec::Value>> PlacedProgram::gradients_of(const 
   return gradients;
 }
 
-// Called in the order of devices, so that sums do not depend on who was first.
 void PlacedProgram::add_share(Share share, PlacedResult& result) const {
   const auto took = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(share.seconds));
   result.end = std::max(result.end, result.begin + took);

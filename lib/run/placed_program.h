@@ -52,7 +52,11 @@ class PlacedProgram {
   PlacedResult run(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch = {});
 
  private:
-  bool is_local(DeviceId device) const { return !ranks_ || device == ranks_->rank(); }
+  struct Parts;
+  void make_parts(const std::vector<exec::Value>& inputs, const exec::RunMode& mode, const Watch& watch,
+                  Parts& parts) const;
+  void execute(Parts& parts, const Watch& watch);
+  void collect(const Parts& parts, const Watch& watch, PlacedResult& result) const;
   DeviceId maker_device(exec::Slot slot) const;
   std::vector<std::pair<uint32_t, exec::Value>> outputs_of(DeviceRun& run, DeviceId device) const;
   std::vector<std::pair<uint32_t, exec::Value>> gradients_of(const DeviceRun& run) const;
