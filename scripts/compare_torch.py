@@ -163,7 +163,7 @@ def compare_memory(name, program, folder):
     ours = executor(program, folder / f"{name}.onnx", 1, True)
     peak = ours.run("train", 3)[1]
     ours.close()
-    print(f"{name} memory, 1 thread: {peak / eager:.3f} x PyTorch ({peak / 1e6:.0f} and {eager / 1e6:.0f} MB)", flush=True)
+    print(f"{name} memory 1 thread: {peak / eager:.3f} x PyTorch ({peak / 1e6:.0f} and {eager / 1e6:.0f} MB)", flush=True)
 
 
 def main():

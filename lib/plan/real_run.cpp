@@ -24,10 +24,11 @@ using base::Error;
 using base::ErrorKind;
 using cluster::DeviceId;
 
-/// Its number among the processes that mpirun started; 0 without mpirun.
-int mpi_rank() {
-  const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
-  return rank ? std::atoi(rank) : 0;
+/// Its number among the processes that mpirun (of Open MPI, or of MPICH and its kin) started; nothing without mpirun.
+std::optional<int> mpi_rank() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"})
+    if (const char* rank = std::getenv(variable)) return std::atoi(rank);
+  return std::nullopt;
 }
 
 bool is_annotated(const std::string& path) {
@@ -156,7 +157,7 @@ void RunOptions::bind(config::Binder& binder) {
   binder.text("python", python, "interpreter that has onnxruntime, for --runner ort");
   binder
       .text("inputs", inputs,
-            "run on these: .safetensors, .npz, .npy, or a folder of .npy or .pb; else on made-up ones")
+            "run on these: .safetensors, .npy, .pb, or a folder of .npy or .pb; else on made-up ones")
       .cli_only = true;
   binder.text("outputs", outputs, "write the outputs of the run here (.safetensors)").cli_only = true;
   binder.integer("repeat", repeat, "runs that are timed", 1, 1'000'000);
@@ -185,12 +186,13 @@ void RunOptions::check(base::Replace replace, const std::vector<std::string>& in
 }
 
 int run_model(const std::string& model, const RunOptions& options, RunContext context) {
-  const bool leads = mpi_rank() == 0;
+  const auto rank = mpi_rank();
+  const bool leads = rank.value_or(0) == 0;
   if (model == "-") throw Error(ErrorKind::usage, "--run", "needs a file that others can read", "name MODEL");
   if (context.input.inline_functions)
     throw Error(ErrorKind::usage, "--inline-functions", "would run another model than the file holds",
                 "write that with -o first, then run it");
-  if (std::getenv("OMPI_COMM_WORLD_RANK") && context.search.seconds > 0)
+  if (rank && context.search.seconds > 0)
     throw Error(ErrorKind::usage, "--seconds", "would give every process of mpirun a placement of its own",
                 "limit the search with --evaluations");
   if (!leads) base::configure_log({"placer-apply", base::LogLevel::quiet, false, ""});

@@ -19,6 +19,7 @@
 #include <c10/core/GradMode.h>
 
 #include "base/error.h"
+#include "exec/allocator.h"
 #include "exec/dtype.h"
 #include "exec/program.h"
 #include "exec/trainable.h"
@@ -123,6 +124,7 @@ int main(int argc, char** argv) {
   try {
     if (argc == 2 && !std::strcmp(argv[1], "overhead")) return print_overhead(), 0;
     if (argc < 3) return std::cerr << "usage: exec_bench MODEL.onnx THREADS [trained] | exec_bench overhead\n", 64;
+    exec::keep_freed_memory();
     at::set_num_threads(std::atoi(argv[2]));
     at::ones({1});  // torch's tables of operators are no part of the network
     const long before = most_bytes();

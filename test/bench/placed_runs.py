@@ -130,7 +130,7 @@ def ranks(folder):
         # From a few ops on the second worker to half of them.
         share = 0.5 * (index + 1) / 30
         second = {name for name in names if rng.random() < share}
-        result = placed.run(lambda name: "cpu1" if name in second else "cpu0", 7)
+        result = placed.run(lambda name: "cpu1" if name in second else "cpu0", 5)
         drawn.append((result["simulated_us"], result["measured_us"]))
     searched = {}
     for seed in itertools.count():
@@ -139,9 +139,9 @@ def ranks(folder):
              "-o", folder / "found.onnx", "--force")
         found = json.loads((folder / "found.placement.json").read_text())
         devices = {op["name"]: op["device"] for op in found["placement"]}
-        result = placed.run(devices.get, 7)
+        result = placed.run(devices.get, 5)
         searched[tuple(devices.values())] = (result["simulated_us"], result["measured_us"])
-        if len(searched) == 30 or seed == 80:
+        if len(searched) == 30 or seed == 60:
             break
     simulated = [pair[0] for pair in searched.values()]
     return {"random": kendall(drawn), "searched": kendall(list(searched.values())), "number": len(searched),

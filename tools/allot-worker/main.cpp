@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "cli/version.h"
+#include "exec/allocator.h"
 #include "run/serve.h"
 
 namespace {
@@ -35,6 +36,7 @@ int main(int argc, char** argv) {
     return base::exit_code(base::ErrorKind::usage);
   }
   try {
+    exec::keep_freed_memory();
     run::serve(STDIN_FILENO, take_standard_output(), cli::version());
     return 0;
   } catch (const base::Error& error) {
