@@ -156,8 +156,7 @@ void RunOptions::bind(config::Binder& binder) {
   binder.text("reward_command", reward_command, "prints seconds as its last line; {model} stands for the placed model");
   binder.text("python", python, "interpreter that has onnxruntime, for --runner ort");
   binder
-      .text("inputs", inputs,
-            "run on these: .safetensors, .npy, .pb, or a folder of .npy or .pb; else on made-up ones")
+      .text("inputs", inputs, "run on these: .safetensors, .npy, .pb, or a folder of .npy or .pb; else on made-up ones")
       .cli_only = true;
   binder.text("outputs", outputs, "write the outputs of the run here (.safetensors)").cli_only = true;
   binder.integer("repeat", repeat, "runs that are timed", 1, 1'000'000);
