@@ -10,13 +10,6 @@ namespace {
 
 constexpr uint32_t kOutside = ~uint32_t{0};  // the caller, who takes the graph's outputs
 
-template <typename Visit>
-void visit_uses(const Step& step, const Visit& visit) {
-  for (const auto& list : {step.inputs, step.captured})
-    for (const Slot slot : list)
-      if (slot != kNoSlot) visit(slot);
-}
-
 // What is used outside of the segment that makes it, and who uses what of others.
 class Borders {
  public:

@@ -9,6 +9,14 @@
 
 namespace allot::exec {
 
+/// Calls visit(slot) for all that a step and the bodies inside it read.
+template <typename Visit>
+void visit_uses(const Step& step, const Visit& visit) {
+  for (const auto& list : {step.inputs, step.captured})
+    for (const Slot slot : list)
+      if (slot != kNoSlot) visit(slot);
+}
+
 /// Makes plan.segments, each with a block of its own beside block 0, which stays. `segment_of_step` is by step of
 /// block 0; a segment's steps keep their order. What a segment makes and only itself uses dies within it; what
 /// crosses its border stays in its slot until the caller drops it.

@@ -11,13 +11,7 @@ namespace {
 using exec::kNoSlot;
 using exec::Slot;
 using exec::Step;
-
-template <typename Visit>
-void visit_uses(const Step& step, const Visit& visit) {
-  for (const auto& list : {step.inputs, step.captured})
-    for (const Slot slot : list)
-      if (slot != kNoSlot) visit(slot);
-}
+using exec::visit_uses;
 
 // Takes steps in order and says which segment each belongs to.
 class Grouping {

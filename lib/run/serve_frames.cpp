@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "measure/answers.h"
+#include "measure/process.h"
 #include "run/serve.h"
 
 namespace allot::run {
@@ -17,7 +18,7 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-constexpr size_t kMostFrameBytes = size_t{1} << 28;
+constexpr size_t kMostFrameBytes = measure::Process::kMostFrameBytes;
 
 // Fewer bytes than asked for only at the end of input.
 size_t read_all(int descriptor, char* data, size_t count) {
