@@ -26,9 +26,10 @@ class Adam {
   void step(std::span<const at::Tensor> gradients, double learning_rate);
   int64_t steps() const { return steps_; }
 
-  /// Both moments under "adam.m.<name>" and "adam.v.<name>", and the number of steps as int64 [1] under "adam.steps".
+  /// What training goes on from, sharing memory with this: both moments under "adam.m.<name>" and "adam.v.<name>",
+  /// and the number of steps as int64 [1] under "adam.steps".
   std::vector<NamedTensor> state() const;
-  /// Errors: those of Parameters::assign.
+  /// Errors: those of copy_values.
   void assign(const std::vector<NamedTensor>& state, const std::string& where);
 
  private:

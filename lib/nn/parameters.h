@@ -32,7 +32,7 @@ class Parameters {
   int64_t elements() const;
 
   /// Copies values over: the names and shapes must be those of all(), in any order. `where` names the file in errors.
-  /// Errors: malformed naming the first tensor that is missing, too many, or of another shape; nothing is changed then.
+  /// Errors: those of copy_values.
   void assign(const std::vector<NamedTensor>& values, const std::string& where);
 
  private:
@@ -41,5 +41,11 @@ class Parameters {
   uint64_t seed_;
   std::vector<NamedTensor> all_;
 };
+
+/// Copies each of `values` over the one of `targets` that has its name, in any order.
+/// Errors: malformed naming `where` and the first tensor that is missing, too many, or of another type or shape;
+/// nothing is changed then.
+void copy_values(const std::vector<NamedTensor>& values, const std::vector<NamedTensor>& targets,
+                 const std::string& where);
 
 }  // namespace allot::nn
