@@ -2,12 +2,11 @@
 #include "base/parallel.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <thread>
-#include <vector>
 
 #include <sched.h>
+
+#include "base/thread_pool.h"
 
 namespace allot::base {
 
@@ -19,24 +18,9 @@ unsigned resolve_threads(unsigned threads) {
 }
 
 void parallel_for(size_t shards, unsigned threads, const std::function<void(size_t)>& body) {
-  const size_t workers = std::min<size_t>(resolve_threads(threads), shards);
-  std::vector<std::exception_ptr> failures(shards);
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t shard; (shard = next.fetch_add(1)) < shards;) {
-      try {
-        body(shard);
-      } catch (...) {
-        failures[shard] = std::current_exception();
-      }
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (size_t i = 1; i < workers; ++i) helpers.emplace_back(work);
-  work();
-  for (auto& helper : helpers) helper.join();
-  for (const auto& failure : failures)
-    if (failure) std::rethrow_exception(failure);
+  if (shards == 0) return;
+  ThreadPool pool(static_cast<unsigned>(std::min<size_t>(resolve_threads(threads), shards)));
+  pool.run(shards, [&](size_t shard, unsigned) { body(shard); });
 }
 
 }  // namespace allot::base

@@ -13,9 +13,9 @@ namespace allot::policy {
 
 /// Of one placement.
 struct Judgement {
-  place::Score score;      // by simulation; of a measured placement, value and makespan_ps are what was measured
-  bool executed = true;    // false: it does not fit into memory, crashed, or took too long; `score` then says how bad
-  std::string why;         // of a measured failure
+  place::Score score;    // by simulation; of a measured placement, value and makespan_ps are what was measured
+  bool executed = true;  // false: it does not fit into memory, crashed, or took too long; `score` then says how bad
+  std::string why = {};  // of a measured failure
 };
 
 class Reward {
