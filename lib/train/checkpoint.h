@@ -12,7 +12,7 @@
 namespace allot::train {
 
 /// Tensors and text that bring a training run, or a trained network, back. `metadata` has "schema", e.g.
-/// "allot.policy/1", and whatever else the schema asks for; the file adds "sha256" over all tensors.
+/// "allot.policy/1", and whatever else the schema asks for.
 struct Checkpoint {
   std::map<std::string, std::string> metadata;
   std::vector<nn::NamedTensor> tensors;  // contiguous CPU tensors of float32, float64, int64 or uint8
@@ -25,11 +25,14 @@ struct Checkpoint {
   const std::string& text(const std::string& key, const std::string& path) const;
 };
 
-/// Seen whole or not at all.
+/// Seen whole or not at all. Equal content gives equal bytes: tensors are written by name. The file's metadata gets
+/// "allot.sha256" over all else in it, which reading checks and takes out again.
+/// Errors: those of base::AtomicFile.
 void write_checkpoint(const Checkpoint& checkpoint, const std::string& path, base::Replace replace);
 
 /// Errors: input_missing; malformed for a file that is no safetensors, is truncated, has another schema than `schema`
-/// (naming both, and what to do about another version of it) or whose hash is wrong.
+/// (naming both, and what to do about another version of it), whose hash is wrong or missing, or that holds tensors of
+/// other types than a checkpoint has.
 Checkpoint read_checkpoint(const std::string& path, const std::string& schema);
 
 }  // namespace allot::train
