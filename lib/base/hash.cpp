@@ -50,6 +50,7 @@ void Sha256::block(const unsigned char* data) {
 }
 
 void Sha256::add(std::string_view bytes) {
+  if (bytes.empty()) return;
   auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
   size_t left = bytes.size();
   const size_t held = length_ % 64;
