@@ -86,22 +86,6 @@ void tell_of_moved_shapes(const place::Problem& problem, const place::UnitPlacem
         moved);
 }
 
-Placed finish(const Input& input, place::Comparison comparison, const place::Budget& budget) {
-  Placed placed;
-  placed.comparison = std::move(comparison);
-  const auto& chosen = placed.comparison.methods[placed.comparison.best];
-  require_fit(input, chosen);
-  placed.placement = input.problem->as_written(chosen.placement);
-  tell_of_moved_shapes(*input.problem, chosen.placement);
-  sim::Simulator simulator(input.graph(), input.problem->costs(), input.problem->cluster());
-  placed.outcome = simulator.run(placed.placement, {.memory = true, .timeline = true, .critical = true});
-  placed.timed = budget.seconds > 0;
-  if (budget.seconds != 0) placed.robustness = place::robustness(*input.problem, placed.comparison, budget);
-  placed.ort_makespan_ps = ort_makespan_ps(input, placed.placement);
-  placed.sidecar = make_sidecar(input, placed, budget);
-  return placed;
-}
-
 }  // namespace
 
 void SearchOptions::bind(config::Binder& binder) {
@@ -132,7 +116,23 @@ Placed place_model(const Input& input, const SearchOptions& search, const place:
     const std::scoped_lock lock(mutex);
     progress.update(done, config::human_time(static_cast<double>(best.makespan_ps) * 1e-12));
   };
-  return finish(input, place::compare(*input.problem, search.method, with_progress), budget);
+  return describe(input, place::compare(*input.problem, search.method, with_progress), budget);
+}
+
+Placed describe(const Input& input, place::Comparison comparison, const place::Budget& budget) {
+  Placed placed;
+  placed.comparison = std::move(comparison);
+  const auto& chosen = placed.comparison.methods[placed.comparison.best];
+  require_fit(input, chosen);
+  placed.placement = input.problem->as_written(chosen.placement);
+  tell_of_moved_shapes(*input.problem, chosen.placement);
+  sim::Simulator simulator(input.graph(), input.problem->costs(), input.problem->cluster());
+  placed.outcome = simulator.run(placed.placement, {.memory = true, .timeline = true, .critical = true});
+  placed.timed = budget.seconds > 0;
+  if (budget.seconds != 0) placed.robustness = place::robustness(*input.problem, placed.comparison, budget);
+  placed.ort_makespan_ps = ort_makespan_ps(input, placed.placement);
+  placed.sidecar = make_sidecar(input, placed, budget);
+  return placed;
 }
 
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path) {
@@ -162,7 +162,7 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
   given.evaluations = 1;
   comparison.best = comparison.methods.size();
   comparison.methods.push_back(std::move(given));
-  return finish(input, std::move(comparison), none);
+  return describe(input, std::move(comparison), none);
 }
 
 }  // namespace allot::plan

@@ -37,6 +37,10 @@ struct Placed {
 /// that fits, naming the device and by how much.
 Placed place_model(const Input& input, const SearchOptions& search, const place::Budget& budget);
 
+/// All that is told of a comparison's chosen placement, for methods that were compared elsewhere. Errors: as
+/// place_model.
+Placed describe(const Input& input, place::Comparison comparison, const place::Budget& budget);
+
 /// Takes a stored placement as it is, scored on today's model and costs beside the constructive methods.
 /// Errors: malformed naming the first ops that it does not cover or may not place so.
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path);
