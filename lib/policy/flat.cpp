@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/decoder.h"
+#include "policy/embedder.h"
+#include "policy/network.h"
+
+#include <ATen/ops/empty.h>
+
+namespace allot::policy {
+namespace {
+
+class Flat : public Network {
+ public:
+  Flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed, Defects defects)
+      : Network(seed),
+        settings_(settings),
+        embedder_(parameters_, "embedder", settings, shape.vocabulary, shape.elements),
+        decoder_(parameters_, "placer", embedder_.width(), shape.devices, settings, defects.misaligned_memory) {}
+
+  Samples sample(const Instance& instance, const Draw& draw) const override {
+    const Decoded decoded = decoder_.sample(sequence(instance), draw);
+    return {draw, decoded.devices, {}, decoded.log_probability, {}};
+  }
+
+  Scores score(const Instance& instance, const Samples& samples) const override {
+    const Scored scored = decoder_.score(sequence(instance), samples.devices, samples.draw);
+    return {scored.log_probability, scored.entropy, {}, {}};
+  }
+
+  std::vector<UnitPlacement> placements(const Instance& instance, const Samples& samples) const override {
+    std::vector<UnitPlacement> result;
+    const auto devices = samples.devices.contiguous();
+    for (int64_t i = 0; i < devices.size(0); ++i)
+      result.push_back(instance.placement(devices.data_ptr<int64_t>() + i * devices.size(1)));
+    return result;
+  }
+
+  Samples decisions(const Instance& instance, const std::vector<UnitPlacement>& placements) const override {
+    const auto count = static_cast<int64_t>(placements.size());
+    Samples samples;
+    samples.draw.count = count;
+    samples.devices = at::empty({count, instance.elements()}, at::kLong);
+    for (int64_t i = 0; i < count; ++i) {
+      const auto devices = instance.devices_of(placements[static_cast<size_t>(i)]);
+      std::copy(devices.begin(), devices.end(), samples.devices.data_ptr<int64_t>() + i * instance.elements());
+    }
+    return samples;
+  }
+
+ private:
+  Sequence sequence(const Instance& instance) const {
+    Sequence sequence{embedder_(instance), instance.mask, {instance.device_features, instance.pairs}, {}};
+    if (settings_.schedule) sequence.make_tracker = [&] { return std::make_unique<ScheduleTracker>(instance); };
+    return sequence;
+  }
+
+  NetworkSettings settings_;
+  Embedder embedder_;
+  Decoder decoder_;
+};
+
+}  // namespace
+
+at::Tensor Scores::joint() const {
+  const auto devices = log_probability.sum(1);
+  return group_log_probability.defined() ? devices + group_log_probability.sum() : devices;
+}
+
+std::unique_ptr<Network> make_flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed, Defects defects) {
+  return std::make_unique<Flat>(settings, shape, seed, defects);
+}
+
+}  // namespace allot::policy

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// All that distinguishes one placement policy, and one way to train it, from another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/binder.h"
+
+namespace allot::policy {
+
+/// What the network is made of: part of a stored policy.
+struct NetworkSettings {
+  std::string form = "auto";            // flat: a device an operation; hierarchical: groups first; auto: by size
+  std::string neighbours = "messages";  // how an operation knows its neighbours: one-hot, indices, messages (a graph network)
+  std::string attention = "dot";        // additive or dot
+  int64_t hidden = 128;                 // of the decoder; an encoder of two directions has half in each
+  bool bidirectional = true;
+  int64_t groups = 256, groups_per_device = 20;  // groups = min(groups, groups_per_device * devices); 0: no such limit
+  int64_t grouper_hidden = 64;
+  bool grouper_relu = true;
+  bool logarithms = true;   // sizes enter as sign(x) log2(1 + |x|)
+  bool costs = true;        // times, bytes and levels enter, too
+  bool aligned = true;      // the decoder reads the encoder's state of its own step beside what it attends to
+  bool devices = true;      // devices are known by their features in place of their number: any cluster will do
+  bool schedule = true;     // and by when they would be done, as a list scheduler reckons
+  int64_t rounds = 3;       // of the graph network
+  double tanh_constant = 5, temperature = 1;  // logits = C tanh(x / T); C = 0: x / T
+
+  void bind(config::Binder& binder);
+};
+
+/// How it learns.
+struct LearningSettings {
+  std::string algorithm = "ppo";  // or reinforce
+  int64_t groupings = 4, placements = 16;  // samples an update: groupings (1 where flat) times placements of each
+  std::string cost = "sqrt";               // of the time: sqrt, identity, log1p
+  bool relative = true;                    // times as multiples of the lower bound; otherwise seconds
+  double learning_rate = 3e-4, decay = 1;  // times `decay` every `decay_every` updates after `decay_after`
+  int64_t decay_every = 50, decay_after = 400;
+  double clip_norm = 1;
+  double baseline_decay = 0.9, failing = 100;  // of a placement that cannot run: seconds
+  int64_t executed_only_after = 500;           // updates from which what failed teaches nothing
+  int64_t noise_until = 0;                     // updates with noise on the logits
+  double noise_amplitude = 0.1;                // largest, as a number; or `noise_relative`: deviation in RMS of the logits
+  bool noise_relative = false;
+  double clip_ratio = 0.2, entropy = 0.01;  // of ppo
+  int64_t epochs = 3, entropy_until = 300;
+  double self_critical = 0.5;  // part of the baseline that is the greedy placement's cost
+  bool standardize = true;     // advantages are divided by their deviation
+  int64_t imitation = 150;     // updates that imitate the best seeds first
+  int64_t polished = 4;        // of a batch, improved by local search; 0: none
+  double elite_weight = 0.3;   // of imitating a placement out of the best
+  bool bug_compatible = false; // reproduces what the released code does wrong (placement 3.7, defects 1 to 4)
+
+  void bind(config::Binder& binder);
+};
+
+struct Settings {
+  NetworkSettings network;
+  LearningSettings learning;
+};
+
+/// "boost", "flat", "hierarchical", "icml2017", "iclr2018", "grappler".
+std::vector<std::string> preset_names();
+/// Sources: placement 1, 2, 3 and 7.3. Errors: usage with the names.
+Settings preset(const std::string& name);
+
+}  // namespace allot::policy
