@@ -22,9 +22,8 @@ int64_t forward_width(const NetworkSettings& settings) {
 }  // namespace
 
 Decoder::Decoder(nn::Parameters& parameters, const std::string& name, int64_t width, int64_t devices,
-                 const NetworkSettings& settings, bool misaligned_memory)
+                 const NetworkSettings& settings)
     : settings_(settings),
-      misaligned_memory_(misaligned_memory),
       forward_(parameters, name + ".forward", width, forward_width(settings)),
       decoder_(parameters, name + ".decoder", settings.hidden, settings.hidden),
       memory_(parameters.glorot(name + ".memory", {settings.hidden, settings.hidden})),
@@ -43,7 +42,7 @@ Decoder::Encoded Decoder::encode(const at::Tensor& elements) const {
   if (backward_) {
     const auto backward = backward_->run(backward_->project(inputs), backward_->zero_state(1), /*reversed=*/true);
     const auto aligned = backward.outputs.squeeze(1);
-    outputs = at::cat({outputs, misaligned_memory_ ? aligned.flip(0) : aligned}, 1);
+    outputs = at::cat({outputs, settings_.defects.misaligned_memory ? aligned.flip(0) : aligned}, 1);
     last = {at::cat({last.c, backward.last.c}, 1), at::cat({last.h, backward.last.h}, 1)};
   }
   return {outputs, outputs.matmul(memory_), std::move(last)};

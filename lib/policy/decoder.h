@@ -42,7 +42,7 @@ struct Scored {
 class Decoder {
  public:
   Decoder(nn::Parameters& parameters, const std::string& name, int64_t width, int64_t devices,
-          const NetworkSettings& settings, bool misaligned_memory = false);
+          const NetworkSettings& settings);
 
   /// Draws devices. No gradient.
   Decoded sample(const Sequence& sequence, const Draw& draw) const;
@@ -61,7 +61,6 @@ class Decoder {
   at::Tensor track(const Sequence& sequence, const at::Tensor& devices) const;
 
   NetworkSettings settings_;
-  bool misaligned_memory_;  // slot i joins forward state i with backward state N - 1 - i (placement 3.7, defect 2)
   nn::LstmCell forward_, decoder_;
   std::unique_ptr<nn::LstmCell> backward_;
   at::Tensor memory_, query_, v_;  // [hidden, hidden], [hidden, hidden], [hidden] of additive attention

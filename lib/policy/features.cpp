@@ -69,7 +69,8 @@ void describe_shapes(Instance& instance, bool logarithms, const std::vector<std:
   }
 }
 
-void describe_neighbours(Instance& instance, const std::string& how) {
+void describe_neighbours(Instance& instance, const NetworkSettings& settings) {
+  const std::string& how = settings.neighbours;
   const int64_t n = instance.elements();
   if (how == "one-hot") {
     instance.neighbours = at::zeros({n, 2 * n});
@@ -82,7 +83,9 @@ void describe_neighbours(Instance& instance, const std::string& how) {
     instance.neighbours = at::full({n, kNeighbourWidth}, -1.0f);
     float* row = instance.neighbours.data_ptr<float>();
     for (uint32_t i = 0; i < n; ++i, row += kNeighbourWidth) {
-      const auto before = instance.before[i], after = instance.after[i];
+      auto before = instance.before[i];
+      const auto after = instance.after[i];
+      if (settings.defects.last_predecessor && !before.empty()) before = before.last(1);
       for (size_t k = 0; k < std::min(kNamed, before.size()); ++k) row[k] = static_cast<float>(before[k]);
       for (size_t k = 0; k < std::min(kNamed, after.size()); ++k) row[kNamed + k] = static_cast<float>(after[k]);
     }
@@ -222,7 +225,7 @@ void describe(Instance& instance, const NetworkSettings& settings, const Vocabul
               const std::vector<std::vector<int64_t>>& tensor_dims) {
   describe_types(instance, vocabulary);
   describe_shapes(instance, settings.logarithms, tensor_dims);
-  describe_neighbours(instance, settings.neighbours);
+  describe_neighbours(instance, settings);
   describe_edges(instance);
   describe_mask(instance);
   const Costs costs(*instance.problem);

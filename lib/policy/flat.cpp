@@ -10,11 +10,11 @@ namespace {
 
 class Flat : public Network {
  public:
-  Flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed, Defects defects)
-      : Network(seed),
+  Flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed)
+      : Network(seed, settings.defects),
         settings_(settings),
         embedder_(parameters_, "embedder", settings, shape.vocabulary, shape.elements),
-        decoder_(parameters_, "placer", embedder_.width(), shape.devices, settings, defects.misaligned_memory) {}
+        decoder_(parameters_, "placer", embedder_.width(), shape.devices, settings) {}
 
   Samples sample(const Instance& instance, const Draw& draw) const override {
     const Decoded decoded = decoder_.sample(sequence(instance), draw);
@@ -34,7 +34,8 @@ class Flat : public Network {
     return result;
   }
 
-  Samples decisions(const Instance& instance, const std::vector<UnitPlacement>& placements) const override {
+  std::vector<Samples> decisions(const Instance& instance,
+                                 const std::vector<UnitPlacement>& placements) const override {
     const auto count = static_cast<int64_t>(placements.size());
     Samples samples;
     samples.draw.count = count;
@@ -43,7 +44,7 @@ class Flat : public Network {
       const auto devices = instance.devices_of(placements[static_cast<size_t>(i)]);
       std::copy(devices.begin(), devices.end(), samples.devices.data_ptr<int64_t>() + i * instance.elements());
     }
-    return samples;
+    return {samples};
   }
 
  private:
@@ -65,8 +66,8 @@ at::Tensor Scores::joint() const {
   return group_log_probability.defined() ? devices + group_log_probability.sum() : devices;
 }
 
-std::unique_ptr<Network> make_flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed, Defects defects) {
-  return std::make_unique<Flat>(settings, shape, seed, defects);
+std::unique_ptr<Network> make_flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed) {
+  return std::make_unique<Flat>(settings, shape, seed);
 }
 
 }  // namespace allot::policy

@@ -39,15 +39,20 @@ class Network {
   virtual Scores score(const Instance& instance, const Samples& samples) const = 0;
   /// What samples mean, one each.
   virtual std::vector<UnitPlacement> placements(const Instance& instance, const Samples& samples) const = 0;
-  /// Given placements as decisions that samples could have been; devices are those of the placements.
-  virtual Samples decisions(const Instance& instance, const std::vector<UnitPlacement>& placements) const = 0;
+  /// Given placements as decisions that samples could have been, for imitating them: all together, or by grouping.
+  virtual std::vector<Samples> decisions(const Instance& instance,
+                                         const std::vector<UnitPlacement>& placements) const = 0;
 
+  const Defects& defects() const { return defects_; }
   nn::Parameters& parameters() { return parameters_; }
   const nn::Parameters& parameters() const { return parameters_; }
 
  protected:
-  explicit Network(uint64_t seed) : parameters_(seed) {}
+  Network(uint64_t seed, Defects defects) : parameters_(seed), defects_(defects) {}
   nn::Parameters parameters_;
+
+ private:
+  Defects defects_;
 };
 
 /// What a network's shape follows from beside its settings. Zero where the settings do not ask for it.
@@ -55,16 +60,9 @@ struct Shape {
   int64_t vocabulary = 0, devices = 0, elements = 0;
 };
 
-/// Wrong things that the released code does, each of which a test must notice (placement 3.7, defects 2 and 4).
-struct Defects {
-  bool misaligned_memory = false, overlapping_shapes = false;
-};
-
 /// An operation, or a unit of several, is one element of the sequence. Source: placement 1.
-std::unique_ptr<Network> make_flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed,
-                                   Defects defects = {});
+std::unique_ptr<Network> make_flat(const NetworkSettings& settings, const Shape& shape, uint64_t seed);
 /// A feed-forward network puts elements into groups, and a group is an element of the sequence. Source: placement 2.
-std::unique_ptr<Network> make_hierarchical(const NetworkSettings& settings, const Shape& shape, uint64_t seed,
-                                           Defects defects = {});
+std::unique_ptr<Network> make_hierarchical(const NetworkSettings& settings, const Shape& shape, uint64_t seed);
 
 }  // namespace allot::policy

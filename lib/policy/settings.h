@@ -10,8 +10,18 @@
 
 namespace allot::policy {
 
+/// What the released code of ICLR 2018 does wrong, one by one, so that tests can tell that they would notice. With
+/// LearningSettings::bug_compatible all of it. Source: placement 3.7.
+struct Defects {
+  bool fresh_actions = false;        // 1: gradients are those of other samples than the ones that were judged
+  bool misaligned_memory = false;    // 2: memory slot i joins forward state i with backward state N - 1 - i
+  bool last_predecessor = false;     // 3: of an operation's predecessors, only the last is known
+  bool overlapping_shapes = false;   // 4: sums of shapes are added onto counts of types
+};
+
 /// What the network is made of: part of a stored policy.
 struct NetworkSettings {
+  Defects defects;
   std::string form = "auto";            // flat: a device an operation; hierarchical: groups first; auto: by size
   std::string neighbours = "messages";  // how an operation knows its neighbours: one-hot, indices, messages (a graph network)
   std::string attention = "dot";        // additive or dot
@@ -47,7 +57,7 @@ struct LearningSettings {
   bool noise_relative = false;
   double clip_ratio = 0.2, entropy = 0.01;  // of ppo
   int64_t epochs = 3, entropy_until = 300;
-  double self_critical = 0.5;  // part of the baseline that is the greedy placement's cost
+  double batch_mean = 1;       // part of the baseline that is the batch's own mean; the rest is the moving average
   bool standardize = true;     // advantages are divided by their deviation
   int64_t imitation = 150;     // updates that imitate the best seeds first
   int64_t polished = 4;        // of a batch, improved by local search; 0: none
@@ -60,6 +70,9 @@ struct LearningSettings {
 struct Settings {
   NetworkSettings network;
   LearningSettings learning;
+
+  /// Sets the defects as learning.bug_compatible asks for. Call after options were read.
+  void resolve();
 };
 
 /// "boost", "flat", "hierarchical", "icml2017", "iclr2018", "grappler".

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/learner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/minimum.h>
+#include <ATen/ops/tensor.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace allot::policy {
+namespace {
+
+constexpr int64_t kMostTogether = 32;  // samples of a shard without groups
+constexpr uint32_t kFreshActions = 0x80000000;
+
+/// Kernels of this thread run on it alone, so that results do not depend on how many threads there are.
+void compute_alone() {
+  at::get_num_threads();  // the first call sets up a default, which must not come later
+  at::set_num_threads(1);
+}
+
+at::Tensor weights(const std::vector<double>& values) {
+  std::vector<float> floats(values.begin(), values.end());
+  return at::tensor(floats);
+}
+
+/// The clipped objective of each decision, to be descended: old and new log-probability [samples, steps]; worth [samples, 1].
+at::Tensor clipped(const at::Tensor& now, const at::Tensor& old, const at::Tensor& worth, double clip) {
+  const auto ratio = (now - old).exp();
+  return -at::minimum(ratio * worth, ratio.clamp(1 - clip, 1 + clip) * worth);
+}
+
+void add(std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients) {
+  for (size_t i = 0; i < sums.size(); ++i)
+    if (gradients[i].defined()) sums[i] = sums[i].defined() ? sums[i] + gradients[i] : gradients[i];
+}
+
+}  // namespace
+
+Learner::Learner(Network& network, const LearningSettings& settings, unsigned threads)
+    : network_(network), settings_(settings), threads_(threads), adam_(network.parameters()) {}
+
+std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint32_t update, bool hierarchical) const {
+  Draw draw{.seed = seed, .update = update};
+  if (updates_ < settings_.noise_until)
+    draw.noise = settings_.noise_amplitude, draw.noise_relative = settings_.noise_relative;
+  std::vector<Draw> draws;
+  const int64_t all = settings_.groupings * settings_.placements;
+  for (int64_t first = 0; first < all; first += draw.count) {
+    draw.first = static_cast<uint32_t>(first);
+    draw.count = hierarchical ? settings_.placements : std::min(kMostTogether, all - first);
+    draws.push_back(draw);
+  }
+  std::vector<Samples> shards(draws.size());
+  base::parallel_for(draws.size(), threads_, [&](size_t i) {
+    compute_alone();
+    shards[i] = network_.sample(instance, draws[i]);
+  });
+  return shards;
+}
+
+double Learner::learning_rate() const {
+  const int64_t late = updates_ - settings_.decay_after;
+  const double times = late > 0 ? std::floor(static_cast<double>(late) / static_cast<double>(settings_.decay_every)) : 0;
+  return settings_.learning_rate * std::pow(settings_.decay, times);
+}
+
+double Learner::entropy_weight() const {
+  const double left = 1 - static_cast<double>(updates_) / static_cast<double>(settings_.entropy_until);
+  return settings_.entropy * std::max(0.0, left);
+}
+
+at::Tensor Learner::loss(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const {
+  std::vector<double> weight = lesson.advantage[shard];
+  for (size_t i = 0; i < weight.size(); ++i) weight[i] = lesson.kept[shard][i] ? weight[i] / kept : 0.0;
+  if (settings_.algorithm == "reinforce") return (weights(weight) * scores.joint()).sum();
+  const Samples& samples = lesson.shards[shard];
+  const auto worth = -weights(weight).unsqueeze(1);
+  auto loss = clipped(scores.log_probability, samples.log_probability, worth, settings_.clip_ratio).mean(1).sum() -
+              entropy_weight() * scores.entropy.mean() * (static_cast<double>(weight.size()) / kept);
+  if (scores.group_log_probability.defined())  // all placements of a grouping speak for it
+    loss = loss + clipped(scores.group_log_probability.unsqueeze(0), samples.group_log_probability.unsqueeze(0),
+                          worth.sum().reshape({1, 1}), settings_.clip_ratio)
+                      .mean();
+  return loss;
+}
+
+std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson& lesson, double* entropy) const {
+  const auto parameters = network_.parameters().tensors();
+  double kept = 0;
+  for (const auto& shard : lesson.kept) kept += static_cast<double>(std::count_if(shard.begin(), shard.end(), [](char k) { return k; }));
+  const size_t shards = kept > 0 ? lesson.shards.size() : 0;
+  std::vector<std::vector<at::Tensor>> each(shards + lesson.imitated.size());
+  std::vector<double> entropies(shards);
+  base::parallel_for(each.size(), threads_, [&](size_t i) {
+    compute_alone();
+    const bool imitated = i >= shards;
+    const Scores scores = network_.score(instance, imitated ? lesson.imitated[i - shards] : lesson.shards[i]);
+    at::Tensor descended;
+    if (imitated) {
+      const auto decisions = static_cast<double>(scores.log_probability.numel());
+      descended = -scores.log_probability.mean();
+      if (scores.group_log_probability.defined()) descended = descended - scores.group_log_probability.mean();
+      descended = descended * ((decisions > 0 ? settings_.elite_weight : 0) / static_cast<double>(lesson.imitated.size()));
+    } else {
+      descended = loss(scores, lesson, i, kept);
+      entropies[i] = scores.entropy.mean().item<double>();
+    }
+    each[i] = torch::autograd::grad({descended}, parameters, {}, std::nullopt, false, /*allow_unused=*/true);
+  });
+  std::vector<at::Tensor> sums(parameters.size());
+  for (const auto& gradients : each) add(sums, gradients);
+  if (entropy && shards > 0) {
+    *entropy = 0;
+    for (const double e : entropies) *entropy += e / static_cast<double>(shards);
+  }
+  return sums;
+}
+
+LearningReport Learner::step(std::vector<at::Tensor> gradients) {
+  LearningReport report;
+  compute_alone();
+  report.learning_rate = learning_rate();
+  report.gradient_norm = nn::clip_norm(gradients, settings_.clip_norm);
+  if (!std::isfinite(report.gradient_norm))
+    throw base::Error(base::ErrorKind::check_failed, fmt::format("update {}", updates_),
+                      "the gradient is not a finite number", "lower the learning rate, and resume from the last checkpoint");
+  adam_.step(gradients, report.learning_rate);
+  report.stepped = true;
+  return report;
+}
+
+LearningReport Learner::learn(const Instance& instance, const Lesson& lesson) {
+  LearningReport report;
+  const Lesson* learned = &lesson;
+  Lesson fresh;
+  if (network_.defects().fresh_actions) {
+    fresh = lesson;
+    for (Samples& shard : fresh.shards) {
+      Draw other = shard.draw;
+      other.update ^= kFreshActions;
+      shard = network_.sample(instance, other);
+    }
+    learned = &fresh;
+  }
+  const int64_t epochs = settings_.algorithm == "ppo" ? settings_.epochs : 1;
+  for (int64_t epoch = 0; epoch < epochs; ++epoch) {
+    double entropy = 0;
+    auto gradients = gradient(instance, *learned, &entropy);
+    if (std::none_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) break;
+    report = step(std::move(gradients));
+    report.entropy = entropy;
+  }
+  ++updates_;
+  return report;
+}
+
+LearningReport Learner::imitate(const Instance& instance, const std::vector<Samples>& samples) {
+  Lesson lesson;
+  lesson.imitated = samples;
+  Learner& self = *this;
+  const double weight = std::exchange(self.settings_.elite_weight, 1.0);
+  auto gradients = gradient(instance, lesson);
+  self.settings_.elite_weight = weight;
+  LearningReport report = step(std::move(gradients));
+  ++updates_;
+  return report;
+}
+
+std::vector<nn::NamedTensor> Learner::state() const {
+  auto state = adam_.state();
+  state.emplace_back("updates", at::tensor({updates_}, at::kLong));
+  return state;
+}
+
+void Learner::assign(const std::vector<nn::NamedTensor>& state, const std::string& where) {
+  std::vector<nn::NamedTensor> of_adam;
+  for (const auto& named : state)
+    if (named.first == "updates")
+      updates_ = named.second.item<int64_t>();
+    else
+      of_adam.push_back(named);
+  adam_.assign(of_adam, where);
+}
+
+}  // namespace allot::policy

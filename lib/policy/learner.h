@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// From judged samples to new parameters: policy gradients.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nn/adam.h"
+#include "policy/network.h"
+
+namespace allot::policy {
+
+/// What an update learns from: samples, in shards whose gradients are added up in order, and what each is worth.
+struct Lesson {
+  std::vector<Samples> shards;
+  std::vector<std::vector<double>> advantage;  // [shards][samples]: cost above the baseline
+  std::vector<std::vector<char>> kept;         // [shards][samples]: 0: teaches nothing
+  std::vector<Samples> imitated;               // made likelier beside, with weight settings.elite_weight
+};
+
+struct LearningReport {
+  double gradient_norm = 0;  // before clipping, of the last epoch
+  double entropy = 0;        // mean over decisions, natural units
+  double learning_rate = 0;
+  bool stepped = false;      // false: no sample was kept
+};
+
+/// Reinforcement learning with Adam. Gradients of shards are computed side by side, each by one thread, and added up in
+/// order: the same at any number of threads.
+class Learner {
+ public:
+  /// The network must outlive it.
+  Learner(Network& network, const LearningSettings& settings, unsigned threads);
+
+  /// `samples` decisions in shards: one for each grouping, or up to 32 samples where there are no groups.
+  std::vector<Samples> draw(const Instance& instance, uint64_t seed, uint32_t update, bool hierarchical) const;
+
+  /// One update. Descends sum over kept samples of advantage * log probability / their number (REINFORCE, Williams 1992;
+  /// placement 1.5, 2.5), or the clipped objective of every decision for some epochs (PPO, Schulman et al. 2017).
+  /// Errors: check_failed when the gradient is not finite; the parameters are then as before.
+  LearningReport learn(const Instance& instance, const Lesson& lesson);
+  /// One step that makes decisions likelier: their mean cross-entropy.
+  LearningReport imitate(const Instance& instance, const std::vector<Samples>& samples);
+
+  int64_t updates() const { return updates_; }
+  std::vector<nn::NamedTensor> state() const;
+  void assign(const std::vector<nn::NamedTensor>& state, const std::string& where);
+
+  /// What shards add up to: the gradient of each parameter, and the entropy. Exposed for tests of the estimator.
+  std::vector<at::Tensor> gradient(const Instance& instance, const Lesson& lesson, double* entropy = nullptr) const;
+
+ private:
+  double learning_rate() const;
+  double entropy_weight() const;
+  at::Tensor loss(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const;
+  LearningReport step(std::vector<at::Tensor> gradients);
+
+  Network& network_;
+  LearningSettings settings_;
+  unsigned threads_;
+  nn::Adam adam_;
+  int64_t updates_ = 0;
+};
+
+}  // namespace allot::policy
