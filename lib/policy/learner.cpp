@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/minimum.h>
@@ -75,14 +76,17 @@ double Learner::entropy_weight() const {
   return settings_.entropy * std::max(0.0, left);
 }
 
-at::Tensor Learner::loss(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const {
+/// What samples are descended by. Those that are not kept have weight 0 throughout.
+at::Tensor Learner::taught(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const {
   std::vector<double> weight = lesson.advantage[shard];
   for (size_t i = 0; i < weight.size(); ++i) weight[i] = lesson.kept[shard][i] ? weight[i] / kept : 0.0;
   if (settings_.algorithm == "reinforce") return (weights(weight) * scores.joint()).sum();
   const Samples& samples = lesson.shards[shard];
   const auto worth = -weights(weight).unsqueeze(1);
+  std::vector<double> counts;
+  for (const char k : lesson.kept[shard]) counts.push_back(k ? 1 / kept : 0.0);
   auto loss = clipped(scores.log_probability, samples.log_probability, worth, settings_.clip_ratio).mean(1).sum() -
-              entropy_weight() * scores.entropy.mean() * (static_cast<double>(weight.size()) / kept);
+              entropy_weight() * (scores.entropy.mean(1) * weights(counts)).sum();
   if (scores.group_log_probability.defined())  // all placements of a grouping speak for it
     loss = loss + clipped(scores.group_log_probability.unsqueeze(0), samples.group_log_probability.unsqueeze(0),
                           worth.sum().reshape({1, 1}), settings_.clip_ratio)
@@ -90,35 +94,38 @@ at::Tensor Learner::loss(const Scores& scores, const Lesson& lesson, size_t shar
   return loss;
 }
 
+namespace {
+
+double count_kept(const Lesson& lesson) {
+  double kept = 0;
+  for (const auto& shard : lesson.kept) kept += static_cast<double>(std::count(shard.begin(), shard.end(), 1));
+  return kept;
+}
+
+at::Tensor cross_entropy(const Scores& scores) {
+  const auto devices = -scores.log_probability.mean();
+  return scores.group_log_probability.defined() ? devices - scores.group_log_probability.mean() : devices;
+}
+
+}  // namespace
+
 std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson& lesson, double* entropy) const {
   const auto parameters = network_.parameters().tensors();
-  double kept = 0;
-  for (const auto& shard : lesson.kept) kept += static_cast<double>(std::count_if(shard.begin(), shard.end(), [](char k) { return k; }));
-  const size_t shards = kept > 0 ? lesson.shards.size() : 0;
-  std::vector<std::vector<at::Tensor>> each(shards + lesson.imitated.size());
+  const double kept = count_kept(lesson);
+  const size_t shards = kept > 0 ? lesson.shards.size() : 0, imitated = lesson.imitated.size();
+  std::vector<std::vector<at::Tensor>> each(shards + imitated);
   std::vector<double> entropies(shards);
   base::parallel_for(each.size(), threads_, [&](size_t i) {
     compute_alone();
-    const bool imitated = i >= shards;
-    const Scores scores = network_.score(instance, imitated ? lesson.imitated[i - shards] : lesson.shards[i]);
-    at::Tensor descended;
-    if (imitated) {
-      const auto decisions = static_cast<double>(scores.log_probability.numel());
-      descended = -scores.log_probability.mean();
-      if (scores.group_log_probability.defined()) descended = descended - scores.group_log_probability.mean();
-      descended = descended * ((decisions > 0 ? settings_.elite_weight : 0) / static_cast<double>(lesson.imitated.size()));
-    } else {
-      descended = loss(scores, lesson, i, kept);
-      entropies[i] = scores.entropy.mean().item<double>();
-    }
+    const Scores scores = network_.score(instance, i < shards ? lesson.shards[i] : lesson.imitated[i - shards]);
+    if (i < shards) entropies[i] = scores.entropy.mean().item<double>() / static_cast<double>(shards);
+    const auto descended = i < shards ? taught(scores, lesson, i, kept)
+                                      : cross_entropy(scores) * (lesson.imitation_weight / static_cast<double>(imitated));
     each[i] = torch::autograd::grad({descended}, parameters, {}, std::nullopt, false, /*allow_unused=*/true);
   });
   std::vector<at::Tensor> sums(parameters.size());
   for (const auto& gradients : each) add(sums, gradients);
-  if (entropy && shards > 0) {
-    *entropy = 0;
-    for (const double e : entropies) *entropy += e / static_cast<double>(shards);
-  }
+  if (entropy) *entropy = std::accumulate(entropies.begin(), entropies.end(), 0.0);
   return sums;
 }
 
@@ -163,11 +170,7 @@ LearningReport Learner::learn(const Instance& instance, const Lesson& lesson) {
 LearningReport Learner::imitate(const Instance& instance, const std::vector<Samples>& samples) {
   Lesson lesson;
   lesson.imitated = samples;
-  Learner& self = *this;
-  const double weight = std::exchange(self.settings_.elite_weight, 1.0);
-  auto gradients = gradient(instance, lesson);
-  self.settings_.elite_weight = weight;
-  LearningReport report = step(std::move(gradients));
+  LearningReport report = step(gradient(instance, lesson));
   ++updates_;
   return report;
 }

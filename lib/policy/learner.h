@@ -16,7 +16,8 @@ struct Lesson {
   std::vector<Samples> shards;
   std::vector<std::vector<double>> advantage;  // [shards][samples]: cost above the baseline
   std::vector<std::vector<char>> kept;         // [shards][samples]: 0: teaches nothing
-  std::vector<Samples> imitated;               // made likelier beside, with weight settings.elite_weight
+  std::vector<Samples> imitated;               // made likelier beside: their mean cross-entropy is descended
+  double imitation_weight = 1;
 };
 
 struct LearningReport {
@@ -38,7 +39,7 @@ class Learner {
 
   /// One update. Descends sum over kept samples of advantage * log probability / their number (REINFORCE, Williams 1992;
   /// placement 1.5, 2.5), or the clipped objective of every decision for some epochs (PPO, Schulman et al. 2017).
-  /// Errors: check_failed when the gradient is not finite; the parameters are then as before.
+  /// Errors: check_failed when the gradient is not finite; that step is not taken.
   LearningReport learn(const Instance& instance, const Lesson& lesson);
   /// One step that makes decisions likelier: their mean cross-entropy.
   LearningReport imitate(const Instance& instance, const std::vector<Samples>& samples);
@@ -53,7 +54,7 @@ class Learner {
  private:
   double learning_rate() const;
   double entropy_weight() const;
-  at::Tensor loss(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const;
+  at::Tensor taught(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const;
   LearningReport step(std::vector<at::Tensor> gradients);
 
   Network& network_;

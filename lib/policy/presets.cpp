@@ -22,6 +22,7 @@ Settings published() {
   learning.learning_rate = 0.1;
   learning.entropy = learning.batch_mean = learning.elite_weight = 0;
   learning.imitation = learning.polished = 0;
+  learning.final_search = 0;
   learning.epochs = 1;
   return settings;
 }
@@ -142,6 +143,7 @@ void LearningSettings::bind(config::Binder& binder) {
   binder.flag("standardize", standardize, "advantages are divided by their deviation");
   binder.integer("imitation", imitation, "updates that imitate the best seeds first", 0, kMost);
   binder.integer("polished", polished, "placements an update that local search improves", 0, 1 << 16);
+  binder.number("final_search", final_search, "part of the budget that annealing from the best has at the end", 0, 1);
   binder.number("elite_weight", elite_weight, "of imitating one of the best so far", 0, 1e3);
   binder.flag("bug_compatible", bug_compatible, "do wrong what the released code does wrong: for comparison only");
 }

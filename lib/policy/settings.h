@@ -61,6 +61,7 @@ struct LearningSettings {
   bool standardize = true;     // advantages are divided by their deviation
   int64_t imitation = 150;     // updates that imitate the best seeds first
   int64_t polished = 4;        // of a batch, improved by local search; 0: none
+  double final_search = 0.4;   // of the budget: what annealing from the best has at the end
   double elite_weight = 0.3;   // of imitating a placement out of the best
   bool bug_compatible = false; // reproduces what the released code does wrong (placement 3.7, defects 1 to 4)
 

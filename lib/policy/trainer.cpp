@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/rng.h"
+#include "base/stopped.h"
+
+namespace allot::policy {
+namespace {
+
+constexpr uint32_t kEliteStream = 0x656C69;
+constexpr size_t kImitated = 8;  // distinct seeds (placement 7.3)
+
+/// Standard deviation about the mean, or 1 where there is none to speak of.
+double deviation(const std::vector<double>& values, double mean) {
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double result = std::sqrt(squares / std::max<double>(1, static_cast<double>(values.size())));
+  return result > 1e-9 ? result : 1;
+}
+
+}  // namespace
+
+Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<std::unique_ptr<Task>> tasks,
+                 TrainerOptions options)
+    : policy_(policy), settings_(settings), tasks_(std::move(tasks)), options_(options) {
+  for (const auto& task : tasks_) {
+    policy.network(task->instance);  // serves it, or says why not
+    local_searches_.push_back(std::make_unique<LocalSearch>(
+        task->problem,
+        LocalSearchOptions{.seed = options_.seed, .threads = options_.threads, .stop = options_.stop}));
+    task->baseline = settings_.relative ? 0 : cost_of({.score = {}, .executed = false, .why = {}}, *task, settings_);
+    task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
+  }
+  if (policy.flat()) flat_ = std::make_unique<Learner>(*policy.flat(), settings_, options_.threads);
+  if (policy.grouping()) hierarchical_ = std::make_unique<Learner>(*policy.grouping(), settings_, options_.threads);
+}
+
+Learner& Trainer::learner(const Task& task) const {
+  return policy_.hierarchical(task.instance) ? *hierarchical_ : *flat_;
+}
+
+void Trainer::seed() {
+  for (const auto& task : tasks_) {
+    place::Budget budget;
+    budget.seconds = 0;  // the constructive methods alone
+    budget.seed = options_.seed;
+    budget.threads = options_.threads;
+    budget.stop = options_.stop;
+    task->seeds = place::compare(task->problem, "auto", budget).methods;
+    std::stable_sort(task->seeds.begin(), task->seeds.end(),
+                     [](const auto& a, const auto& b) { return a.score < b.score; });
+    std::vector<UnitPlacement> placements;
+    for (const auto& seed : task->seeds) placements.push_back(seed.placement), task->evaluations += seed.evaluations;
+    const auto judgements = task->reward->judge(placements);
+    for (size_t i = 0; i < placements.size(); ++i) task->elites.add(placements[i], judgements[i].score);
+  }
+}
+
+std::vector<UnitPlacement> Trainer::best_placements(const Task& task, size_t most) const {
+  std::vector<UnitPlacement> best;
+  for (size_t i = 0; i < std::min(most, task.elites.size()); ++i) best.push_back(task.elites[i].placement);
+  return best;
+}
+
+UpdateReport Trainer::imitate(Task& task) {
+  UpdateReport report;
+  report.imitation = true;
+  const Network& network = policy_.network(task.instance);
+  report.learning =
+      learner(task).imitate(task.instance, network.decisions(task.instance, best_placements(task, kImitated)));
+  return report;
+}
+
+Trainer::Judged Trainer::judge(Task& task, const std::vector<Samples>& shards) {
+  const Network& network = policy_.network(task.instance);
+  Judged judged;
+  for (const Samples& shard : shards)
+    for (auto& placement : network.placements(task.instance, shard)) judged.placements.push_back(std::move(placement));
+  const uint64_t before = task.reward->evaluations();
+  judged.judgements = task.reward->judge(judged.placements);
+  task.evaluations += task.reward->evaluations() - before;
+  return judged;
+}
+
+Lesson Trainer::lesson_of(Task& task, std::vector<Samples> shards, const std::vector<Judgement>& judgements,
+                          UpdateReport& report) {
+  const bool executed_only = learner(task).updates() >= settings_.executed_only_after;
+  std::vector<double> costs, counted, executed;
+  for (const Judgement& judgement : judgements) {
+    costs.push_back(cost_of(judgement, task, settings_));
+    if (judgement.executed) executed.push_back(costs.back());
+    if (judgement.executed || !executed_only) counted.push_back(costs.back());
+  }
+  report.samples = static_cast<int64_t>(judgements.size());
+  report.executed = static_cast<int64_t>(executed.size());
+  if (!executed.empty()) {
+    report.mean_cost = std::accumulate(executed.begin(), executed.end(), 0.0) / static_cast<double>(executed.size());
+    report.best_cost = *std::min_element(executed.begin(), executed.end());
+  }
+  const double mean =
+      std::accumulate(counted.begin(), counted.end(), 0.0) / std::max<double>(1, static_cast<double>(counted.size()));
+  if (!task.has_baseline && !counted.empty()) task.baseline = mean, task.has_baseline = true;
+  const double baseline = settings_.batch_mean * mean + (1 - settings_.batch_mean) * task.baseline;
+  const double scale = settings_.standardize ? deviation(counted, mean) : 1;
+
+  Lesson lesson;
+  size_t next = 0;
+  for (const Samples& shard : shards) {
+    auto& advantage = lesson.advantage.emplace_back();
+    auto& kept = lesson.kept.emplace_back();
+    for (int64_t i = 0; i < shard.devices.size(0); ++i, ++next) {
+      advantage.push_back((costs[next] - baseline) / scale);
+      kept.push_back(judgements[next].executed || !executed_only);
+    }
+  }
+  lesson.shards = std::move(shards);
+  if (!counted.empty())
+    task.baseline = settings_.baseline_decay * task.baseline + (1 - settings_.baseline_decay) * mean;
+  return lesson;
+}
+
+void Trainer::polish(Task& task, const Judged& judged) {
+  if (settings_.polished == 0) return;
+  std::vector<size_t> order(judged.placements.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return judged.judgements[a].score < judged.judgements[b].score;
+  });
+  std::vector<UnitPlacement> best;
+  for (size_t i = 0; i < std::min<size_t>(order.size(), static_cast<size_t>(settings_.polished)); ++i)
+    best.push_back(judged.placements[order[i]]);
+  const size_t at = static_cast<size_t>(std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& one) {
+                                          return one.get() == &task;
+                                        }) - tasks_.begin());
+  for (const Improved& improved : local_searches_[at]->improve(best, update_)) {
+    task.evaluations += improved.evaluations;
+    task.elites.add(improved.placement, improved.score);
+  }
+}
+
+UpdateReport Trainer::update() {
+  if (options_.stop && options_.stop->load(std::memory_order_relaxed)) throw base::Stopped();
+  const size_t at = update_ % tasks_.size();
+  Task& task = *tasks_[at];
+  const place::Score before = task.elites.best().score;
+  UpdateReport report;
+  if (learner(task).updates() < settings_.imitation) {
+    report = imitate(task);
+  } else {
+    const Network& network = policy_.network(task.instance);
+    auto shards = learner(task).draw(task.instance, options_.seed, update_, policy_.hierarchical(task.instance));
+    const Judged judged = judge(task, shards);
+    Lesson lesson = lesson_of(task, std::move(shards), judged.judgements, report);
+    if (settings_.elite_weight > 0) {
+      base::Rng rng(options_.seed, kEliteStream, update_);
+      const auto& elite = task.elites[rng.below(static_cast<uint32_t>(task.elites.size()))];
+      lesson.imitated = network.decisions(task.instance, {elite.placement});
+      lesson.imitation_weight = settings_.elite_weight;
+    }
+    report.learning = learner(task).learn(task.instance, lesson);
+    for (size_t i = 0; i < judged.placements.size(); ++i)
+      task.elites.add(judged.placements[i], judged.judgements[i].score);
+    polish(task, judged);
+  }
+  report.task = at;
+  report.update = update_++;
+  report.evaluations = task.evaluations;
+  report.baseline = task.baseline;
+  report.best = task.elites.best().score;
+  report.improved = report.best < before;
+  return report;
+}
+
+void Trainer::search(size_t at, uint64_t evaluations, double seconds) {
+  Task& task = *tasks_[at];
+  const UnitPlacement start = task.elites.best().placement;
+  place::Budget budget;
+  budget.evaluations = evaluations;
+  budget.seconds = seconds;
+  budget.seed = options_.seed;
+  budget.threads = options_.threads;
+  budget.stop = options_.stop;
+  budget.start = &start;
+  uint64_t spent = 0;
+  budget.progress = [&](uint64_t done, const place::Score&) { spent = done; };
+  const auto found = place::find_placer("anneal").place(task.problem, budget);
+  task.evaluations += spent;
+  task.elites.add(found, place::Evaluator(task.problem).score(found));
+}
+
+}  // namespace allot::policy

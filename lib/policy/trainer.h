@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The training of a policy on one task or many.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "policy/learner.h"
+#include "policy/local_search.h"
+#include "policy/policy.h"
+#include "policy/task.h"
+
+namespace allot::policy {
+
+struct TrainerOptions {
+  uint64_t seed = 0;
+  unsigned threads = 0;  // 0: all cores
+  const std::atomic<bool>* stop = nullptr;
+};
+
+/// One update of one task.
+struct UpdateReport {
+  size_t task = 0;
+  uint32_t update = 0;       // number of it in the whole run, from 0
+  bool imitation = false;    // it imitated the best so far; nothing was sampled
+  uint64_t evaluations = 0;  // of the task so far
+  int64_t samples = 0, executed = 0;
+  double mean_cost = 0, best_cost = 0;  // of what was executed in this update; 0 if nothing was
+  double baseline = 0;
+  bool improved = false;     // the task has a new best
+  place::Score best;         // of the task so far
+  LearningReport learning;
+};
+
+class Trainer {
+ public:
+  /// The policy must outlive it.
+  Trainer(Policy& policy, const LearningSettings& settings, std::vector<std::unique_ptr<Task>> tasks,
+          TrainerOptions options);
+
+  const std::vector<std::unique_ptr<Task>>& tasks() const { return tasks_; }
+
+  /// Judges what the constructive methods give for each task: what a policy imitates first, and what no answer is worse
+  /// than. Called once, before anything else. Errors: base::Stopped.
+  void seed();
+  /// One update of the next task in turn. What is found is added to the task's elites.
+  /// Errors: those of Reward::judge and Learner::learn.
+  UpdateReport update();
+  /// Annealing from the best of a task for so many evaluations, or seconds if those are not negative.
+  void search(size_t task, uint64_t evaluations, double seconds);
+
+  uint32_t updates() const { return update_; }
+
+  /// All that update() depends on, "allot.policy-training/1"; the policy is a part of it.
+  train::Checkpoint state() const;
+  /// The run goes on as if it had never ended. Call seed() before. Errors: malformed where the state is that of another run's shape.
+  void restore(const train::Checkpoint& state, const std::string& path);
+
+ private:
+  struct Judged {
+    std::vector<UnitPlacement> placements;
+    std::vector<Judgement> judgements;
+  };
+  Learner& learner(const Task& task) const;
+  std::vector<UnitPlacement> best_placements(const Task& task, size_t most) const;
+  UpdateReport imitate(Task& task);
+  Judged judge(Task& task, const std::vector<Samples>& shards);
+  Lesson lesson_of(Task& task, std::vector<Samples> shards, const std::vector<Judgement>& judgements,
+                   UpdateReport& report);
+  void polish(Task& task, const Judged& judged);
+
+  Policy& policy_;
+  LearningSettings settings_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  TrainerOptions options_;
+  std::unique_ptr<Learner> flat_, hierarchical_;
+  std::vector<std::unique_ptr<LocalSearch>> local_searches_;  // by task
+  uint32_t update_ = 0;
+};
+
+}  // namespace allot::policy
