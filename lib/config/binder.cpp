@@ -92,6 +92,18 @@ void Binder::section(std::string name, std::string help, const std::function<voi
   prefix_ = outer;
 }
 
+void Binder::preset(Option& option, std::vector<std::string> sections, std::function<void()> apply) {
+  option.goes_first = true;
+  option.set = [this, inner = std::move(option.set), sections = std::move(sections), apply = std::move(apply)](
+                   const std::string& text, const std::string& where) {
+    inner(text, where);
+    apply();
+    for (Option& each : options_)
+      for (const std::string& section : sections)
+        if (each.path.starts_with(section + ".")) each.default_text = each.yaml();
+  };
+}
+
 Option& Binder::add(std::string name, std::string help, std::string type, std::string metavar) {
   ALLOT_ASSERT(find(prefix_ + name) == nullptr);
   Option option;

@@ -29,7 +29,8 @@ struct Option {
   std::string metavar;                                // stands for the value in help: "N", "FILE"
   std::vector<std::string> choices;                   // of a choice
   bool is_flag = false, is_list = false;
-  bool cli_only = false;  // names files of this run: not part of a stored config
+  bool cli_only = false;    // names files of this run: not part of a stored config
+  bool goes_first = false;  // in a file, wherever it is written there: see Binder::preset
   /// Errors: config, at `where`.
   std::function<void(const std::string& text, const std::string& where)> set;  // lists: appends
   std::function<void()> clear;                    // lists: back to empty before the first set of a layer
@@ -54,6 +55,11 @@ class Binder {
   Option& text(std::string name, std::string& value, std::string help);
   Option& choice(std::string name, std::string& value, std::string help, std::vector<std::string> choices);
   Option& list(std::string name, std::vector<std::string>& values, std::string help);
+
+  /// `option` stands for values of all options in `sections`, bound after it: whenever it is set, `apply` gives them
+  /// these, which are their defaults from then on. Files and flags set it before the others, so that these may change
+  /// what it gave; a later layer that sets it takes back what an earlier one said of them. The binder must not move.
+  void preset(Option& option, std::vector<std::string> sections, std::function<void()> apply);
 
   const std::vector<Option>& options() const { return options_; }
   std::vector<Option>& options() { return options_; }

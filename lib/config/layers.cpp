@@ -37,20 +37,25 @@ class YamlLayer {
   }
 
   void apply(const Node& map, const std::string& prefix) {
-    for (const auto& [key, value] : map.entries()) {
-      const std::string path = prefix + key;
-      if (Option* option = binder_.find(path))
-        apply_option(*option, value);
-      else if (sections_.contains(path))
-        apply(value, path + ".");
-      else
-        unknown_.add(value, key, names_below(prefix));
-    }
+    for (const bool first : {true, false})
+      for (const auto& [key, value] : map.entries())
+        if (Option* option = binder_.find(prefix + key); (option && option->goes_first) == first)
+          apply_entry(option, key, value, prefix);
   }
 
   void report() const { unknown_.report(); }
 
  private:
+  void apply_entry(Option* option, const std::string& key, const Node& value, const std::string& prefix) {
+    const std::string path = prefix + key;
+    if (option)
+      apply_option(*option, value);
+    else if (sections_.contains(path))
+      apply(value, path + ".");
+    else
+      unknown_.add(value, key, names_below(prefix));
+  }
+
   void apply_option(Option& option, const Node& value) {
     if (option.cli_only)
       value.fail("names something of one run and is not part of a configuration",

@@ -217,3 +217,40 @@ TEST_CASE("an option bound twice or with a default outside its range is a defect
   CHECK_THROWS_AS(b.integer("n", number, "", 0, 6), Error);
   CHECK_THROWS_AS(b.choice("c", word, "", {"y"}), Error);
 }
+
+TEST_CASE("an option that stands for others goes first, and what it gives are their defaults") {
+  struct Policy {
+    Policy() {
+      Option& option = binder.choice("policy", name, "which", {"small", "large"});
+      binder.preset(option, {"net"}, [this] { width = name == "large" ? 512 : 64, depth = name == "large" ? 8 : 2; });
+      binder.section("net", "of what", [this](Binder& b) {
+        b.integer("width", width, "w", 1, 1000);
+        b.integer("depth", depth, "d", 1, 1000);
+      });
+    }
+    void yaml(const std::string& text) { apply_yaml(binder, parse_yaml(text, "x.yaml")); }
+
+    std::string name = "small";
+    int64_t width = 64, depth = 2;
+    Binder binder;
+  };
+  Policy policy;
+  policy.yaml("net: {width: 2}\npolicy: large\n");
+  CHECK(policy.width == 2);
+  CHECK(policy.depth == 8);
+  const std::string minimal = dump_yaml(policy.binder, true);
+  CHECK(minimal ==
+        "# which (one of small, large)\npolicy: large\n# of what\nnet:\n  # w (between 1 and 1000)\n  width: 2\n");
+
+  // A value that is the default of another preset is told all the same.
+  policy.yaml("net: {width: 64}\n");
+  for (const bool is_minimal : {true, false}) {
+    Policy again;
+    again.yaml(dump_yaml(policy.binder, is_minimal));
+    CHECK(again.width == 64);
+    CHECK(again.depth == 8);
+  }
+  apply_set(policy.binder, "policy=small");
+  CHECK(policy.width == 64);
+  CHECK(policy.depth == 2);
+}
