@@ -179,6 +179,14 @@ void build_problem(Input& input, const InputOptions& options) {
 
 }  // namespace
 
+std::vector<std::vector<int64_t>> tensor_dims(const Input& input) {
+  std::vector<std::vector<int64_t>> dims(input.graph().num_tensors());
+  const auto& tensor_of_value = input.built.tensor_of_value;
+  for (ir::ValueId value = 0; value < tensor_of_value.size(); ++value)
+    if (tensor_of_value[value] != graph::kNone) dims[tensor_of_value[value]] = input.planning.shapes.types[value].dims;
+  return dims;
+}
+
 cluster::Cluster load_cluster(const InputOptions& options) {
   if (!options.cluster.empty()) return cluster::load(options.cluster);
   if (!options.stored_cluster.empty()) return cluster::parse(options.stored_cluster, "stored placement (cluster)");

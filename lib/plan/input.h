@@ -67,6 +67,9 @@ std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& o
 /// Input::dims, and the sizes of inputs as planned, under the names by which models and --dim know them.
 std::map<std::string, int64_t> bound_dims(const Input& input);
 
+/// Shapes of the tensors of Input::graph() [num_tensors]; those that training adds have none.
+std::vector<std::vector<int64_t>> tensor_dims(const Input& input);
+
 /// The cluster that the options name: a file, a stored placement's, or the default one.
 cluster::Cluster load_cluster(const InputOptions& options);
 

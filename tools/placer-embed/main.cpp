@@ -21,15 +21,6 @@ namespace {
 
 using namespace allot;
 
-// Of the model's tensors; those that training adds have none.
-std::vector<std::vector<int64_t>> tensor_dims(const plan::Input& input) {
-  std::vector<std::vector<int64_t>> dims(input.graph().num_tensors());
-  const auto& tensor_of_value = input.built.tensor_of_value;
-  for (ir::ValueId value = 0; value < tensor_of_value.size(); ++value)
-    if (tensor_of_value[value] != graph::kNone) dims[tensor_of_value[value]] = input.planning.shapes.types[value].dims;
-  return dims;
-}
-
 void generate(const std::string& recipe, const std::string& output, base::Replace replace) {
   if (output.empty())
     throw base::Error(base::ErrorKind::usage, "--gen", "has no place for the model", "name it with -o FILE.onnx");
@@ -125,8 +116,8 @@ int main(int argc, char** argv) {
     if (common.dry_run) return 0;
     if (!output.empty()) {
       const auto seed = static_cast<uint64_t>(common.seed);
-      place::write_embeddings(place::embed(*input->problem, tensor_dims(*input), seed), input->graph_hash, seed, output,
-                              common.replace());
+      place::write_embeddings(place::embed(*input->problem, plan::tensor_dims(*input), seed), input->graph_hash, seed,
+                              output, common.replace());
     }
     if (!report.empty())
       base::write_file(report, report.ends_with(".csv") ? plan::report_csv(*input) : plan::report_json(*input),
