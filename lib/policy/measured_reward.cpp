@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "base/stopped.h"
+#include "policy/reward_state.h"
 
 namespace allot::policy {
 namespace {
@@ -35,7 +36,7 @@ base::Error nothing_ran(size_t placements, const measure::Measurement& first) {
 }
 
 MeasuredReward::MeasuredReward(const place::Problem& problem, Execution execution, MeasuredRewardOptions options)
-    : options_(options), execution_(std::move(execution)), canonical_(problem), evaluator_(problem) {
+    : problem_(problem), options_(options), execution_(std::move(execution)), canonical_(problem), evaluator_(problem) {
   ALLOT_ASSERT(options_.yardstick_every >= 2 && options_.hopeless >= 1);
 }
 
@@ -92,6 +93,33 @@ void MeasuredReward::read_yardstick() {
   const measure::Measurement again = measure(*yardstick_);
   settle(again.failed() ? level_ : again.mean_seconds / yardstick_seconds_);
   since_reading_ = 0;
+}
+
+std::vector<int64_t> MeasuredReward::state() const {
+  std::vector<int64_t> state = {static_cast<int64_t>(evaluations_), as_number(yardstick_seconds_), as_number(level_)};
+  std::vector<KnownScore> known;
+  for (const auto& [key, judgement] : known_)
+    if (judgement.executed) known.push_back({key, judgement.score});
+  append_scores(state, std::move(known));
+  if (yardstick_) state.insert(state.end(), yardstick_->begin(), yardstick_->end());
+  return state;
+}
+
+void MeasuredReward::restore(std::span<const int64_t> state, const std::string& where) {
+  StateReader reader(state, where);
+  evaluations_ = static_cast<uint64_t>(reader.number());
+  yardstick_seconds_ = reader.real();
+  level_ = reader.real();
+  if (yardstick_seconds_ < 0 || level_ <= 0) reader.wrong();
+  known_.clear();
+  pending_.clear();
+  yardstick_.reset();
+  for (const auto& [key, score] : reader.scores()) known_[key].score = score;
+  if (!known_.empty()) {
+    yardstick_ = reader.placement(problem_);
+    since_reading_ = options_.yardstick_every - 1;
+  }
+  reader.end();
 }
 
 /// Judges what is pending, now that the level is known before and after.

@@ -52,6 +52,9 @@ class MeasuredReward : public Reward {
   /// Errors: also those of the runner; of the kind of the first failure when `hopeless` placements failed and none ran.
   std::vector<Judgement> judge(std::span<const place::UnitPlacement> placements) override;
   uint64_t evaluations() const override { return evaluations_; }
+  /// Failures are left out: after a restart they are tried anew. The yardstick is read before anything else.
+  std::vector<int64_t> state() const override;
+  void restore(std::span<const int64_t> state, const std::string& where) override;
   /// How much longer runs take than when the yardstick was first measured; 1 before.
   double level() const { return level_; }
 
@@ -67,6 +70,7 @@ class MeasuredReward : public Reward {
   void settle(double level);
   bool knows(const PlacementKey& key) const;
 
+  const place::Problem& problem_;
   const MeasuredRewardOptions options_;
   const Execution execution_;
   const CanonicalForm canonical_;

@@ -26,6 +26,12 @@ class Reward {
   virtual std::vector<Judgement> judge(std::span<const place::UnitPlacement> placements) = 0;
   /// Simulations or measurements so far; what was known already is free.
   virtual uint64_t evaluations() const = 0;
+
+  /// What is known already, for checkpoints: with it a run that is resumed evaluates no more than one that never ended.
+  virtual std::vector<int64_t> state() const { return {}; }
+  /// Of a reward for the same problem. `where` names the file in errors. Errors: malformed; the state is undefined
+  /// then.
+  virtual void restore(std::span<const int64_t> /*state*/, const std::string& /*where*/) {}
 };
 
 }  // namespace allot::policy

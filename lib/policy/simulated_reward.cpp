@@ -26,6 +26,21 @@ void ScoreCache::add(const PlacementKey& key, const place::Score& score) {
   young_.emplace(key, score);
 }
 
+void ScoreCache::append_to(std::vector<int64_t>& state) const {
+  for (const Scores* scores : {&young_, &old_}) {
+    std::vector<KnownScore> known;
+    for (const auto& [key, score] : *scores) known.push_back({key, score});
+    append_scores(state, std::move(known));
+  }
+}
+
+void ScoreCache::restore(StateReader& state) {
+  for (Scores* scores : {&young_, &old_}) {
+    scores->clear();
+    for (const auto& [key, score] : state.scores()) scores->emplace(key, score);
+  }
+}
+
 SimulatedReward::SimulatedReward(const place::Problem& problem, SimulatedRewardOptions options)
     : problem_(problem),
       options_(options),
@@ -58,6 +73,20 @@ std::vector<Judgement> SimulatedReward::judge(std::span<const place::UnitPlaceme
     judgements.push_back({.score = score, .executed = score.overflow_bytes == 0});
   }
   return judgements;
+}
+
+std::vector<int64_t> SimulatedReward::state() const {
+  std::vector<int64_t> state = {static_cast<int64_t>(evaluations_), static_cast<int64_t>(hits_)};
+  cache_.append_to(state);
+  return state;
+}
+
+void SimulatedReward::restore(std::span<const int64_t> state, const std::string& where) {
+  StateReader reader(state, where);
+  evaluations_ = static_cast<uint64_t>(reader.number());
+  hits_ = static_cast<uint64_t>(reader.number());
+  cache_.restore(reader);
+  reader.end();
 }
 
 void SimulatedReward::simulate(std::span<const place::UnitPlacement> placements, std::span<const size_t> which,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "place/evaluator.h"
 #include "policy/canonical.h"
 #include "policy/reward.h"
+#include "policy/reward_state.h"
 
 namespace allot::policy {
 
@@ -24,6 +26,8 @@ class ScoreCache {
   const place::Score* find(const PlacementKey& key);
   void add(const PlacementKey& key, const place::Score& score);
   size_t size() const { return young_.size() + old_.size(); }
+  void append_to(std::vector<int64_t>& state) const;
+  void restore(StateReader& state);
 
  private:
   using Scores = std::unordered_map<PlacementKey, place::Score, PlacementKeyHash>;
@@ -46,6 +50,8 @@ class SimulatedReward : public Reward {
 
   std::vector<Judgement> judge(std::span<const place::UnitPlacement> placements) override;
   uint64_t evaluations() const override { return evaluations_; }
+  std::vector<int64_t> state() const override;
+  void restore(std::span<const int64_t> state, const std::string& where) override;
   /// Placements that were known already, or are the same as another of their call.
   uint64_t hits() const { return hits_; }
   unsigned threads() const { return pool_.threads(); }

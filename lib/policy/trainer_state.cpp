@@ -29,12 +29,14 @@ std::vector<nn::NamedTensor> task_state(const Task& task) {
   return {{"placements", integers({elites.placements.begin(), elites.placements.end()})},
           {"scores", integers(elites.scores)},
           {"evaluations", integers({static_cast<int64_t>(task.evaluations)})},
+          {"known", integers(task.reward->state())},
           {"baseline", at::tensor({task.baseline, task.has_baseline ? 1.0 : 0.0}, at::kDouble)}};
 }
 
 void restore_task(Task& task, const std::vector<nn::NamedTensor>& state, const std::string& path) {
   const auto placements = numbers(state, "placements", path);
   task.elites.restore({{placements.begin(), placements.end()}, numbers(state, "scores", path)}, path);
+  task.reward->restore(numbers(state, "known", path), path);
   const auto evaluations = numbers(state, "evaluations", path);
   for (const auto& [name, tensor] : state) {
     if (name != "baseline") continue;

@@ -10,6 +10,7 @@
 
 #include "base/stopped.h"
 #include "policy/fake_runner.h"
+#include "policy/reward_state.h"
 #include "support/random_placement.h"
 #include "support/random_problem.h"
 
@@ -183,4 +184,39 @@ TEST_CASE("after a stop in the middle of a call what was measured is known") {
   for (size_t i = 0; i < placements.size(); ++i)
     CHECK(judgements[i].score.value == std::llround(1e12 * true_seconds(placements[i])));
   CHECK(std::count(runner.log.begin(), runner.log.end(), placements[5]) == 1);
+}
+
+TEST_CASE("measured times come back from the state, and the yardstick is read before others follow") {
+  const auto problem = sixteen_units();
+  FakeRunner runner;
+  runner.seconds = true_seconds;
+  MeasuredReward first(problem, runner.execution()), second(problem, runner.execution());
+  const auto placements = test::random_placements(problem, 10, 1);
+  const auto expected = first.judge(placements);
+  runner.log.clear();
+  runner.drift = [](uint64_t) { return 1.5; };  // the machine is another one meanwhile
+  second.restore(first.state(), "checkpoint");
+  CHECK(second.evaluations() == first.evaluations());
+  const auto again = second.judge(placements);
+  for (size_t i = 0; i < placements.size(); ++i) CHECK(again[i].score == expected[i].score);
+  CHECK(runner.log.empty());
+  const auto more = test::random_placements(problem, 5, 2);
+  const auto judgements = second.judge(more);
+  CHECK(runner.log[0] == placements[0]);
+  CHECK(second.level() == Approx(1.5));
+  for (size_t i = 0; i < more.size(); ++i)
+    CHECK(static_cast<double>(judgements[i].score.value) == Approx(1e12 * true_seconds(more[i])));
+
+  const auto refused = [&](auto change) {
+    auto state = first.state();
+    change(state);
+    CHECK_THROWS_WITH(MeasuredReward(problem, runner.execution()).restore(state, "checkpoint"),
+                      Catch::Contains("checkpoint: "));
+  };
+  refused([](auto& state) { state.clear(); });
+  refused([](auto& state) { state.pop_back(); });
+  refused([](auto& state) { state.back() = 3; });
+  refused([](auto& state) { state.back() = -1; });
+  refused([](auto& state) { state[1] = policy::as_number(NAN); });
+  refused([](auto& state) { state[2] = 0; });
 }

@@ -106,6 +106,36 @@ TEST_CASE("the cache is bounded and forgets what was not asked for") {
   CHECK_FALSE(none.find(key(1)));
 }
 
+TEST_CASE("what is known comes back from the state") {
+  const auto problem = test::random_problem({.ops = 30, .forbidden = 0});
+  const auto placements = test::random_placements(problem, 60, 1);
+  const policy::SimulatedRewardOptions options{.threads = 1, .remembered = 64};
+  SimulatedReward first(problem, options), second(problem, options);
+  first.judge(placements);
+  second.restore(first.state(), "checkpoint");
+  CHECK(second.state() == first.state());
+  CHECK(second.evaluations() == 60);
+  for (SimulatedReward* reward : {&first, &second}) reward->judge(test::random_placements(problem, 20, 2));
+  const auto expected = one_by_one(problem, placements);
+  CHECK(scores(first.judge(placements)) == expected);
+  CHECK(scores(second.judge(placements)) == expected);
+  CHECK(second.evaluations() == first.evaluations());
+  CHECK(second.evaluations() > 80);  // some were forgotten,
+  CHECK(second.hits() == first.hits());
+  CHECK(second.hits() > 10);  // some were not
+  CHECK(second.state() == first.state());
+
+  const auto state = first.state();
+  for (const size_t length : {size_t{0}, size_t{2}, size_t{3}, size_t{30}, state.size() - 1})
+    CHECK_THROWS_WITH(second.restore(std::span(state).first(length), "checkpoint"), Catch::Contains("checkpoint: "));
+  auto longer = state;
+  longer.push_back(0);
+  CHECK_THROWS_AS(second.restore(longer, "checkpoint"), base::Error);
+  longer = state;
+  longer[2] = -1;
+  CHECK_THROWS_AS(second.restore(longer, "checkpoint"), base::Error);
+}
+
 TEST_CASE("a stop ends judging") {
   const auto problem = test::random_problem({});
   std::atomic<bool> stop = true;
