@@ -44,6 +44,8 @@ class Decoder {
   Decoder(nn::Parameters& parameters, const std::string& name, int64_t width, int64_t devices,
           const NetworkSettings& settings);
 
+  /// What the encoder makes of elements [steps, width]: [steps, hidden], the forward states beside the backward ones.
+  at::Tensor encoder_outputs(const at::Tensor& elements) const { return encode(elements).outputs; }
   /// Draws devices. No gradient.
   Decoded sample(const Sequence& sequence, const Draw& draw) const;
   /// Scores given devices, int64 [samples, steps] (teacher forcing), under the same noise.
