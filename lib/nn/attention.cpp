@@ -17,7 +17,9 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kSlab = 1 << 19;  // elements at a time: 2 MiB stay in the cache
 
-int64_t queries_at_a_time(const at::Tensor& memory) { return std::max<int64_t>(1, kSlab / std::max<int64_t>(1, memory.numel())); }
+int64_t queries_at_a_time(const at::Tensor& memory) {
+  return std::max<int64_t>(1, kSlab / std::max<int64_t>(1, memory.numel()));
+}
 
 class AdditiveScores : public torch::autograd::Function<AdditiveScores> {
  public:

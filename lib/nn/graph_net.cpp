@@ -13,7 +13,11 @@ namespace {
 /// 1 / sqrt(how often each vertex stands in `ends`), at most 1: [vertices, 1].
 at::Tensor scale_of(const at::Tensor& ends, int64_t vertices, const at::TensorOptions& options) {
   const auto plain = options.requires_grad(false);
-  return at::zeros({vertices}, plain).index_add_(0, ends, at::zeros(ends.sizes(), plain).add_(1)).clamp_min_(1).rsqrt_().unsqueeze(1);
+  return at::zeros({vertices}, plain)
+      .index_add_(0, ends, at::zeros(ends.sizes(), plain).add_(1))
+      .clamp_min_(1)
+      .rsqrt_()
+      .unsqueeze(1);
 }
 
 }  // namespace
@@ -33,7 +37,8 @@ GraphNet::GraphNet(Parameters& parameters, const std::string& name, int64_t inpu
 at::Tensor GraphNet::operator()(const at::Tensor& features, const Edges& edges) const {
   auto h = at::addmm(enter_bias_, features, enter_).relu();
   const int64_t vertices = features.size(0);
-  const auto into = scale_of(edges.to, vertices, enter_.options()), out_of = scale_of(edges.from, vertices, enter_.options());
+  const auto into = scale_of(edges.to, vertices, enter_.options()),
+             out_of = scale_of(edges.from, vertices, enter_.options());
   const auto none = at::zeros({vertices, width_}, enter_.options().requires_grad(false));
   for (const Round& round : rounds_) {
     const auto before = none.index_add(0, edges.to, h.index_select(0, edges.from)) * into;

@@ -18,8 +18,8 @@ struct Edges {
 
 /// Rounds in which every vertex hears from those before and those after it:
 ///   h <- norm(h + W relu([h, sum over edges into it, sum over edges out of it] V + b))
-/// where a sum over k edges is divided by sqrt(k), and norm is layer normalisation without parameters. Nothing depends on
-/// the number of a vertex, so what is learned on one graph serves others.
+/// where a sum over k edges is divided by sqrt(k), and norm is layer normalisation without parameters. Nothing depends
+/// on the number of a vertex, so what is learned on one graph serves others.
 class GraphNet {
  public:
   GraphNet(Parameters& parameters, const std::string& name, int64_t input, int64_t width, int rounds);

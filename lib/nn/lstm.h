@@ -21,7 +21,8 @@ class LstmCell {
   };
   State zero_state(int64_t batch) const;
 
-  /// x's part of the gates, biased: [..., input] -> [..., 4 hidden]. Done for a whole sequence at once, it is one product.
+  /// x's part of the gates, biased: [..., input] -> [..., 4 hidden]. Done for a whole sequence at once, it is one
+  /// product.
   at::Tensor project(const at::Tensor& inputs) const;
   /// projected [batch, 4 hidden].
   State step(const at::Tensor& projected, const State& state) const;

@@ -52,7 +52,8 @@ Decoder::Encoded Decoder::encode(const at::Tensor& elements) const {
 at::Tensor Decoder::attend(const at::Tensor& h, const Encoded& encoded, int64_t step, int64_t steps) const {
   const int64_t samples = h.size(1);
   const auto query = h.reshape({steps * samples, settings_.hidden}).matmul(query_);
-  const auto scores = v_.defined() ? nn::additive_scores(query, encoded.memory, v_) : nn::dot_scores(query, encoded.memory);
+  const auto scores =
+      v_.defined() ? nn::additive_scores(query, encoded.memory, v_) : nn::dot_scores(query, encoded.memory);
   const auto context = nn::read(scores, encoded.memory).reshape({steps, samples, settings_.hidden});
   if (!settings_.aligned) return at::cat({h, context}, 2);
   const auto here = encoded.outputs.narrow(0, step, steps).unsqueeze(1).expand({steps, samples, settings_.hidden});
@@ -83,14 +84,14 @@ Decoded Decoder::sample(const Sequence& sequence, const Draw& draw) const {
   for (int64_t step = 0; step < sequence.steps(); ++step) {
     if (!trackers.empty()) {
       tracked = at::empty({1, samples, devices, kTrackWidth});
-      for (int64_t i = 0; i < samples; ++i)
-        trackers[i]->look(tracked.data_ptr<float>() + i * devices * kTrackWidth);
+      for (int64_t i = 0; i < samples; ++i) trackers[i]->look(tracked.data_ptr<float>() + i * devices * kTrackWidth);
     }
     state = decoder_.step(feeds.index_select(0, last), state);
     const auto noise_now = numbers.defined() ? numbers.narrow(0, step, 1) : at::Tensor();
-    const auto scores = logits(attend(state.h.unsqueeze(0), encoded, step, 1), sequence, step, 1, tracked, noise_now, draw)
-                            .squeeze(0)
-                            .log_softmax(-1);
+    const auto scores =
+        logits(attend(state.h.unsqueeze(0), encoded, step, 1), sequence, step, 1, tracked, noise_now, draw)
+            .squeeze(0)
+            .log_softmax(-1);
     last = choose(scores, numbers_of_step[static_cast<size_t>(step)]);
     decoded.devices.select(1, step).copy_(last);
     decoded.log_probability.select(1, step).copy_(scores.gather(1, last.unsqueeze(1)).squeeze(1));
@@ -99,7 +100,8 @@ Decoded Decoder::sample(const Sequence& sequence, const Draw& draw) const {
   return decoded;
 }
 
-/// What trackers say on the way of given devices: [steps, samples, devices, kTrackWidth], or undefined without trackers.
+/// What trackers say on the way of given devices: [steps, samples, devices, kTrackWidth], or undefined without
+/// trackers.
 at::Tensor Decoder::track(const Sequence& sequence, const at::Tensor& devices) const {
   if (!sequence.make_tracker) return {};
   const int64_t samples = devices.size(0), each = sequence.devices() * kTrackWidth;
@@ -124,9 +126,9 @@ Scored Decoder::score(const Sequence& sequence, const at::Tensor& devices, const
   const auto inputs = feeds.index_select(0, fed.reshape({-1})).reshape({steps, samples, -1});
   const auto run = decoder_.run(inputs, {encoded.last.c.expand({samples, -1}), encoded.last.h.expand({samples, -1})});
   const auto numbers = noise(draw, kNoiseStream, steps, sequence.devices());
-  const auto scores = logits(attend(run.outputs, encoded, 0, steps), sequence, 0, steps, track(sequence, devices),
-                             numbers, draw)
-                          .log_softmax(-1);
+  const auto scores =
+      logits(attend(run.outputs, encoded, 0, steps), sequence, 0, steps, track(sequence, devices), numbers, draw)
+          .log_softmax(-1);
   const auto entropy = -(scores.exp() * scores.clamp_min(-1e9)).sum(-1);  // 0 times minus infinity is no number
   return {scores.gather(2, chosen.unsqueeze(2)).squeeze(2).t(), entropy.t()};
 }

@@ -36,8 +36,8 @@ struct Scored {
   at::Tensor entropy;          // [samples, steps]: of what was chosen from
 };
 
-/// Encoder and decoder of LSTM cells with attention (placement 1.4). The device chosen for an element is fed to the decoder
-/// with the next; content-based attention reads a projection of the encoder's outputs:
+/// Encoder and decoder of LSTM cells with attention (placement 1.4). The device chosen for an element is fed to the
+/// decoder with the next; content-based attention reads a projection of the encoder's outputs:
 ///   logits = head[h; context (; encoder output of this step)], then C tanh(logits / T).
 class Decoder {
  public:

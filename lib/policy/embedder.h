@@ -14,7 +14,8 @@
 namespace allot::policy {
 
 /// A learned vector for each operator type, summed over an element's ops, beside its output shapes and neighbours
-/// (placement 1.2), and its costs where they are asked for. With neighbours by messages, a graph network over all of it.
+/// (placement 1.2), and its costs where they are asked for. With neighbours by messages, a graph network over all of
+/// it.
 class Embedder {
  public:
   /// `elements`: of the one instance that is embedded, where neighbours are one-hot.

@@ -86,8 +86,9 @@ void describe_neighbours(Instance& instance, const NetworkSettings& settings) {
       auto before = instance.before[i];
       const auto after = instance.after[i];
       if (settings.defects.last_predecessor && !before.empty()) before = before.last(1);
-      for (size_t k = 0; k < std::min(kNamed, before.size()); ++k) row[k] = static_cast<float>(before[k]);
-      for (size_t k = 0; k < std::min(kNamed, after.size()); ++k) row[kNamed + k] = static_cast<float>(after[k]);
+      const float unit = settings.logarithms ? 1.0f / static_cast<float>(n) : 1.0f;
+      for (size_t k = 0; k < std::min(kNamed, before.size()); ++k) row[k] = unit * static_cast<float>(before[k]);
+      for (size_t k = 0; k < std::min(kNamed, after.size()); ++k) row[kNamed + k] = unit * static_cast<float>(after[k]);
     }
   }
 }

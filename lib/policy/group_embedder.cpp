@@ -36,9 +36,7 @@ at::Tensor sums(const Grouping& grouping, const at::Tensor& rows) {
   return at::zeros({grouping.steps(), rows.size(1)}).index_add(0, grouping.step, rows);
 }
 
-at::Tensor sizes(const Grouping& grouping) {
-  return sums(grouping, at::ones({grouping.instance.elements(), 1}));
-}
+at::Tensor sizes(const Grouping& grouping) { return sums(grouping, at::ones({grouping.instance.elements(), 1})); }
 
 /// What an instance's pairs are to its elements, to groups.
 at::Tensor pairs_of(const Grouping& grouping, const GroupTracker::Facts& facts) {
@@ -49,7 +47,8 @@ at::Tensor pairs_of(const Grouping& grouping, const GroupTracker::Facts& facts) 
     for (int64_t device = 0; device < instance.devices(); ++device, row += kPairWidth) {
       row[0] = static_cast<float>(std::log1p(facts.time_ps[step * instance.devices() + device] / facts.share_ps));
       row[1] = grouping.mask.data_ptr<float>()[step * instance.devices() + device] == 0;
-      row[2] = static_cast<float>(std::log1p(facts.bytes[step] * static_cast<double>(grouping.steps()) / facts.usable_bytes[device]));
+      row[2] = static_cast<float>(
+          std::log1p(facts.bytes[step] * static_cast<double>(grouping.steps()) / facts.usable_bytes[device]));
     }
   return pairs;
 }
@@ -58,13 +57,11 @@ at::Tensor pairs_of(const Grouping& grouping, const GroupTracker::Facts& facts) 
 
 GroupEmbedder::GroupEmbedder(nn::Parameters& parameters, const std::string& name, const NetworkSettings& settings,
                              int64_t vocabulary, int64_t element_width, int64_t groups)
-    : vocabulary_(vocabulary),
-      groups_(groups),
-      width_(vocabulary + kShapeSums + groups),
-      settings_(settings) {
+    : vocabulary_(vocabulary), groups_(groups), width_(vocabulary + kShapeSums + groups), settings_(settings) {
   if (settings.neighbours != "messages") return;
-  messages_ = std::make_unique<nn::GraphNet>(parameters, name + ".messages", element_width + 1 + (settings.costs ? kCostWidth : 0),
-                                             settings.hidden, static_cast<int>(settings.rounds));
+  messages_ = std::make_unique<nn::GraphNet>(parameters, name + ".messages",
+                                             element_width + 1 + (settings.costs ? kCostWidth : 0), settings.hidden,
+                                             static_cast<int>(settings.rounds));
   width_ = settings.hidden;
 }
 
@@ -162,8 +159,8 @@ std::shared_ptr<const GroupTracker::Facts> GroupTracker::facts(const Grouping& g
       const UnitId unit = grouping.instance.order[element];
       const DeviceId fastest = problem.fastest(unit);
       for (DeviceId device = 0; device < devices; ++device)
-        facts->time_ps[step * devices + device] += static_cast<double>(
-            problem.unit_time_ps(unit, problem.allowed(unit, device) ? device : fastest));
+        facts->time_ps[step * devices + device] +=
+            static_cast<double>(problem.unit_time_ps(unit, problem.allowed(unit, device) ? device : fastest));
       facts->bytes[step] += static_cast<double>(place::lasting_bytes(problem, unit));
       sum_ps += static_cast<double>(problem.unit_time_ps(unit, fastest));
     }

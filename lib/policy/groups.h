@@ -29,20 +29,20 @@ class Grouping {
   UnitPlacement placement(const int64_t* device_of_group) const;
 
   const Instance& instance;
-  std::vector<int64_t> step_of;    // element -> step at which its group is placed
-  base::Csr<uint32_t> members;     // step -> elements
-  std::vector<int64_t> number;     // step -> number of its group
-  at::Tensor step;                 // step_of as a tensor
-  at::Tensor mask;                 // [steps, devices]: minus infinity where no member may be, unless that is everywhere
+  std::vector<int64_t> step_of;  // element -> step at which its group is placed
+  base::Csr<uint32_t> members;   // step -> elements
+  std::vector<int64_t> number;   // step -> number of its group
+  at::Tensor step;               // step_of as a tensor
+  at::Tensor mask;               // [steps, devices]: minus infinity where no member may be, unless that is everywhere
 };
 
-/// Group embeddings. As published (placement 2.3): counts of operator types, sums of the first 16 columns of output shapes,
-/// and which groups an edge leads to. With neighbours by messages: means of the members' embeddings, sums of their costs,
-/// through a graph network over the groups; nothing depends on a group's number then.
+/// Group embeddings. As published (placement 2.3): counts of operator types, sums of the first 16 columns of output
+/// shapes, and which groups an edge leads to. With neighbours by messages: means of the members' embeddings, sums of
+/// their costs, through a graph network over the groups; nothing depends on a group's number then.
 class GroupEmbedder {
  public:
-  GroupEmbedder(nn::Parameters& parameters, const std::string& name, const NetworkSettings& settings, int64_t vocabulary,
-                int64_t element_width, int64_t groups);
+  GroupEmbedder(nn::Parameters& parameters, const std::string& name, const NetworkSettings& settings,
+                int64_t vocabulary, int64_t element_width, int64_t groups);
 
   /// embeddings [elements, element_width].
   Sequence operator()(const Instance& instance, const Grouping& grouping, const at::Tensor& embeddings) const;
@@ -56,10 +56,9 @@ class GroupEmbedder {
   std::unique_ptr<nn::GraphNet> messages_;
 };
 
-/// A placement as decisions: bands of the sequence, with a group of each for every device. With fewer groups than devices
-/// several devices share one, which goes where most of its elements are.
-Samples group_by_placement(const Instance& instance, const UnitPlacement& placement, int64_t groups,
-                           bool all_in_order);
+/// A placement as decisions: bands of the sequence, with a group of each for every device. With fewer groups than
+/// devices several devices share one, which goes where most of its elements are.
+Samples group_by_placement(const Instance& instance, const UnitPlacement& placement, int64_t groups, bool all_in_order);
 
 /// What a decoder knows of groups placed so far: how busy and how full each device would be, how much of what the group
 /// exchanges stays on it.

@@ -46,9 +46,9 @@ class FeaturedHead : public Head {
 
   at::Tensor scores(const at::Tensor& state, const DeviceFacts& facts, const at::Tensor& pairs,
                     const at::Tensor& tracked) const override {
-    const auto device = known(facts).matmul(of_device_);              // [devices, inner]
-    const auto pair = pairs.matmul(of_pair_).unsqueeze(1) + device;   // [steps, 1, devices, inner]
-    auto inner = state.matmul(of_state_).unsqueeze(2) + pair;         // [steps, samples, devices, inner]
+    const auto device = known(facts).matmul(of_device_);             // [devices, inner]
+    const auto pair = pairs.matmul(of_pair_).unsqueeze(1) + device;  // [steps, 1, devices, inner]
+    auto inner = state.matmul(of_state_).unsqueeze(2) + pair;        // [steps, samples, devices, inner]
     if (!tracked.defined()) return inner.tanh().matmul(score_).squeeze(-1);
     inner = inner + tracked.matmul(of_track_);
     return (inner.tanh().matmul(score_) + tracked.matmul(track_score_)).squeeze(-1);

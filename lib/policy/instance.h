@@ -71,7 +71,7 @@ struct Instance {
   at::Tensor mask;                // [elements, devices]: 0, or minus infinity where it may not be
   nn::Edges edges;                // between elements
   base::Csr<uint32_t> before, after;  // the same as lists, distinct and ascending
-  double scale_ps = 1;            // mean time of a unit: what times are measured in
+  double scale_ps = 1;                // mean time of a unit: what times are measured in
 };
 
 }  // namespace allot::policy

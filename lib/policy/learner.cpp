@@ -30,7 +30,8 @@ at::Tensor weights(const std::vector<double>& values) {
   return at::tensor(floats);
 }
 
-/// The clipped objective of each decision, to be descended: old and new log-probability [samples, steps]; worth [samples, 1].
+/// The clipped objective of each decision, to be descended: old and new log-probability [samples, steps]; worth
+/// [samples, 1].
 at::Tensor clipped(const at::Tensor& now, const at::Tensor& old, const at::Tensor& worth, double clip) {
   const auto ratio = (now - old).exp();
   return -at::minimum(ratio * worth, ratio.clamp(1 - clip, 1 + clip) * worth);
@@ -67,7 +68,8 @@ std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint
 
 double Learner::learning_rate() const {
   const int64_t late = updates_ - settings_.decay_after;
-  const double times = late > 0 ? std::floor(static_cast<double>(late) / static_cast<double>(settings_.decay_every)) : 0;
+  const double times =
+      late > 0 ? std::floor(static_cast<double>(late) / static_cast<double>(settings_.decay_every)) : 0;
   return settings_.learning_rate * std::pow(settings_.decay, times);
 }
 
@@ -119,8 +121,9 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
     compute_alone();
     const Scores scores = network_.score(instance, i < shards ? lesson.shards[i] : lesson.imitated[i - shards]);
     if (i < shards) entropies[i] = scores.entropy.mean().item<double>() / static_cast<double>(shards);
-    const auto descended = i < shards ? taught(scores, lesson, i, kept)
-                                      : cross_entropy(scores) * (lesson.imitation_weight / static_cast<double>(imitated));
+    const auto descended = i < shards
+                               ? taught(scores, lesson, i, kept)
+                               : cross_entropy(scores) * (lesson.imitation_weight / static_cast<double>(imitated));
     each[i] = torch::autograd::grad({descended}, parameters, {}, std::nullopt, false, /*allow_unused=*/true);
   });
   std::vector<at::Tensor> sums(parameters.size());
@@ -136,7 +139,8 @@ LearningReport Learner::step(std::vector<at::Tensor> gradients) {
   report.gradient_norm = nn::clip_norm(gradients, settings_.clip_norm);
   if (!std::isfinite(report.gradient_norm))
     throw base::Error(base::ErrorKind::check_failed, fmt::format("update {}", updates_),
-                      "the gradient is not a finite number", "lower the learning rate, and resume from the last checkpoint");
+                      "the gradient is not a finite number",
+                      "lower the learning rate, and resume from the last checkpoint");
   adam_.step(gradients, report.learning_rate);
   report.stepped = true;
   return report;

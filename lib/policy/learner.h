@@ -24,7 +24,7 @@ struct LearningReport {
   double gradient_norm = 0;  // before clipping, of the last epoch
   double entropy = 0;        // mean over decisions, natural units
   double learning_rate = 0;
-  bool stepped = false;      // false: no sample was kept
+  bool stepped = false;  // false: no sample was kept
 };
 
 /// Reinforcement learning with Adam. Gradients of shards are computed side by side, each by one thread, and added up in
@@ -37,8 +37,8 @@ class Learner {
   /// `samples` decisions in shards: one for each grouping, or up to 32 samples where there are no groups.
   std::vector<Samples> draw(const Instance& instance, uint64_t seed, uint32_t update, bool hierarchical) const;
 
-  /// One update. Descends sum over kept samples of advantage * log probability / their number (REINFORCE, Williams 1992;
-  /// placement 1.5, 2.5), or the clipped objective of every decision for some epochs (PPO, Schulman et al. 2017).
+  /// One update. Descends sum over kept samples of advantage * log probability / their number (REINFORCE, Williams
+  /// 1992; placement 1.5, 2.5), or the clipped objective of every decision for some epochs (PPO, Schulman et al. 2017).
   /// Errors: check_failed when the gradient is not finite; that step is not taken.
   LearningReport learn(const Instance& instance, const Lesson& lesson);
   /// One step that makes decisions likelier: their mean cross-entropy.

@@ -11,7 +11,7 @@ Settings published() {
   auto& network = settings.network;
   network.attention = "additive";
   network.hidden = 512;
-  network.logarithms = network.costs = network.aligned = network.devices = network.schedule = false;
+  network.costs = network.aligned = network.devices = network.schedule = false;
   network.grouper_relu = false;
   network.tanh_constant = 0;
   auto& learning = settings.learning;
@@ -57,6 +57,7 @@ Settings iclr2018() {
 Settings grappler() {
   Settings settings = iclr2018();
   settings.network.groups_per_device = 20;
+  settings.network.logarithms = false;
   settings.network.tanh_constant = settings.network.temperature = 1;
   settings.learning.placements = 1;
   settings.learning.decay = 0.95;
@@ -130,16 +131,18 @@ void LearningSettings::bind(config::Binder& binder) {
   binder.number("clip_norm", clip_norm, "largest norm of a gradient", 0, 1e9);
   binder.number("baseline_decay", baseline_decay, "of the moving average of costs", 0, 1);
   binder.number("failing", failing, "seconds that a placement counts for that cannot run", 0, 1e9);
-  binder.integer("executed_only_after", executed_only_after, "updates from which such placements teach nothing", 0, kMost);
+  binder.integer("executed_only_after", executed_only_after, "updates from which such placements teach nothing", 0,
+                 kMost);
   binder.integer("noise_until", noise_until, "updates with noise on the logits", 0, kMost);
-  binder.number("noise_amplitude", noise_amplitude, "largest noise; its deviation in RMS of the logits if relative", 0, 1e6);
+  binder.number("noise_amplitude", noise_amplitude, "largest noise; its deviation in RMS of the logits if relative", 0,
+                1e6);
   binder.flag("noise_relative", noise_relative, "see noise_amplitude");
   binder.number("clip_ratio", clip_ratio, "of ppo", 0, 1);
   binder.number("entropy", entropy, "weight of the entropy, falling to 0 at entropy_until", 0, 1e3);
   binder.integer("entropy_until", entropy_until, "see entropy", 1, kMost);
   binder.integer("epochs", epochs, "gradient steps an update, of ppo", 1, 1000);
-  binder.number("batch_mean", batch_mean, "weight of the batch's own mean in the baseline; the rest is a moving average", 0,
-                1);
+  binder.number("batch_mean", batch_mean,
+                "weight of the batch's own mean in the baseline; the rest is a moving average", 0, 1);
   binder.flag("standardize", standardize, "advantages are divided by their deviation");
   binder.integer("imitation", imitation, "updates that imitate the best seeds first", 0, kMost);
   binder.integer("polished", polished, "placements an update that local search improves", 0, 1 << 16);

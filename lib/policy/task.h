@@ -22,15 +22,15 @@ struct Task {
   const place::Problem& problem;
   Instance instance;
   std::unique_ptr<Reward> reward;
-  Elites elites;                            // of all that was ever judged
-  std::vector<place::MethodResult> seeds;   // what the constructive methods gave, best first
-  double baseline = 0;                      // moving average of costs
+  Elites elites;                           // of all that was ever judged
+  std::vector<place::MethodResult> seeds;  // what the constructive methods gave, best first
+  double baseline = 0;                     // moving average of costs
   bool has_baseline = false;
-  uint64_t evaluations = 0;                 // of everything spent on it, rewards included
+  uint64_t evaluations = 0;  // of everything spent on it, rewards included
 };
 
-/// What a judgement costs, which is what learning descends: a function of the time (LearningSettings::cost). In seconds,
-/// and settings.failing where it could not be executed (placement 1.5); or relative to the lower bound, where
+/// What a judgement costs, which is what learning descends: a function of the time (LearningSettings::cost). In
+/// seconds, and settings.failing where it could not be executed (placement 1.5); or relative to the lower bound, where
 /// what was not executed costs twice the worst seed and what memory it lacks as a share of all there is, so that there
 /// is a slope to descend.
 double cost_of(const Judgement& judgement, const Task& task, const LearningSettings& settings);

@@ -21,12 +21,12 @@ class Tracker {
   virtual void take(DeviceId device) = 0;
 };
 
-/// When elements would be done on each device, as a list scheduler reckons: ops are taken in the instance's op_order, and
-/// an op starts when its device is free and what it reads has arrived; transfers between two devices queue up. The
+/// When elements would be done on each device, as a list scheduler reckons: ops are taken in the instance's op_order,
+/// and an op starts when its device is free and what it reads has arrived; transfers between two devices queue up. The
 /// features are, in units' mean times and on a logarithmic scale: start and end against the earliest possible, how long
 /// the device waits for data (or data for the device), what has to travel, how far the end exceeds that of all so far;
-/// and as shares: how busy, how full, how many of its producers are there. After: DOPPLER's placement policy, ICLR 2026.
-/// Memory: 16 bytes an op, 8 a tensor and device.
+/// and as shares: how busy, how full, how many of its producers are there. After: DOPPLER's placement policy, ICLR
+/// 2026. Memory: 16 bytes an op, 8 a tensor and device.
 class ScheduleTracker : public Tracker {
  public:
   /// The instance must outlive it.

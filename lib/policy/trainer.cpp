@@ -30,8 +30,7 @@ Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<s
   for (const auto& task : tasks_) {
     policy.network(task->instance);  // serves it, or says why not
     local_searches_.push_back(std::make_unique<LocalSearch>(
-        task->problem,
-        LocalSearchOptions{.seed = options_.seed, .threads = options_.threads, .stop = options_.stop}));
+        task->problem, LocalSearchOptions{.seed = options_.seed, .threads = options_.threads, .stop = options_.stop}));
     task->baseline = settings_.relative ? 0 : cost_of({.score = {}, .executed = false, .why = {}}, *task, settings_);
     task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
   }
@@ -127,15 +126,13 @@ void Trainer::polish(Task& task, const Judged& judged) {
   if (settings_.polished == 0) return;
   std::vector<size_t> order(judged.placements.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return judged.judgements[a].score < judged.judgements[b].score;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return judged.judgements[a].score < judged.judgements[b].score; });
   std::vector<UnitPlacement> best;
   for (size_t i = 0; i < std::min<size_t>(order.size(), static_cast<size_t>(settings_.polished)); ++i)
     best.push_back(judged.placements[order[i]]);
-  const size_t at = static_cast<size_t>(std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& one) {
-                                          return one.get() == &task;
-                                        }) - tasks_.begin());
+  const size_t at = static_cast<size_t>(
+      std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& one) { return one.get() == &task; }) - tasks_.begin());
   for (const Improved& improved : local_searches_[at]->improve(best, update_)) {
     task.evaluations += improved.evaluations;
     task.elites.add(improved.placement, improved.score);

@@ -29,8 +29,8 @@ struct UpdateReport {
   int64_t samples = 0, executed = 0;
   double mean_cost = 0, best_cost = 0;  // of what was executed in this update; 0 if nothing was
   double baseline = 0;
-  bool improved = false;     // the task has a new best
-  place::Score best;         // of the task so far
+  bool improved = false;  // the task has a new best
+  place::Score best;      // of the task so far
   LearningReport learning;
 };
 
@@ -55,7 +55,8 @@ class Trainer {
 
   /// All that update() depends on, "allot.policy-training/1"; the policy is a part of it.
   train::Checkpoint state() const;
-  /// The run goes on as if it had never ended. Call seed() before. Errors: malformed where the state is that of another run's shape.
+  /// The run goes on as if it had never ended. Call seed() before. Errors: malformed where the state is that of another
+  /// run's shape.
   void restore(const train::Checkpoint& state, const std::string& path);
 
  private:

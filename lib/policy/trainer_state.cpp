@@ -41,8 +41,8 @@ void restore_task(Task& task, const std::vector<nn::NamedTensor>& state, const s
   for (const auto& [name, tensor] : state) {
     if (name != "baseline") continue;
     if (tensor.scalar_type() != at::kDouble || tensor.numel() != 2 || evaluations.size() != 1)
-      throw base::Error(base::ErrorKind::malformed, base::printable(path), "its tasks are not those of a policy's training",
-                        "begin the run anew");
+      throw base::Error(base::ErrorKind::malformed, base::printable(path),
+                        "its tasks are not those of a policy's training", "begin the run anew");
     task.baseline = tensor.const_data_ptr<double>()[0];
     task.has_baseline = tensor.const_data_ptr<double>()[1] != 0;
   }
@@ -57,8 +57,7 @@ train::Checkpoint Trainer::state() const {
   if (flat_) checkpoint.add("learner.flat.", flat_->state());
   if (hierarchical_) checkpoint.add("learner.hierarchical.", hierarchical_->state());
   checkpoint.add("trainer.", {{"update", integers({update_})}});
-  for (size_t i = 0; i < tasks_.size(); ++i)
-    checkpoint.add("task." + std::to_string(i) + ".", task_state(*tasks_[i]));
+  for (size_t i = 0; i < tasks_.size(); ++i) checkpoint.add("task." + std::to_string(i) + ".", task_state(*tasks_[i]));
   return checkpoint;
 }
 

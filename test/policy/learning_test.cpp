@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -23,13 +25,14 @@ namespace {
 at::Tensor flattened(const std::vector<at::Tensor>& gradients, const nn::Parameters& parameters) {
   std::vector<at::Tensor> flat;
   for (size_t i = 0; i < gradients.size(); ++i)
-    flat.push_back(gradients[i].defined() ? gradients[i].reshape({-1}) : at::zeros_like(parameters.all()[i].second).reshape({-1}));
+    flat.push_back(gradients[i].defined() ? gradients[i].reshape({-1})
+                                          : at::zeros_like(parameters.all()[i].second).reshape({-1}));
   return at::cat(flat).to(at::kDouble).detach();
 }
 
-/// Different for every placement of three units on two devices.
+/// Different for every placement of three units on two devices, and mostly less on the first.
 double known_cost(const Placement& placement) {
-  constexpr double kCosts[8] = {1.0, 3.5, 0.5, 2.0, 4.0, 1.5, 3.0, 0.25};
+  constexpr double kCosts[8] = {0.1, 1.0, 1.3, 2.0, 0.9, 2.2, 1.8, 3.1};
   return kCosts[placement[0] * 4 + placement[1] * 2 + placement[2]];
 }
 
@@ -67,14 +70,16 @@ at::Tensor exact_gradient(Toy& toy) {
       costs.push_back(static_cast<float>(known_cost(placement)));
     expected = expected + (toy.network().score(toy.instance, samples).joint().exp() * at::tensor(costs)).sum();
   }
-  return flattened(torch::autograd::grad({expected}, toy.network().parameters().tensors(), {}, std::nullopt, false, true),
-                   toy.network().parameters());
+  return flattened(
+      torch::autograd::grad({expected}, toy.network().parameters().tensors(), {}, std::nullopt, false, true),
+      toy.network().parameters());
 }
 
 /// The estimator on `groupings` drawn groupings of 4 placements each, or as many samples without groups.
 at::Tensor estimated_gradient(Toy& toy, uint32_t groupings, uint32_t update, bool fresh_actions) {
-  constexpr double kBaseline = 2;
-  std::map<std::vector<int64_t>, Lesson> by_grouping;  // those of one grouping go into one shard: quicker, and the same sum
+  constexpr double kBaseline = 1.5;
+  std::map<std::vector<int64_t>, Lesson>
+      by_grouping;  // those of one grouping go into one shard: quicker, and the same sum
   for (uint32_t i = 0; i < groupings; ++i) {
     const policy::Draw draw{.seed = 11, .update = update, .first = i * 4, .count = 4};
     const Samples judged = toy.network().sample(toy.instance, draw);
@@ -116,7 +121,9 @@ struct Agreement {
 
 Agreement agreement(const char* preset, bool fresh_actions, uint32_t batches, uint32_t groupings) {
   const auto problem = test::chain_problem(3, 2);
-  Toy toy(problem, small_preset(preset, 4, 2), 7);
+  auto settings = small_preset(preset, 4, 2);
+  settings.network.temperature = 0.2;  // sharp choices: what a group's device is must matter to the grouper
+  Toy toy(problem, settings, 7);
   const at::Tensor exact = exact_gradient(toy);
   at::Tensor sum = at::zeros_like(exact), squares = at::zeros_like(exact);
   for (uint32_t batch = 0; batch < batches; ++batch) {
@@ -144,13 +151,13 @@ std::string bits(const policy::Policy& policy) {
 
 TEST_CASE("the gradient's estimate is the exact one's, for both networks at once") {
   for (const char* preset : {"icml2017", "iclr2018"}) {
-    const Agreement found = agreement(preset, false, 20, 600);
+    const Agreement found = agreement(preset, false, 20, 200);
     INFO(preset << ": cosine " << found.cosine << ", error " << found.standard_error << ", bias " << found.bias);
     CHECK(found.cosine >= 0.99);
     CHECK(found.standard_error <= 0.02);
     CHECK(found.bias <= 3 * found.standard_error);
     // Defect 1: credit goes to samples that were not judged. On average there is no gradient then.
-    const Agreement defect = agreement(preset, true, 10, 200);
+    const Agreement defect = agreement(preset, true, 10, 60);
     CHECK(defect.bias > 0.5);
   }
 }
@@ -159,7 +166,8 @@ TEST_CASE("costs that count devices and neighbours are brought to 0 within 200 u
   constexpr uint32_t kOps = 32, kDevices = 4;
   const auto problem = test::chain_problem(kOps, kDevices);
   const auto elsewhere = [](const Placement& placement) {
-    return static_cast<double>(std::count_if(placement.begin(), placement.end(), [](auto d) { return d != kDevices - 1; }));
+    return static_cast<double>(
+        std::count_if(placement.begin(), placement.end(), [](auto d) { return d != kDevices - 1; }));
   };
   const auto disagreements = [](const Placement& placement) {
     double count = 0;
@@ -171,22 +179,24 @@ TEST_CASE("costs that count devices and neighbours are brought to 0 within 200 u
     settings.learning.elite_weight = 0;
     settings.learning.cost = "identity";
     settings.learning.relative = false;
-    settings.learning.learning_rate = 3e-3;
+    settings.learning.learning_rate = 5e-3;
+    settings.learning.groupings = 2;
     Toy toy(problem, settings);
     auto trainer = toy.trainer(std::make_unique<test::KnownReward>(cost), 2);
     trainer.seed();
     for (int update = 1; update <= 200; ++update) {
       trainer.update();
+      if (update % 5 != 0) continue;
       const auto greedy = toy.network().sample(toy.instance, {.greedy = true});
       if (cost(toy.network().placements(toy.instance, greedy)[0]) == 0) return update;
     }
     return 201;
   };
-  auto numbered = small_preset("flat", 32);  // equal devices are told apart by number alone
+  auto numbered = small_preset("flat", 16);  // equal devices are told apart by number alone
   numbered.network.devices = numbered.network.schedule = false;
   CHECK(updates_to_zero(elsewhere, numbered) <= 200);
   CHECK(updates_to_zero(disagreements, numbered) <= 200);
-  CHECK(updates_to_zero(disagreements, small_preset("flat", 32)) <= 200);
+  CHECK(updates_to_zero(disagreements, small_preset("flat", 16)) <= 200);
 }
 
 TEST_CASE("what failed teaches nothing once failures are left out") {
@@ -205,7 +215,8 @@ TEST_CASE("what failed teaches nothing once failures are left out") {
     const double baseline = update();
     const std::string after = bits(toy.policy);
     INFO(preset);
-    if (std::string(preset) == "icml2017" || std::string(preset) == "iclr2018") CHECK(before == after);  // all as bad as expected
+    if (std::string(preset) == "icml2017" || std::string(preset) == "iclr2018")
+      CHECK(before == after);  // all as bad as expected
     CHECK(update() == baseline);
     CHECK(update() == baseline);
     CHECK(bits(toy.policy) == after);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ATen/ops/abs.h>
-#include <ATen/ops/randn.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 
 #include "policy/decoder.h"
 #include "policy/groups.h"
@@ -21,6 +22,7 @@ double largest(const at::Tensor& difference) { return difference.numel() ? diffe
 /// How far the score of what was drawn is from its probability when it was drawn, with all groups' scores.
 double mismatch(const policy::Network& network, const policy::Instance& instance, const policy::Samples& drawn,
                 const policy::Samples& scored) {
+  if (scored.devices.size(1) != drawn.devices.size(1)) return 1e9;  // not even as many groups
   const auto scores = network.score(instance, scored);
   double worst = largest(scores.log_probability - drawn.log_probability);
   if (scores.group_log_probability.defined())
@@ -35,7 +37,8 @@ TEST_CASE("scores of samples are their probabilities when they were drawn, in ev
   for (const auto& name : policy::preset_names()) {
     for (const double noise : {0.0, 0.4}) {
       Toy toy(problem, small_preset(name));
-      const Draw draw{.seed = 5, .update = 2, .first = 3, .count = 6, .noise = noise, .noise_relative = name == "grappler"};
+      const Draw draw{
+          .seed = 5, .update = 2, .first = 3, .count = 6, .noise = noise, .noise_relative = name == "grappler"};
       const auto samples = toy.network().sample(toy.instance, draw);
       INFO(name << " noise " << noise);
       CHECK(samples.devices.size(0) == 6);
@@ -72,7 +75,7 @@ TEST_CASE("given placements are decisions that mean them") {
     const auto decisions = toy.network().decisions(toy.instance, {placement});
     REQUIRE(decisions.size() == 1);
     CHECK(toy.network().placements(toy.instance, decisions[0])[0] == placement);
-    CHECK(toy.network().score(toy.instance, decisions[0]).joint().item<double>() > -1e4);
+    CHECK(std::isfinite(toy.network().score(toy.instance, decisions[0]).joint().item<double>()));
   }
 }
 
@@ -82,7 +85,8 @@ TEST_CASE("policies that know devices by their features do not tell equal ones a
   const auto samples = toy.network().sample(toy.instance, {.count = 4});
   auto swapped = samples;
   swapped.devices = (samples.devices + 1).remainder(3);
-  const auto difference = toy.network().score(toy.instance, samples).joint() - toy.network().score(toy.instance, swapped).joint();
+  const auto difference =
+      toy.network().score(toy.instance, samples).joint() - toy.network().score(toy.instance, swapped).joint();
   CHECK(largest(difference) < 1e-4);
 }
 
@@ -114,7 +118,7 @@ TEST_CASE("all predecessors of an operation are known, up to six") {
   auto costs = test::uniform_costs(graph, 2, {1, 1, 1, 1});
   const place::Problem problem(std::move(graph), test::simple_cluster(), std::move(costs));
   const auto predecessors = [&](bool defect) {
-    auto settings = policy::preset("iclr2018").network;
+    auto settings = policy::preset("grappler").network;
     settings.defects.last_predecessor = defect;
     const policy::Instance instance(problem, settings, {});
     const auto row = instance.neighbours[3].contiguous();
@@ -132,7 +136,8 @@ TEST_CASE("group embeddings keep counts of types apart from sums of shapes") {
     Toy toy(problem, settings);
     nn::Parameters parameters(1);
     const policy::GroupEmbedder embedder(parameters, "g", toy.settings.network, toy.policy.vocabulary().size(), 0, 2);
-    const policy::Grouping grouping(toy.instance, at::tensor(std::vector<int64_t>{0, 0, 0, 0, 1, 1}, at::kLong), 2, true);
+    const policy::Grouping grouping(toy.instance, at::tensor(std::vector<int64_t>{0, 0, 0, 0, 1, 1}, at::kLong), 2,
+                                    true);
     const auto sequence = embedder(toy.instance, grouping, {});
     return std::vector<float>{sequence.elements[0][1].item<float>(), sequence.elements[1][1].item<float>()};
   };

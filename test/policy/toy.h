@@ -78,7 +78,8 @@ struct Toy {
   }
   /// With a simulated reward unless one is given.
   policy::Trainer trainer(std::unique_ptr<policy::Reward> reward = nullptr, unsigned threads = 1) {
-    if (!reward) reward = std::make_unique<policy::SimulatedReward>(problem, policy::SimulatedRewardOptions{.threads = threads});
+    if (!reward)
+      reward = std::make_unique<policy::SimulatedReward>(problem, policy::SimulatedRewardOptions{.threads = threads});
     std::vector<std::unique_ptr<policy::Task>> tasks;
     tasks.push_back(task(std::move(reward)));
     return policy::Trainer(policy, settings.learning, std::move(tasks), {.seed = 3, .threads = threads});
