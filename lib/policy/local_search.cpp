@@ -2,6 +2,7 @@
 #include "policy/local_search.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -36,9 +37,14 @@ class Descent {
     if (stale_ && search_.evaluations() >= chain_again_) look_up_critical_chain();
     const auto moves = walker_.propose(rng_);
     if (moves.empty()) return search_.skip();
+    const uint64_t fingerprint = walker_.fingerprint();
+    if (turned_down_.contains(fingerprint)) return walker_.undo(), search_.skip();
     const bool by_time = cuts_off_ && current_.overflow_bytes == 0;
     const auto score = search_.try_moves(moves, walker_.placement(), by_time ? current_.makespan_ps : INT64_MAX);
-    if (!score || *score > current_) return walker_.undo();
+    if (!score || *score > current_) {
+      turned_down_.insert(fingerprint);
+      return walker_.undo();
+    }
     search_.accept();
     current_ = *score;
     stale_ = true;
@@ -55,7 +61,8 @@ class Descent {
   const bool cuts_off_;
   place::Score current_;
   base::Rng rng_;
-  bool stale_ = true;  // the critical chain is that of an earlier placement
+  std::unordered_set<uint64_t> turned_down_;  // fingerprints; for good, as current_ only falls
+  bool stale_ = true;                         // the critical chain is that of an earlier placement
   uint64_t chain_again_ = 0;
 };
 
