@@ -19,6 +19,8 @@ class Progress {
   Progress(std::string what, uint64_t total);
   ~Progress();
   void update(uint64_t done, const std::string& best);
+  /// What is known of it by now: of work that ends by the clock, an estimate.
+  void set_total(uint64_t total) { total_ = total; }
 
  private:
   void print(uint64_t done, const std::string& best, bool last);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -178,6 +180,18 @@ void build_problem(Input& input, const InputOptions& options) {
 }
 
 }  // namespace
+
+std::vector<NamedInput> load_all(const std::vector<std::string>& model_paths, const InputOptions& options) {
+  std::vector<NamedInput> inputs;
+  std::set<std::string> names;
+  for (const std::string& path : model_paths) {
+    const std::string stem = path == "-" ? "model" : std::filesystem::path(path).stem().string();
+    std::string name = stem;
+    for (int number = 2; !names.insert(name).second; ++number) name = fmt::format("{}-{}", stem, number);
+    inputs.push_back({std::move(name), load(path, options)});
+  }
+  return inputs;
+}
 
 std::vector<std::vector<int64_t>> tensor_dims(const Input& input) {
   std::vector<std::vector<int64_t>> dims(input.graph().num_tensors());

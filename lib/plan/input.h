@@ -64,6 +64,13 @@ struct Input {
 /// Reads, infers, costs. Errors carry the model's path in front. A model path of "-" reads standard input.
 std::unique_ptr<Input> load(const std::string& model_path, const InputOptions& options);
 
+/// Several models, each with the stem of its file as a name; of equal ones the later get a number: net, net-2.
+struct NamedInput {
+  std::string name;
+  std::unique_ptr<Input> input;
+};
+std::vector<NamedInput> load_all(const std::vector<std::string>& model_paths, const InputOptions& options);
+
 /// Input::dims, and the sizes of inputs as planned, under the names by which models and --dim know them.
 std::map<std::string, int64_t> bound_dims(const Input& input);
 

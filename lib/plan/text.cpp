@@ -98,6 +98,15 @@ std::string training_text(const Input& input) {
 
 }  // namespace
 
+std::string score_text(const place::Problem& problem, const place::Score& score) {
+  std::string text = place::value_text(problem.objective(), score.value);
+  if (score.overflow_bytes > 0) return text + ", if memory sufficed";
+  const auto bound = static_cast<double>(problem.bounds().best());
+  if (problem.plain_latency() && bound > 0)
+    text += fmt::format(", {:.1f} % above the bound", 100 * (static_cast<double>(score.value) / bound - 1));
+  return text;
+}
+
 std::string methods_text(const Input& input, const Placed& placed) {
   const auto& cluster = input.problem->cluster();
   const auto& bounds = input.problem->bounds();

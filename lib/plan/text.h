@@ -9,6 +9,9 @@
 
 namespace allot::plan {
 
+/// "1.23 ms", and where a lower bound is known, "1.23 ms, 4.5 % above the bound".
+std::string score_text(const place::Problem& problem, const place::Score& score);
+
 /// Every method with makespan, ratio to the bound, peak memory per device, crossings and evaluations; the chosen one
 /// is marked; then bounds and parallelism, and a remark when no placement can gain much.
 std::string methods_text(const Input& input, const Placed& placed);

@@ -48,12 +48,10 @@ std::string_view name(Budgeted by) {
 
 std::vector<Baseline> run_baselines(const place::Problem& problem, const BaselineOptions& options) {
   std::vector<Baseline> baselines;
-  std::vector<std::string> searches = {"auto"};
-  if (options.every_search) searches.insert(searches.end(), {"anneal", "cem", "brkga"});
   try {
     for (place::MethodResult& each : place::compare(problem, "single", budget_of(options, Budgeted::once, "")).methods)
       baselines.push_back({Budgeted::once, std::move(each)});
-    for (const std::string& method : searches)
+    for (const std::string& method : options.searches)
       for (const Budgeted by : {Budgeted::evaluations, Budgeted::seconds}) {
         if (by == Budgeted::evaluations ? options.evaluations == 0 : options.seconds <= 0) continue;
         const auto start = std::chrono::steady_clock::now();
@@ -64,6 +62,24 @@ std::vector<Baseline> run_baselines(const place::Problem& problem, const Baselin
   } catch (const base::Stopped&) {  // what others gave is worth keeping
   }
   return baselines;
+}
+
+place::Comparison compare(const place::Problem& problem, const place::UnitPlacement& found, const std::string& name,
+                          const BaselineOptions& options, const std::vector<Baseline>& baselines) {
+  place::Evaluator evaluator(problem);
+  place::Comparison comparison;
+  comparison.methods.push_back({.method = name,
+                                .placement = found,
+                                .score = evaluator.score_as_written(found),
+                                .outcome = evaluator.outcome_as_written(found),
+                                .evaluations = options.evaluations,
+                                .seconds = options.seconds});
+  for (const Baseline& each : baselines) {
+    comparison.methods.push_back(each.result);
+    if (each.by != Budgeted::once) comparison.methods.back().method += fmt::format(" ({})", policy::name(each.by));
+    if (each.result.score < comparison.methods[comparison.best].score) comparison.best = comparison.methods.size() - 1;
+  }
+  return comparison;
 }
 
 }  // namespace allot::policy

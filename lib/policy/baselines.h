@@ -28,7 +28,7 @@ struct BaselineOptions {
   double seconds = 0;
   uint64_t seed = 0;
   unsigned threads = 0;
-  bool every_search = false;                // anneal, cem and brkga, not only what "auto" does
+  std::vector<std::string> searches = {"auto"};
   const std::atomic<bool>* stop = nullptr;  // set to end with what there is
   /// Called now and then, at times by several threads at once: "anneal, equal seconds". May be empty.
   std::function<void(const std::string& what, uint64_t evaluations, const place::Score& best)> progress = {};
@@ -37,5 +37,10 @@ struct BaselineOptions {
 /// The constructive methods, then each search at equal evaluations and at equal seconds. A search is at least 1
 /// evaluation long, and is not run by a measure of which training took nothing.
 std::vector<Baseline> run_baselines(const place::Problem& problem, const BaselineOptions& options);
+
+/// Both side by side, training first, and the best of them chosen; `name` is that of the policy. Searches are called
+/// "auto (equal evaluations)".
+place::Comparison compare(const place::Problem& problem, const place::UnitPlacement& found, const std::string& name,
+                          const BaselineOptions& options, const std::vector<Baseline>& baselines);
 
 }  // namespace allot::policy

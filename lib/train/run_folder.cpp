@@ -104,6 +104,7 @@ void RunFolder::check_what_is_there() const {
     throw Error(ErrorKind::input_missing, printable(path_), "holds no run to resume", "leave --resume out");
   std::error_code error;
   if (resumed_ || replace_ == Replace::any || !fs::exists(path_, error)) return;
+  if (holds_run && !fs::exists(file(kState), error)) return;  // it ended before anything was worth keeping
   if (holds_run)
     throw Error(ErrorKind::cannot_create, printable(path_), "holds a training run already",
                 "pass --resume to go on with it, --force to begin anew, or name another folder");

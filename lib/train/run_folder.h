@@ -18,7 +18,7 @@ class RunFolder {
  public:
   /// Makes the folder and its subfolders, or opens an earlier run's. A folder that holds something else is refused
   /// without Replace::any; one that holds a run is refused unless `resume`, or Replace::any, which begins anew there:
-  /// what Allot wrote into it is removed.
+  /// what Allot wrote into it is removed. So does a run that ended before it was first saved.
   /// Errors: cannot_create with the remedy (--resume, --force); input_missing when there is nothing to resume;
   /// try_again while another process has the run; config when the stored configuration differs from `config` (YAML
   /// text) in a line that resuming cannot change, naming it. Budgets may differ: keys whose last part is "seconds",

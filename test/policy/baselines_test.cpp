@@ -31,7 +31,7 @@ TEST_CASE("searches spend what training spent, and each result has the score tha
   policy::BaselineOptions options;
   options.evaluations = 4000;
   options.seconds = 0.4;
-  options.every_search = true;
+  options.searches = {"auto", "anneal", "cem", "brkga"};
   options.progress = [&](const std::string& what, uint64_t, const place::Score&) {
     const std::scoped_lock lock(mutex);
     told.insert(what);

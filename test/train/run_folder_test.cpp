@@ -74,8 +74,9 @@ TEST_CASE("folders that hold something else, or a run, are refused without leave
   CHECK(open(foreign, false, Replace::any) == "no error");
   CHECK(content_of(foreign + "/notes.txt") == "mine");
 
-  std::filesystem::create_directories(run_path);  // empty: as good as none
-  CHECK(open(run_path, false, Replace::own) == "no error");
+  std::filesystem::create_directories(run_path);                                         // empty: as good as none
+  for (int i = 0; i < 2; ++i) CHECK(open(run_path, false, Replace::own) == "no error");  // never saved: as good, too
+  RunFolder(run_path, kConfigText, true, Replace::own).save(state(1));
   CHECK(open(run_path, false, Replace::own) ==
         "73 " + run_path +
             ": holds a training run already; pass --resume to go on with it, --force to begin anew, or name another "

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/training_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include <ATen/ops/tensor.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/stopped.h"
+
+namespace allot::policy {
+namespace {
+
+constexpr const char* kSchema = "allot.policy-training/1";
+constexpr const char* kFingerprint = "tasks";
+constexpr uint64_t kIdleUpdates = 200;  // of each task, in a row, without an evaluation: the policy has settled
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::string fingerprint_of(const std::vector<std::string>& fingerprints) {
+  base::Sha256 hash;
+  for (const std::string& each : fingerprints) hash.add_field(each);
+  return hash.hex();
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(Policy& policy, Trainer& trainer, train::RunFolder& folder, RunOptions options)
+    : policy_(policy), trainer_(trainer), folder_(folder), options_(std::move(options)) {
+  seconds_.resize(trainer.tasks().size());
+}
+
+void TrainingRun::begin() {
+  const Stopwatch watch;
+  trainer_.seed();
+  if (folder_.resumed()) {
+    const std::string path = folder_.file("checkpoint");
+    const train::Checkpoint state = folder_.restore(kSchema);
+    if (state.text(kFingerprint, path) != fingerprint_of(options_.fingerprints))
+      throw base::Error(base::ErrorKind::config, base::printable(folder_.path()),
+                        "the models, their costs or the cluster are not those that the run began with",
+                        "give the same ones, or begin anew with --force");
+    trainer_.restore(state, path);
+    const auto stored = state.with_prefix("run.seconds");
+    if (stored.size() != 1 || stored[0].second.scalar_type() != at::kDouble ||
+        stored[0].second.numel() != static_cast<int64_t>(seconds_.size()))
+      throw base::Error(base::ErrorKind::malformed, base::printable(path), "has no times of the tasks",
+                        "begin anew with --force");
+    const double* seconds = stored[0].second.const_data_ptr<double>();
+    seconds_.assign(seconds, seconds + seconds_.size());
+    return;
+  }
+  for (double& seconds : seconds_) seconds = watch.seconds() / static_cast<double>(seconds_.size());
+  for (size_t task = 0; task < seconds_.size(); ++task) report(task, "seeds", nullptr, {});
+  save();
+}
+
+double TrainingRun::seconds() const { return std::accumulate(seconds_.begin(), seconds_.end(), 0.0); }
+
+uint64_t TrainingRun::evaluations() const {
+  uint64_t all = 0;
+  for (const auto& task : trainer_.tasks()) all += task->evaluations;
+  return all;
+}
+
+double TrainingRun::share_spent() const {
+  const auto& [evaluations_limit, updates_limit, seconds_limit] = options_.budget;
+  double share = 0;
+  if (evaluations_limit > 0)
+    share = static_cast<double>(evaluations()) / static_cast<double>(evaluations_limit * seconds_.size());
+  if (updates_limit > 0)
+    share = std::max(share, static_cast<double>(trainer_.updates()) / static_cast<double>(updates_limit));
+  if (seconds_limit >= 0) share = std::max(share, seconds_limit > 0 ? seconds() / seconds_limit : 1);
+  return std::min(share, 1.0);
+}
+
+void TrainingRun::go_on(const Show& show) {
+  learn(show);
+  save();
+  search(show);
+  save();
+}
+
+void TrainingRun::learn(const Show& show) {
+  Stopwatch since_saved;
+  uint64_t idle = 0;
+  while (!stopped() && share_spent() < 1 - options_.final_search && idle < kIdleUpdates * seconds_.size()) {
+    const Stopwatch watch;
+    const uint64_t before = evaluations();
+    UpdateReport update;
+    try {
+      update = trainer_.update();
+    } catch (const base::Stopped&) {  // in the midst of an update, which changed nothing
+      return;
+    }
+    idle = update.imitation || evaluations() > before ? 0 : idle + 1;
+    seconds_[update.task] += watch.seconds();
+    report(update.task, update.imitation ? "imitation" : "policy", &update, show);
+    if (since_saved.seconds() < options_.save_every_s) continue;
+    save();
+    since_saved = {};
+  }
+}
+
+void TrainingRun::search(const Show& show) {
+  if (options_.final_search == 0) return;
+  const RunBudget& budget = options_.budget;
+  const double tasks = static_cast<double>(seconds_.size());
+  for (size_t task = 0; task < seconds_.size() && !stopped(); ++task) {
+    const uint64_t spent = trainer_.tasks()[task]->evaluations;
+    const uint64_t evaluations = budget.evaluations > spent ? budget.evaluations - spent : 0;
+    const double seconds = budget.seconds / tasks - seconds_[task];
+    if (budget.evaluations > 0 ? evaluations == 0 : seconds <= 0) continue;
+    const Stopwatch watch;
+    trainer_.search(task, evaluations, budget.seconds >= 0 ? std::max(0.0, seconds) : -1);
+    seconds_[task] += watch.seconds();
+    report(task, "search", nullptr, show);
+  }
+}
+
+void TrainingRun::report(size_t task, std::string phase, const UpdateReport* update, const Show& show) {
+  const Task& about = *trainer_.tasks()[task];
+  Metric metric;
+  metric.phase = std::move(phase);
+  metric.model = about.name;
+  metric.update = trainer_.updates();
+  metric.evaluations = about.evaluations;
+  metric.model_seconds = seconds_[task];
+  metric.seconds = seconds();
+  metric.best = about.elites.best().score;
+  if (update) {
+    metric.update = update->update;
+    metric.samples = update->samples;
+    metric.executed = update->executed;
+    metric.mean_cost = update->mean_cost;
+    metric.best_cost = update->best_cost;
+    metric.entropy = std::max(0.0, update->learning.entropy);
+    metric.gradient_norm = update->learning.gradient_norm;
+    metric.learning_rate = update->learning.learning_rate;
+  }
+  folder_.metric(to_json(metric));
+  if (show) show(task, metric);
+}
+
+void TrainingRun::save() {
+  train::Checkpoint state = trainer_.state();
+  state.add("run.", {{"seconds", at::tensor(seconds_, at::kDouble)}});
+  state.metadata[kFingerprint] = fingerprint_of(options_.fingerprints);
+  folder_.save(std::move(state));
+  train::write_checkpoint(policy_.checkpoint(), folder_.file("best/policy.safetensors"), base::Replace::own);
+}
+
+}  // namespace allot::policy
