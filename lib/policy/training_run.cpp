@@ -72,15 +72,25 @@ uint64_t TrainingRun::evaluations() const {
   return all;
 }
 
-double TrainingRun::share_spent() const {
+TrainingRun::Shares TrainingRun::shares() const {
   const auto& [evaluations_limit, updates_limit, seconds_limit] = options_.budget;
-  double share = 0;
+  Shares shares;
   if (evaluations_limit > 0)
-    share = static_cast<double>(evaluations()) / static_cast<double>(evaluations_limit * seconds_.size());
-  if (updates_limit > 0)
-    share = std::max(share, static_cast<double>(trainer_.updates()) / static_cast<double>(updates_limit));
-  if (seconds_limit >= 0) share = std::max(share, seconds_limit > 0 ? seconds() / seconds_limit : 1);
-  return std::min(share, 1.0);
+    shares.searchable = static_cast<double>(evaluations()) / static_cast<double>(evaluations_limit * seconds_.size());
+  if (seconds_limit >= 0)
+    shares.searchable = std::max(shares.searchable, seconds_limit > 0 ? seconds() / seconds_limit : 1);
+  if (updates_limit > 0) shares.updates = static_cast<double>(trainer_.updates()) / static_cast<double>(updates_limit);
+  return shares;
+}
+
+double TrainingRun::share_spent() const {
+  const auto [searchable, updates] = shares();
+  return std::min(1.0, std::max(searchable, updates));
+}
+
+bool TrainingRun::may_learn() const {
+  const auto [searchable, updates] = shares();
+  return searchable < 1 - options_.final_search && updates < 1 && !stopped();
 }
 
 void TrainingRun::go_on(const Show& show) {
@@ -93,7 +103,7 @@ void TrainingRun::go_on(const Show& show) {
 void TrainingRun::learn(const Show& show) {
   Stopwatch since_saved;
   uint64_t idle = 0;
-  while (!stopped() && share_spent() < 1 - options_.final_search && idle < kIdleUpdates * seconds_.size()) {
+  while (may_learn() && idle < kIdleUpdates * seconds_.size()) {
     const Stopwatch watch;
     const uint64_t before = evaluations();
     UpdateReport update;

@@ -53,6 +53,11 @@ class TrainingRun {
   double share_spent() const;
 
  private:
+  struct Shares {
+    double searchable = 0, updates = 0;  // of evaluations or seconds, which a search may use, too; of updates
+  };
+  Shares shares() const;
+  bool may_learn() const;
   void learn(const Show& show);
   void search(const Show& show);
   void report(size_t task, std::string phase, const UpdateReport* update, const Show& show);

@@ -100,7 +100,7 @@ TEST_CASE("a run in two parts is the run in one, at any number of threads") {
   whole->run.go_on({});
   CHECK(whole->trainer.updates() == 14);
   {
-    Part part({&first, &second}, scratch / "parts", false, {.updates = 9}, 0, 2);
+    Part part({&first, &second}, scratch / "parts", false, {.updates = 9}, 0.4, 2);
     part.run.go_on({});
     part.folder.metric("{\"a line\": \"after the checkpoint\"}");
   }
