@@ -29,8 +29,9 @@ Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<s
     : policy_(policy), settings_(settings), tasks_(std::move(tasks)), options_(options) {
   for (const auto& task : tasks_) {
     policy.network(task->instance);  // serves it, or says why not
+    // An update that has learnt is finished, even when asked to stop: a resumed run could not tell how far it got.
     local_searches_.push_back(std::make_unique<LocalSearch>(
-        task->problem, LocalSearchOptions{.seed = options_.seed, .threads = options_.threads, .stop = options_.stop}));
+        task->problem, LocalSearchOptions{.seed = options_.seed, .threads = options_.threads}));
     task->baseline = settings_.relative ? 0 : cost_of({.score = {}, .executed = false, .why = {}}, *task, settings_);
     task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
   }
