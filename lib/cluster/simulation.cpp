@@ -24,7 +24,7 @@ const std::vector<Named>& preset_table() {
       {"doppler", {.contention = Contention::free}},
       // TensorFlow's VirtualScheduler: a channel for each ordered pair of devices, ready ops by time.
       {"grappler", {}},
-      {"ort", {.semantics = Semantics::ort, .blocking_transfers = true}},
+      {"ort", {.semantics = Semantics::ort, .blocking_transfers = Blocking::both}},
   };
   return table;
 }
@@ -41,6 +41,7 @@ std::string_view name(Contention contention) { return pick(contention, {"free", 
 std::string_view name(Queue queue) { return pick(queue, {"fifo", "priority", "order"}); }
 std::string_view name(Forwarding forwarding) { return pick(forwarding, {"cut_through", "staged", "pipelined"}); }
 std::string_view name(Send send) { return pick(send, {"per_device", "once"}); }
+std::string_view name(Blocking blocking) { return pick(blocking, {"false", "receiver", "true"}); }
 
 std::optional<Simulation> simulation_preset(std::string_view name) {
   for (const auto& [preset, simulation] : preset_table())

@@ -43,17 +43,26 @@ enum class Send : uint8_t {
   once         // it goes to all of them at the same time, in as long as the slowest takes
 };
 
+/// Whose compute a transfer needs, too.
+enum class Blocking : uint8_t {
+  none,
+  receiver,  // its destination's, which does the copying itself
+  both
+};
+
 struct Simulation {
   Semantics semantics = Semantics::dataflow;
   Contention contention = Contention::link;
   Queue queue = Queue::fifo;
   Forwarding forwarding = Forwarding::cut_through;
   Send send = Send::per_device;
-  bool blocking_transfers = false;  // a transfer needs the compute of both its ends, too
-  bool in_place = false;            // an elementwise op writes into an input of its size that nobody else needs
-  int64_t op_gap_ps = 0;            // a device rests so long after an op of any duration
-  int64_t transfer_gap_ps = 0;      // wires rest so long after a transfer
+  Blocking blocking_transfers = Blocking::none;
+  bool in_place = false;        // an elementwise op writes into an input of its size that nobody else needs
+  int64_t op_gap_ps = 0;        // a device rests so long after an op of any duration
+  int64_t transfer_gap_ps = 0;  // wires rest so long after a transfer
 
+  bool blocks_senders() const { return blocking_transfers == Blocking::both; }
+  bool blocks_receivers() const { return blocking_transfers != Blocking::none; }
   bool operator==(const Simulation&) const = default;
 };
 
@@ -62,6 +71,7 @@ std::string_view name(Contention contention);
 std::string_view name(Queue queue);
 std::string_view name(Forwarding forwarding);
 std::string_view name(Send send);
+std::string_view name(Blocking blocking);
 
 /// The rules of a published simulator (onnx-and-cost 6.1): "placeto", "baechi", "doppler", "grappler"; "ort" is ONNX
 /// Runtime. Bandwidths and latencies stay the cluster's own. Nothing for any other name.

@@ -32,7 +32,7 @@ void require_no_queues(const Node& node, const Simulation& simulation, const std
   };
   refuse(simulation.forwarding != Forwarding::cut_through, fmt::format("forwarding: {}", name(simulation.forwarding)));
   refuse(simulation.send == Send::once, "send: once");
-  refuse(simulation.blocking_transfers, "blocking_transfers");
+  refuse(simulation.blocks_receivers(), "blocking_transfers");
   refuse(simulation.transfer_gap_ps > 0, "transfer_gap");
   for (const Device& device : devices)
     refuse(device.copy_engines > 0, fmt::format("copy_engines of device '{}'", device.name));
@@ -62,7 +62,7 @@ Simulation read_simulation(const Node& node, const std::vector<Device>& devices)
   if (const Node* value = node.find("queue")) s.queue = choice(*value, Queue::order);
   if (const Node* value = node.find("forwarding")) s.forwarding = choice(*value, Forwarding::pipelined);
   if (const Node* value = node.find("send")) s.send = choice(*value, Send::once);
-  if (const Node* value = node.find("blocking_transfers")) s.blocking_transfers = value->boolean();
+  if (const Node* value = node.find("blocking_transfers")) s.blocking_transfers = choice(*value, Blocking::both);
   if (const Node* value = node.find("in_place")) s.in_place = value->boolean();
   if (const Node* value = node.find("op_gap")) s.op_gap_ps = gap_ps(*value);
   if (const Node* value = node.find("transfer_gap")) s.transfer_gap_ps = gap_ps(*value);
@@ -82,7 +82,7 @@ std::string simulation_text(const Simulation& s) {
   add(s.semantics != kDefault.semantics, "semantics", name(s.semantics));
   add(s.forwarding != kDefault.forwarding, "forwarding", name(s.forwarding));
   add(s.send != kDefault.send, "send", name(s.send));
-  add(s.blocking_transfers, "blocking_transfers", "true");
+  add(s.blocks_receivers(), "blocking_transfers", name(s.blocking_transfers));
   add(s.in_place, "in_place", "true");
   add(s.op_gap_ps > 0, "op_gap", gap_text(s.op_gap_ps));
   add(s.transfer_gap_ps > 0, "transfer_gap", gap_text(s.transfer_gap_ps));

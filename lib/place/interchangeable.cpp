@@ -8,7 +8,7 @@ namespace {
 
 /// Whether no two pairs of devices share a channel, so that the order of asking never depends on device numbers.
 bool private_wires(const cluster::Cluster& cluster) {
-  if (cluster.simulation.blocking_transfers) return false;
+  if (cluster.simulation.blocks_receivers()) return false;
   if (cluster.simulation.contention == cluster::Contention::free) return true;
   if (cluster.simulation.contention != cluster::Contention::link) return false;
   constexpr uint32_t kNobody = ~uint32_t{0};

@@ -80,11 +80,10 @@ void SteadyInterval::send(graph::TensorId tensor, DeviceId from, uint64_t target
     const int64_t time_ps = cluster_.transfer_ps(from, to, costs_.tensor_bytes[tensor]);
     slowest_ps = std::max(slowest_ps, time_ps);
     for (const uint32_t channel : wires_.channels(from, to)) channel_ps_[channel] += time_ps;
-    if (!simulation.blocking_transfers) continue;
-    device_ps_[to] += time_ps;
-    if (!once) device_ps_[from] += time_ps;
+    if (simulation.blocks_receivers()) device_ps_[to] += time_ps;
+    if (simulation.blocks_senders() && !once) device_ps_[from] += time_ps;
   }
-  if (simulation.blocking_transfers && once) device_ps_[from] += slowest_ps;
+  if (simulation.blocks_senders() && once) device_ps_[from] += slowest_ps;
 }
 
 int64_t count_devices(std::span<const DeviceId> placement) {

@@ -89,10 +89,11 @@ int64_t StageCost::load_ps(size_t i) const {
   if (too_much(i)) return cost::kCannotRun;
   const auto& [compute_ps, in_ps, out_ps, barred] = sums_[i];
   const auto& simulation = problem_.cluster().simulation;
-  if (simulation.blocking_transfers) return compute_ps + in_ps + out_ps;
-  if (simulation.contention == cluster::Contention::free) return compute_ps;
+  if (simulation.blocks_senders()) return compute_ps + in_ps + out_ps;
+  const int64_t busy_ps = simulation.blocks_receivers() ? compute_ps + in_ps : compute_ps;
+  if (simulation.contention == cluster::Contention::free) return busy_ps;
   const bool one_port = simulation.contention == cluster::Contention::port;
-  return std::max(compute_ps, one_port ? in_ps + out_ps : std::max(in_ps, out_ps));
+  return std::max(busy_ps, one_port ? in_ps + out_ps : std::max(in_ps, out_ps));
 }
 
 }  // namespace allot::place

@@ -10,7 +10,8 @@
 namespace allot::place {
 
 /// Time per run: the units' own, and that of tensors which enter or leave the set, each counted once. With blocking
-/// transfers they add up, as in the load of Tarnawski et al. (NeurIPS 2020); otherwise the longest of the three counts.
+/// transfers they add up, as in the load of Tarnawski et al. (NeurIPS 2020); where only receivers are blocked, what
+/// enters adds to the units'; the longest of what does not add up counts.
 /// How long a transfer takes depends on where the other end is: the quickest wire of the device is taken, so on a
 /// cluster of equal wires the cost is exact, elsewhere a lower bound.
 class StageCost {

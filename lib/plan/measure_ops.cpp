@@ -125,6 +125,13 @@ bool run_unknown(const Input& input, const std::vector<DeviceId>& devices, measu
   return ops || copies;
 }
 
+/// Workers copy what they receive themselves.
+void block_receivers(cluster::Cluster& cluster) {
+  auto& rules = cluster.simulation;
+  const bool can_block = rules.contention != cluster::Contention::share;  // shared bandwidth knows no queues
+  if (can_block && !rules.blocks_receivers()) rules.blocking_transfers = cluster::Blocking::receiver;
+}
+
 /// As if a profile had told it.
 MeasuredModel measured_model(std::unique_ptr<Input> input, const measure::OpTimes& times, const cluster::Device& device,
                              uint32_t runs) {
@@ -179,6 +186,7 @@ Calibration measure_ops(const std::string& model, const InputOptions& options, c
   for (const DeviceId from : devices)
     for (const DeviceId to : devices)
       if (from < to) fit_link(result.cluster, from, to, copies);
+  block_receivers(result.cluster);
   return result;
 }
 

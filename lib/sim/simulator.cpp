@@ -146,7 +146,7 @@ void Simulator::State::start(DeviceId device) {
   const int64_t end = now + duration_ps[op];
   op_ends.set(stream, end);
   if (prospect != nullptr) prospect->start(op, device, duration_ps[op], end);
-  if (rules.blocking_transfers) {
+  if (rules.blocks_receivers()) {
     const int64_t rested = duration_ps[op] > 0 ? end + rules.op_gap_ps : end;
     if (options.critical) critical.occupies(network.wires(), device, op, rested);
     network.wires().occupy(device, rested);
@@ -214,7 +214,7 @@ void Simulator::State::send(TensorId tensor, DeviceId to, bool read_there) {
   const bool starts = network.send(tensor, state.home, to, bytes, now);
   count_transfer(tensor, read_there);
   if (options.memory && starts) ledger.take(to, ledger.block(bytes, to));
-  if (rules.blocking_transfers) block_ends(state.home, to);
+  if (rules.blocks_receivers()) block_ends(state.home, to);
 }
 
 void Simulator::State::send_once(TensorId tensor, uint64_t targets, uint64_t read_at) {
@@ -226,7 +226,7 @@ void Simulator::State::send_once(TensorId tensor, uint64_t targets, uint64_t rea
     const DeviceId to = lowest(targets);
     count_transfer(tensor, (read_at & bit(to)) != 0);
     if (options.memory && starts) ledger.take(to, ledger.block(costs.tensor_bytes[tensor], to));
-    if (rules.blocking_transfers) block_ends(state.home, to);
+    if (rules.blocks_receivers()) block_ends(state.home, to);
   }
 }
 
@@ -277,10 +277,11 @@ void Simulator::State::make_ready(OpId op, DeviceId device, uint32_t node) {
   if (options.critical) critical.ready(op, node, now);
 }
 
-/// A transfer that was just asked for holds the compute of both its ends.
+/// A transfer that was just asked for holds the compute of its ends, or of the receiving one.
 void Simulator::State::block_ends(DeviceId from, DeviceId to) {
   if (!network.wires().has_links(from, to)) return;
   for (const DeviceId device : {from, to}) {
+    if (device == from && !rules.blocks_senders()) continue;
     const int64_t until = network.wires().free_at(network.wires().compute(device));
     if (until == now) continue;
     blocked |= bit(device);
@@ -299,7 +300,7 @@ void Simulator::State::unblock_devices() {
 
 Simulator::Simulator(const graph::OpGraph& graph, const cost::CostTable& costs, const cluster::Cluster& cluster) {
   if (cluster.simulation.semantics == cluster::Semantics::ort)
-    sequential_ = std::make_unique<Sequential>(graph, costs, cluster, cluster.simulation.blocking_transfers);
+    sequential_ = std::make_unique<Sequential>(graph, costs, cluster, cluster.simulation.blocks_receivers());
   else
     state_ = std::make_unique<State>(graph, costs, cluster);
 }

@@ -95,15 +95,15 @@ struct Options {
 /// 4. A transfer takes Cluster::transfer_ps. It holds every channel on its way: it starts when those that asked for any
 ///    of these channels earlier have ended, and rested for s.transfer_gap_ps (each channel serves in the order of
 ///    asking). Channels are: by s.contention the directions of its links, the sender's bus, or both ends' ports; with
-///    copy engines the sender's engine and the receiver's; with s.blocking_transfers both ends' compute, of which each
-///    op holds a share from its start to the end of its rest, while no op starts from when the transfer is asked for
-///    until it ends. A route without links costs its latency only.
-///    Forwarding::staged and pipelined split the way into legs, a link each, or the sender's port and the receiver's;
-///    engine and compute belong to the first leg for the sender, the last for the receiver. All legs are asked for at
-///    the same time; each takes Cluster::wire_ps of its own link (a port: of the route) and starts no earlier than
-///    its predecessor has ended (staged), or has started (pipelined, then it ends no earlier than that does).
-///    With Contention::share a transfer starts at once; its last byte leaves when its rate (fair_share.h) has served
-///    its bytes, and arrives after the latency.
+///    copy engines the sender's engine and the receiver's; by s.blocking_transfers the receiver's compute, or both
+///    ends', of which each op holds a share from its start to the end of its rest, while no op starts there from when
+///    the transfer is asked for until it ends. A route without links costs its latency only. Forwarding::staged and
+///    pipelined split the way into legs, a link each, or the sender's port and the receiver's; engine and compute
+///    belong to the first leg for the sender, the last for the receiver. All legs are asked for at the same time; each
+///    takes Cluster::wire_ps of its own link (a port: of the route) and starts no earlier than its predecessor has
+///    ended (staged), or has started (pipelined, then it ends no earlier than that does). With Contention::share a
+///    transfer starts at once; its last byte leaves when its rate (fair_share.h) has served its bytes, and arrives
+///    after the latency.
 /// 5. At one instant, everything due ends first: transfers, then ops (by id), including transfers of no duration that
 ///    these ask for. Then each device (by id) starts what it can. Where ops of no duration were started this
 ///    repeats, before any later instant.

@@ -29,7 +29,7 @@ struct Channels {
       send.push_back(device.copy_engines > 0 ? count++ : Wires::kNoLane);
       receive.push_back(device.copy_engines > 1 ? count++ : send.back());
     }
-    if (rules.blocking_transfers) compute = std::exchange(count, count + cluster.size());
+    if (rules.blocks_receivers()) compute = std::exchange(count, count + cluster.size());
   }
 };
 
@@ -58,12 +58,12 @@ Wires::Wires(const cluster::Cluster& cluster) : cluster_(cluster), gap_ps_(clust
       std::vector<std::vector<uint32_t>> legs(1);
       if (!route.channels.empty()) {
         legs = wires_of_legs(cluster, from, to);
-        const auto add_end = [&](std::vector<uint32_t>& leg, uint32_t engine, DeviceId device) {
+        const auto add_end = [&](std::vector<uint32_t>& leg, uint32_t engine, bool blocks, DeviceId device) {
           if (engine != kNoLane) leg.push_back(engine);
-          if (compute_ != kNoLane) leg.push_back(compute_ + device);
+          if (blocks) leg.push_back(compute_ + device);
         };
-        add_end(legs.front(), numbers.send[from], from);
-        add_end(legs.back(), numbers.receive[to], to);
+        add_end(legs.front(), numbers.send[from], cluster.simulation.blocks_senders(), from);
+        add_end(legs.back(), numbers.receive[to], cluster.simulation.blocks_receivers(), to);
       }
       first_leg_.push_back(channels_.rows());
       lanes_.push_back(legs.back().empty() ? kNoLane : legs.back().back());

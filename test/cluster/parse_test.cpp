@@ -345,8 +345,9 @@ TEST_CASE("random clusters survive being written") {
         "simulation: {preset: placeto, queue: order}\n",
         "simulation: {preset: baechi, blocking_transfers: true, in_place: true}\n",
         "simulation: {contention: share, queue: priority, op_gap: 1us}\n",
+        "simulation: {blocking_transfers: receiver}\n",
         "simulation: {preset: ort}\n"};
-    text += kSimulations[rng.below(6)];
+    text += kSimulations[rng.below(7)];
     const Cluster c = parse(text, "random");
     const Cluster again = parse(dump(c), "dump");
     INFO(text << dump(c));
@@ -371,8 +372,10 @@ TEST_CASE("a simulation preset sets all rules, and the section's own keys come a
   CHECK(simulation_of("preset: grappler") == Simulation{});
   CHECK(simulation_of("preset: ort").semantics == Semantics::ort);
   CHECK(simulation_of("forwarding: staged, blocking_transfers: true, in_place: true, queue: priority") ==
-        Simulation{
-            .queue = Queue::priority, .forwarding = Forwarding::staged, .blocking_transfers = true, .in_place = true});
+        Simulation{.queue = Queue::priority,
+                   .forwarding = Forwarding::staged,
+                   .blocking_transfers = Blocking::both,
+                   .in_place = true});
 }
 
 TEST_CASE("an allocator's fragmentation leaves less to use") {
@@ -399,8 +402,9 @@ TEST_CASE("the hash covers what changes a plan and nothing else") {
   CHECK(before == hash_of(base_text + "simulation: {contention: link}\n"));
   CHECK(before != hash_of(base_text + "io_device: a\n"));
   CHECK(before == hash_of(base_text + "simulation: {preset: grappler}\n"));
-  for (const char* change : {"contention: free", "queue: order", "forwarding: staged", "send: once", "op_gap: 1ns",
-                             "transfer_gap: 1ns", "blocking_transfers: true", "in_place: true", "semantics: ort"}) {
+  for (const char* change :
+       {"contention: free", "queue: order", "forwarding: staged", "send: once", "op_gap: 1ns", "transfer_gap: 1ns",
+        "blocking_transfers: true", "blocking_transfers: receiver", "in_place: true", "semantics: ort"}) {
     INFO(change);
     CHECK(before != hash_of(base_text + "simulation: {" + change + "}\n"));
   }

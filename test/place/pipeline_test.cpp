@@ -28,7 +28,7 @@ graph::OpGraph two_chains(uint32_t length) {
 Problem blocking(const test::ProblemOptions& options) {
   const Problem other = test::random_problem(options);
   cluster::Cluster cluster = other.cluster();
-  cluster.simulation.blocking_transfers = true;
+  cluster.simulation.blocking_transfers = cluster::Blocking::both;
   cluster.simulation.contention = cluster::Contention::free;
   cluster.simulation.send = cluster::Send::once;
   return Problem(other.graph(), cluster, other.costs(), {}, Objective::throughput);
@@ -137,7 +137,7 @@ TEST_CASE("what takes no time stays beside its only neighbour, so that ideals st
     CHECK(Ideals(graph, 60'000).complete() == (leaves == 0));
     CHECK(Ideals(graph, 60'000, leader).size() == 7);
     auto cluster = test::simple_cluster({.devices = 3, .latency_ps = 0, .bytes_per_s = 50e9});
-    cluster.simulation.blocking_transfers = true;
+    cluster.simulation.blocking_transfers = cluster::Blocking::both;
     cluster.simulation.contention = cluster::Contention::free;
     cluster.simulation.send = cluster::Send::once;
     return Problem(graph, cluster, test::uniform_costs(graph, 3, op_ps), {}, Objective::throughput);

@@ -81,7 +81,7 @@ TEST_CASE("no placement beats a bound") {
       rules.queue = rng.below(2) ? cluster::Queue::fifo : cluster::Queue::priority;
       if (rules.contention != cluster::Contention::share) {
         rules.forwarding = static_cast<cluster::Forwarding>(rng.below(3));
-        rules.blocking_transfers = rng.below(3) == 0;
+        rules.blocking_transfers = static_cast<cluster::Blocking>(rng.below(3));
       }
       if (rng.below(10) == 0) rules = *cluster::simulation_preset("ort");
       for (auto& device : c.cluster.devices) device.streams = 1 + rng.below(2);

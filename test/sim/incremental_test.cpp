@@ -34,7 +34,7 @@ void draw_rules(Rng& rng, RandomCase& c) {
     rules.send = cluster::Send::once;
   else
     rules.forwarding = static_cast<cluster::Forwarding>(rng.below(test::chance(rng, 0.2) ? 3 : 2));
-  rules.blocking_transfers = test::chance(rng, 0.2);
+  if (test::chance(rng, 0.3)) rules.blocking_transfers = static_cast<cluster::Blocking>(rng.below(3));
   rules.in_place = test::chance(rng, 0.5);
   rules.op_gap_ps = test::chance(rng, 0.3) ? rng.below(4) : 0;
   rules.transfer_gap_ps = test::chance(rng, 0.3) ? rng.below(4) : 0;

@@ -158,7 +158,7 @@ class ReferenceRun {
         outcome_.stream[op] = stream;
         outcome_.start_ps[op] = now;
         outcome_.end_ps[op] = now + costs_.time(op, device);
-        if (rules_.blocking_transfers) network_.occupy({"compute", device}, rested_ps(op));
+        if (rules_.blocks_receivers()) network_.occupy({"compute", device}, rested_ps(op));
         any = true;
       }
     }

@@ -165,10 +165,8 @@ class ReferenceNetwork {
     };
     if (cluster_.devices[from].copy_engines > 0) result.front().channels.push_back(engine(from, "send engine"));
     if (cluster_.devices[to].copy_engines > 0) result.back().channels.push_back(engine(to, "receive engine"));
-    if (rules_.blocking_transfers) {
-      result.front().channels.push_back({"compute", from});
-      result.back().channels.push_back({"compute", to});
-    }
+    if (rules_.blocks_senders()) result.front().channels.push_back({"compute", from});
+    if (rules_.blocks_receivers()) result.back().channels.push_back({"compute", to});
     return result;
   }
 

@@ -38,7 +38,7 @@ cluster::Simulation draw_simulation(Rng& rng) {
   if (chance(rng, 0.3)) s.op_gap_ps = rng.below(4);
   if (s.contention == Contention::share) return s;
   if (chance(rng, 0.3)) s.transfer_gap_ps = rng.below(4);
-  if (chance(rng, 0.3)) s.blocking_transfers = true;
+  if (chance(rng, 0.4)) s.blocking_transfers = static_cast<cluster::Blocking>(rng.below(3));
   if (chance(rng, 0.3))
     s.send = cluster::Send::once;
   else

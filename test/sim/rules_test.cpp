@@ -11,6 +11,7 @@
 #include "support/simple_cluster.h"
 
 using namespace allot;
+using cluster::Blocking;
 using cluster::Contention;
 using cluster::Forwarding;
 using cluster::Queue;
@@ -155,7 +156,7 @@ TEST_CASE("copy engines: one for both directions, or one each") {
   CHECK(two.starts(cluster, {0, 0, 1, 2}) == Times{0, 1, 11, 21});  // both leave device 0
 }
 
-TEST_CASE("a blocking transfer waits for the ops of both ends, and no op starts there until it has ended") {
+TEST_CASE("a blocking transfer waits for the ops of its ends, and no op starts there until it has ended") {
   OpGraphBuilder builder;
   const auto a = builder.op({}, {10});  // 0, on device 0 until 1
   builder.op({});                       // 1, on device 1 until 4
@@ -164,11 +165,14 @@ TEST_CASE("a blocking transfer waits for the ops of both ends, and no op starts 
   builder.op({});                       // 4, on device 1
   const auto graph = builder.build();
   const auto costs = uniform_costs(graph, 2, {1, 4, 1, 1, 1});
-  const auto outcome = run(graph, costs, cluster_with({.blocking_transfers = true}), {0, 1, 1, 0, 1});
+  const auto outcome = run(graph, costs, cluster_with({.blocking_transfers = Blocking::both}), {0, 1, 1, 0, 1});
   REQUIRE(outcome.transfers.size() == 1);
   CHECK(outcome.transfers[0].start_ps == 4);
   CHECK(outcome.start_ps == Times{0, 0, 15, 14, 14});
   CHECK(run(graph, costs, cluster_with({}), {0, 1, 1, 0, 1}).start_ps == Times{0, 0, 11, 1, 4});
+  const auto received = run(graph, costs, cluster_with({.blocking_transfers = Blocking::receiver}), {0, 1, 1, 0, 1});
+  CHECK(received.transfers[0].start_ps == 4);
+  CHECK(received.start_ps == Times{0, 0, 15, 1, 14});  // the sender goes on
 }
 
 TEST_CASE("staged: one link after another; pipelined: each as soon as it can; cut through: all at once") {
