@@ -12,8 +12,8 @@ namespace allot::exec {
 void keep_freed_memory() {
 #ifdef __GLIBC__
   constexpr int kMost = 1 << 30;
-  constexpr int kMostMmapThreshold = 32 << 20;  // more is refused
-  mallopt(M_MMAP_THRESHOLD, kMostMmapThreshold);
+  constexpr int kKept = 16 << 20;
+  mallopt(M_MMAP_THRESHOLD, kKept);
   mallopt(M_TRIM_THRESHOLD, kMost);
 #endif
 }

@@ -52,5 +52,6 @@ std::span<const Operator> tree_operators();
 std::span<const Operator> unary_operators();
 // Of kFusedDomain (fuse.h).
 std::span<const Operator> fused_operators();
+std::span<const Operator> fused_rnn_operators();
 
 }  // namespace allot::exec

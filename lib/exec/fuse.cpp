@@ -15,8 +15,8 @@ namespace allot::exec {
 namespace {
 
 using Pattern = std::optional<Fusion> (*)(const Matcher&, ir::NodeId);
-constexpr Pattern kPatterns[] = {match_linear,   match_attention,  match_layer_norm,
-                                  match_erf_gelu, match_tanh_gelu, match_reordered};
+constexpr Pattern kPatterns[] = {match_linear,    match_attention,   match_layer_norm, match_erf_gelu,
+                                 match_tanh_gelu, match_torch_gates, match_reordered};
 
 }  // namespace
 

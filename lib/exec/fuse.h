@@ -17,6 +17,7 @@ constexpr std::string_view kFusedDomain = "allot.fused";
 ///   Attention  MatMul, scale, Add of a mask, Softmax, MatMul
 ///   LayerNorm  the nine nodes that exporters wrote before opset 17
 ///   Gelu       with erf or tanh, as written before opset 20
+///   LSTM, GRU  the same with W and R in torch's order of gates, which an exporter had reordered
 ///   Reordered  Concat of Slices that make up a stored tensor in another order
 /// A group is left alone when an inner value has another use or is named in `kept`, or when its nodes belong to
 /// different `parts` (by source, see CompileOptions). Results differ from those of the

@@ -68,6 +68,7 @@ std::optional<Fusion> match_layer_norm(const Matcher& matcher, ir::NodeId last);
 std::optional<Fusion> match_erf_gelu(const Matcher& matcher, ir::NodeId last);
 std::optional<Fusion> match_tanh_gelu(const Matcher& matcher, ir::NodeId last);
 std::optional<Fusion> match_reordered(const Matcher& matcher, ir::NodeId last);
+std::optional<Fusion> match_torch_gates(const Matcher& matcher, ir::NodeId last);
 
 /// The node that stands for a group, with the name and outputs of its last node. Absent inputs are kNone.
 ir::Node fused_node(const Matcher& matcher, ir::NodeId last, ir::Str type, std::initializer_list<ir::ValueId> inputs);

@@ -76,7 +76,7 @@ const Table& training_domain() {
 }
 
 const Table& fused_domain() {
-  static const Table kTable = assemble({fused_operators()});
+  static const Table kTable = assemble({fused_operators(), fused_rnn_operators()});
   return kTable;
 }
 

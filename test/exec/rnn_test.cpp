@@ -8,6 +8,7 @@
 #include <ATen/ops/cos.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/flip.h>
+#include <ATen/ops/linspace.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
@@ -15,6 +16,7 @@
 
 #include "base/error.h"
 #include "exec/fuse.h"
+#include "exec/load.h"
 
 using namespace allot;
 using at::Tensor;
@@ -160,4 +162,70 @@ TEST_CASE("gates that are put into another order part by part are one kernel") {
   const auto outputs = exec::Program(model).run({at::zeros({8}, at::kLong)});
   CHECK(at::equal(outputs[0].tensor(), at::tensor({0, 1, 6, 7, 2, 3, 4, 5}, at::kLong)));
   CHECK(at::equal(outputs[1].tensor(), at::tensor({4, 5, 6, 7, 0, 1, 2}, at::kLong)));
+}
+
+namespace {
+
+void store(ir::Model& model, ir::Str name, const Tensor& values) {
+  ir::Tensor tensor;
+  tensor.name = name;
+  tensor.dtype = ir::DataType::float32;
+  tensor.dims = values.sizes().vec();
+  tensor.payload.where = ir::Payload::Where::owned;
+  tensor.payload.owned = std::make_shared<const std::string>(exec::raw_bytes(Value(values.to(at::kFloat))));
+  model.graph.initializers.push_back(std::move(tensor));
+}
+
+// A recurrent node whose W and R are put from torch's order of gates into ONNX's, as PyTorch's exporter writes them.
+ir::Model with_torch_gates(ir::Str type, const std::vector<int64_t>& onnx_order, bool has_lengths) {
+  constexpr int64_t kIn = 3;
+  const auto gates = static_cast<int64_t>(onnx_order.size());
+  ir::Builder builder("torch gates");
+  const auto reordered = [&](ir::Str source) {
+    std::vector<ir::Str> parts;
+    for (const int64_t gate : onnx_order)
+      parts.push_back(
+          builder.add("Slice", {source, builder.ints({gate * kHidden}), builder.ints({(gate + 1) * kHidden}),
+                                builder.ints({0}), builder.ints({1})}));
+    const ir::Str joined = builder.add("Concat", parts, ir::attributes(ir::int_attribute("axis", 0)));
+    return builder.add("Unsqueeze", {joined, builder.ints({0})});
+  };
+  const ir::Str x = builder.input("x", ir::DataType::float32, {4, 2, kIn});
+  std::vector<ir::Str> inputs = {x, reordered("w"), reordered("r")};
+  if (has_lengths) inputs.insert(inputs.end(), {"", builder.input("lengths", ir::DataType::int32, {2})});
+  auto attributes = ir::attributes(ir::int_attribute("hidden_size", kHidden));
+  if (type == "GRU") attributes.push_back(ir::int_attribute("linear_before_reset", 1));
+  builder.output(builder.add(type, inputs, std::move(attributes)), ir::DataType::float32, {4, 1, 2, kHidden});
+  ir::Model model = builder.finish();
+  store(model, "w", some({gates * kHidden, kIn}, 1));
+  store(model, "r", some({gates * kHidden, kHidden}, 2));
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("gates that an exporter put into ONNX's order stay in torch's", "[rnn]") {
+  const bool has_lengths = GENERATE(false, true);
+  const auto [type, order] = GENERATE(std::pair<ir::Str, std::vector<int64_t>>{"LSTM", {0, 3, 1, 2}},
+                                      std::pair<ir::Str, std::vector<int64_t>>{"GRU", {1, 0, 2}});
+  const ir::Model model = with_torch_gates(type, order, has_lengths);
+  exec::Lowered lowered = exec::lower(model);
+  exec::fuse(lowered, {}, {});
+  REQUIRE(lowered.model.graph.nodes.size() == 1);
+  CHECK(lowered.model.graph.nodes[0].domain == exec::kFusedDomain);
+  std::vector<exec::Value> inputs = {at::linspace(-1, 1, 24).reshape({4, 2, 3})};
+  if (has_lengths) inputs.emplace_back(at::tensor({4, 2}, at::kInt));
+  exec::CompileOptions plain;
+  plain.fuse = false;
+  const auto expected = exec::Program(model, plain).run(inputs), got = exec::Program(model).run(inputs);
+  CHECK(test::close(got[0], expected[0].tensor(), 1e-6));
+  CHECK(expected[0].tensor().abs().max().item<double>() > 0.1);
+}
+
+TEST_CASE("gates in another order than torch's are put into it", "[rnn]") {
+  const ir::Model model = with_torch_gates("LSTM", {0, 1, 3, 2}, false);
+  exec::Lowered lowered = exec::lower(model);
+  exec::fuse(lowered, {}, {});
+  const auto& nodes = lowered.model.graph.nodes;
+  CHECK(std::count_if(nodes.begin(), nodes.end(), [](const auto& node) { return node.op_type == "Reordered"; }) == 2);
 }

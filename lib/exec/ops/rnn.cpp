@@ -34,6 +34,7 @@ struct Rnn {
   bool reverse = false;      // the only direction is backwards
   bool batch_first = false;  // layout 1
   bool fusible = false;
+  bool torch_gates = false;  // one direction, W [gates * hidden, n] and R have the gates in torch's order; B in ONNX's
 };
 
 // W, R and B of all directions, checked against each other.
@@ -42,7 +43,9 @@ struct Stacked {
   int64_t hidden = 0;
 };
 
-Stacked stacked(const Rnn& rnn, const Tensor& w, const Tensor& r, const Tensor& b) {
+Stacked stacked(const Rnn& rnn, const Tensor& given_w, const Tensor& given_r, const Tensor& b) {
+  const Tensor w = rnn.torch_gates ? given_w.unsqueeze(0) : given_w;
+  const Tensor r = rnn.torch_gates ? given_r.unsqueeze(0) : given_r;
   const auto directions = static_cast<int64_t>(rnn.directions);
   TORCH_CHECK(w.dim() == 3 && r.dim() == 3, "W and R must have three dimensions, but have ", w.dim(), " and ", r.dim());
   const int64_t hidden = r.size(2), rows = num_gates(rnn.cell.kind) * hidden;
@@ -54,11 +57,22 @@ Stacked stacked(const Rnn& rnn, const Tensor& w, const Tensor& r, const Tensor& 
   return {w, r, b, hidden};
 }
 
+// By RnnKind: gate i of torch is gate kTorchOrders[kind][i] of ONNX.
+const std::vector<size_t> kTorchOrders[] = {{0}, {1, 0, 2}, {0, 2, 3, 1}};
+
+// Weights [1, gates * hidden, n] with the gates in ONNX's order.
+Tensor from_torch_order(RnnKind kind, const Tensor& weights) {
+  const auto& order = kTorchOrders[static_cast<size_t>(kind)];
+  const auto parts = weights.split(weights.size(1) / num_gates(kind), 1);
+  std::vector<Tensor> gates(order.size());
+  for (size_t i = 0; i < order.size(); ++i) gates[order[i]] = parts[i];
+  return at::cat(gates, 1);
+}
+
 // torch's parameters, a direction after the other: weights and biases with the gates in torch's order. Splitting and
 // joining once each keeps the way back at one copy.
-std::vector<Tensor> torch_parameters(RnnKind kind, const Stacked& all) {
-  static const std::vector<size_t> kOrders[] = {{0}, {1, 0, 2}, {0, 2, 3, 1}};  // by RnnKind
-  const auto& order = kOrders[static_cast<size_t>(kind)];
+std::vector<Tensor> torch_parameters(const Rnn& rnn, const Stacked& all) {
+  const auto& order = kTorchOrders[static_cast<size_t>(rnn.cell.kind)];
   const auto parts = [&](const Tensor& x) { return x.flatten(0, 1).split(all.hidden); };
   const auto w = parts(all.w), r = parts(all.r);
   const auto b = all.b.defined() ? all.b.flatten().split(all.hidden) : std::vector<Tensor>();
@@ -71,8 +85,8 @@ std::vector<Tensor> torch_parameters(RnnKind kind, const Stacked& all) {
   std::vector<Tensor> parameters;
   for (size_t d = 0; d < w.size() / order.size(); ++d) {
     const size_t first = d * order.size();
-    parameters.push_back(ordered(w, first));
-    parameters.push_back(ordered(r, first));
+    parameters.push_back(rnn.torch_gates ? all.w.squeeze(0) : ordered(w, first));
+    parameters.push_back(rnn.torch_gates ? all.r.squeeze(0) : ordered(r, first));
     if (b.empty()) continue;
     parameters.push_back(ordered(b, 2 * first));
     parameters.push_back(ordered(b, 2 * first + order.size()));
@@ -130,8 +144,12 @@ Result run_direction(const Rnn& rnn, const RnnWeights& weights, size_t direction
   return {at::stack(hidden), state.hidden, state.cell};
 }
 
-Result run_loop(const Rnn& rnn, const Stacked& all, const Tensor& peephole, const Tensor& x, const Tensor& lengths,
+Result run_loop(const Rnn& rnn, Stacked all, const Tensor& peephole, const Tensor& x, const Tensor& lengths,
                 const RnnState& initial) {
+  if (rnn.torch_gates) {
+    all.w = from_torch_order(rnn.cell.kind, all.w);
+    all.r = from_torch_order(rnn.cell.kind, all.r);
+  }
   const auto half = [&](const Tensor& bias, int64_t d, int64_t which) {
     const int64_t rows = num_gates(rnn.cell.kind) * all.hidden;
     return bias.defined() ? bias.select(0, d).narrow(0, which * rows, rows) : Tensor();
@@ -200,7 +218,7 @@ std::optional<std::vector<Tensor>> constant_parameters(const Site& site, const R
   };
   const Tensor w = tensor(kW), r = tensor(kR), b = tensor(kB);
   if (!rnn.fusible || !w.defined() || !r.defined() || site.has(kB) != b.defined()) return std::nullopt;
-  return torch_parameters(rnn.cell.kind, stacked(rnn, w, r, b));
+  return torch_parameters(rnn, stacked(rnn, w, r, b));
 }
 
 void run(const Rnn& rnn, const std::optional<std::vector<Tensor>>& parameters, const Call& call) {
@@ -213,8 +231,7 @@ void run(const Rnn& rnn, const std::optional<std::vector<Tensor>>& parameters, c
   const RnnState initial = initial_state(rnn, call, x, all.hidden);
   Result result;
   if (rnn.fusible && !lengths.defined())
-    result =
-        run_fused(rnn, x, initial, parameters ? *parameters : torch_parameters(rnn.cell.kind, all), all.b.defined());
+    result = run_fused(rnn, x, initial, parameters ? *parameters : torch_parameters(rnn, all), all.b.defined());
   else
     result = run_loop(rnn, all, call.in_or_none(kPeephole), x, lengths, initial);
   const auto states = [&](const Tensor& t) { return rnn.batch_first ? t.transpose(0, 1) : t; };
@@ -223,9 +240,11 @@ void run(const Rnn& rnn, const std::optional<std::vector<Tensor>>& parameters, c
   if (result.cell.defined()) call.set(2, states(result.cell));
 }
 
-template <RnnKind kind>
+template <RnnKind kind, bool torch_gates = false>
 Kernel make_rnn(const Site& site) {
-  const auto rnn = std::make_shared<const Rnn>(read_rnn(site, kind));
+  Rnn read = read_rnn(site, kind);
+  read.torch_gates = torch_gates;
+  const auto rnn = std::make_shared<const Rnn>(std::move(read));
   return [rnn, parameters = constant_parameters(site, *rnn)](Call& call) { run(*rnn, parameters, call); };
 }
 
@@ -235,8 +254,14 @@ constexpr Operator kOperators[] = {
     {"RNN", make_rnn<RnnKind::rnn>},
 };
 
+constexpr Operator kFused[] = {
+    {"GRU", make_rnn<RnnKind::gru, true>},
+    {"LSTM", make_rnn<RnnKind::lstm, true>},
+};
+
 }  // namespace
 
 std::span<const Operator> rnn_operators() { return kOperators; }
+std::span<const Operator> fused_rnn_operators() { return kFused; }
 
 }  // namespace allot::exec
