@@ -69,7 +69,7 @@ DeviceRun::DeviceRun(const exec::Plan& plan, const Layout& layout, DeviceId devi
   for (SegmentId s = 0; s < waits_.size(); ++s) {
     if (!is_mine(s)) continue;
     left_ += differentiates_ ? 2 : 1;
-    waiting_gradients_[s] = plan.segments[s].outputs.size();
+    if (differentiates_) waiting_gradients_[s] = plan.segments[s].outputs.size();
     if (waits_[s] == 0) ready_.push_back(s);
   }
 }

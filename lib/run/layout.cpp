@@ -2,6 +2,7 @@
 #include "run/layout.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "exec/segments.h"
 
@@ -86,6 +87,12 @@ class Grouping {
 };
 
 }  // namespace
+
+std::vector<SegmentId> steps_apart(const exec::Plan& plan) {
+  std::vector<SegmentId> segment_of_step(plan.blocks[0].steps.size());
+  std::iota(segment_of_step.begin(), segment_of_step.end(), SegmentId{0});
+  return segment_of_step;
+}
 
 std::vector<SegmentId> group_steps(const exec::Plan& plan, const std::vector<DeviceId>& device_of_step) {
   Grouping grouping(plan, device_of_step);

@@ -27,9 +27,13 @@ struct Layout {
   std::vector<char> is_output;               // by slot: the caller takes it
 };
 
-/// Segments by step of block 0 of a plan. Steps are of one segment as long as nothing in between has to be waited for
-/// or sent: a segment waits for its inputs before it begins, and gives its outputs away when it ends, so larger ones
-/// would delay others. `device_of_step` is by step. O(steps and their inputs).
+/// Segments by step of block 0 of a plan: one for each. A device then takes steps first come, first served, as the
+/// simulator does by default.
+std::vector<SegmentId> steps_apart(const exec::Plan& plan);
+
+/// Fewer segments, for gradients: each is an autograd graph of its own. Steps are of one segment as long as nothing in
+/// between has to be waited for or sent: a segment waits for its inputs before it begins, and gives its outputs away
+/// when it ends, so larger ones would delay others. `device_of_step` is by step. O(steps and their inputs).
 std::vector<SegmentId> group_steps(const exec::Plan& plan, const std::vector<DeviceId>& device_of_step);
 
 /// Devices by step of block 0, from devices by main-graph node of the file. Steps that only prepare weights go where

@@ -80,7 +80,8 @@ PlacedProgram::PlacedProgram(const ir::Model& model, std::vector<LocalDevice> de
     plans_.push_back(programs_.back()->plan());
   }
   const auto devices_of_steps = device_of_step(plans_[0], device_of_node);
-  const auto segment_of_step = group_steps(plans_[0], devices_of_steps);
+  const auto segment_of_step =
+      options.trained.empty() ? steps_apart(plans_[0]) : group_steps(plans_[0], devices_of_steps);
   for (exec::Plan& plan : plans_) {
     ALLOT_ASSERT(plan.blocks[0].steps.size() == segment_of_step.size());
     exec::cut(plan, segment_of_step);

@@ -174,5 +174,17 @@ TEST_CASE("placed: values that are copied are told, with their bytes") {
   }
   CHECK(ops == 4);
   CHECK(copies == 2);
-  CHECK(placed.plan().segments.size() == 3);
+  CHECK(placed.plan().segments.size() == 4);
+}
+
+TEST_CASE("placed: a device takes steps in the order in which they became ready") {
+  ir::Builder builder("two chains");
+  const Str x = builder.input("x", DataType::float32, {8});
+  const Str a = builder.add("Tanh", {builder.add("Tanh", {x})}), b = builder.add("Sin", {builder.add("Sin", {x})});
+  builder.output(builder.add("Add", {a, b}), DataType::float32, {8});
+  run::PlacedProgram placed(builder.finish(), processors(2), {0, 0, 0, 0, 1});
+  std::vector<uint32_t> order;
+  for (const auto& event : placed.run({at::randn({8})}, {}).events)
+    if (event.kind == run::Event::Kind::op) order.push_back(event.node);
+  CHECK(order == std::vector<uint32_t>{0, 2, 1, 3, 4});
 }
