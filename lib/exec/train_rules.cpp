@@ -2,6 +2,7 @@
 #include "exec/train_rules.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/name_pattern.h"
@@ -21,15 +22,18 @@ const char* flag(Verb verb) { return kFlags[static_cast<size_t>(verb)]; }
 /// Where each weight is used.
 class Uses {
  public:
-  explicit Uses(const ir::Values& values) : values_(values), position_(values.nodes.size()), users_(users_of(values)) {
+  Uses(const Lowered& lowered, const ir::Values& values)
+      : lowered_(lowered), values_(values), position_(values.nodes.size()), users_(users_of(values)) {
     uint32_t next = 0;
     for (const auto& graph : values.graphs)
       for (const ir::NodeId id : graph.order) position_[id] = next++;
   }
 
   bool enters(ir::ValueId value, std::string_view op_type) const {
-    for (const ir::NodeId id : users_[value])
-      if (values_.nodes[id].node->op_type == op_type) return true;
+    for (const ir::NodeId id : users_[value]) {
+      const auto* origin = lowered_.origin(*values_.nodes[id].node);
+      if (values_.nodes[id].node->op_type == op_type || (origin && origin->function == op_type)) return true;
+    }
     return false;
   }
 
@@ -39,15 +43,22 @@ class Uses {
     return last;
   }
 
-  /// Position of the main graph's node of that name. Errors: config when there is none.
+  /// Position of the main graph's node of that name, of a call the last one in it. Errors: config when there is none.
   uint32_t position(const std::string& node) const {
-    for (ir::NodeId id = 0; id < values_.nodes.size(); ++id)
-      if (values_.nodes[id].graph == 0 && values_.nodes[id].node->name == node) return position_[id];
+    std::optional<uint32_t> last;
+    for (ir::NodeId id = 0; id < values_.nodes.size(); ++id) {
+      if (values_.nodes[id].graph != 0) continue;
+      const auto* origin = lowered_.origin(*values_.nodes[id].node);
+      if ((origin ? ir::Str(origin->call) : values_.nodes[id].node->name) == node)
+        last = std::max(last.value_or(0), position_[id]);
+    }
+    if (last) return *last;
     throw Error(ErrorKind::config, "--freeze-until", fmt::format("there is no node '{}'", base::printable(node)),
                 "name a node of the main graph");
   }
 
  private:
+  const Lowered& lowered_;
   const ir::Values& values_;
   std::vector<uint32_t> position_;              // by node, topological
   std::vector<std::vector<ir::NodeId>> users_;  // by value
@@ -67,9 +78,10 @@ bool decide(std::vector<Weight>& weights, const TrainRule& rule, Match match) {
 
 }  // namespace
 
-void apply_rules(const ir::Values& values, const std::vector<TrainRule>& rules, std::vector<Weight>& weights) {
+void apply_rules(const Lowered& lowered, const ir::Values& values, const std::vector<TrainRule>& rules,
+                 std::vector<Weight>& weights) {
   if (rules.empty()) return;
-  const Uses uses(values);
+  const Uses uses(lowered, values);
   for (const TrainRule& rule : rules) {
     bool found = false;
     if (rule.verb == Verb::freeze_op) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "exec/gradient_paths.h"
+#include "exec/lower.h"
 #include "exec/ties.h"
 #include "exec/train_rules.h"
 #include "exec/weight_slots.h"
@@ -22,8 +23,8 @@ constexpr int64_t kMaskElements = 1 << 24;  // larger constants are no masks
 /// One walk over the graph in topological order, bodies before the node that owns them.
 class Finder {
  public:
-  Finder(const ir::Model& model, const ir::Values& values, const TrainableOptions& options)
-      : model_(model), values_(values), options_(options) {
+  Finder(const Lowered& lowered, const ir::Values& values, const TrainableOptions& options)
+      : lowered_(lowered), values_(values), options_(options) {
     shows_.resize(values.values.size());
     learns_.assign(values.values.size(), false);
   }
@@ -40,7 +41,7 @@ class Finder {
   void list_candidates() {
     for (ir::ValueId v = 0; v < values_.values.size(); ++v) {
       const auto& value = values_.values[v];
-      if (value.graph != 0) continue;  // constants inside bodies are settings of the loop
+      if (value.graph != 0 || is_of_function(value)) continue;  // constants inside bodies are settings
       if (const ir::Tensor* tensor = stored_tensor(values_, v); tensor && ir::is_float(tensor->dtype)) {
         shows_[v] = {static_cast<uint32_t>(weights_.size())};
         tensors_.push_back(tensor);
@@ -51,6 +52,11 @@ class Finder {
         weight.dims = tensor->dims;
       }
     }
+  }
+
+  // All calls of a function share its constants.
+  bool is_of_function(const ir::Values::Value& value) const {
+    return value.producer != ir::kNone && lowered_.origin(*values_.nodes[value.producer].node);
   }
 
   void visit(ir::GraphId graph) {
@@ -113,7 +119,7 @@ class Finder {
 
   // {0, 1}, or zeros and very negative numbers. One value alone is a fresh bias or scale.
   bool is_mask(const ir::Tensor& tensor) const {
-    const auto numbers = ir::read_doubles(model_, tensor, kMaskElements);
+    const auto numbers = ir::read_doubles(lowered_.model, tensor, kMaskElements);
     if (!numbers) return false;
     bool zero = false, one = false, blocked = false;
     for (const double x : *numbers) {
@@ -142,7 +148,7 @@ class Finder {
     if (!weight.trained) weight.reason = std::move(why);
   }
 
-  const ir::Model& model_;
+  const Lowered& lowered_;
   const ir::Values& values_;
   const TrainableOptions& options_;
   std::vector<Weight> weights_;
@@ -167,11 +173,13 @@ void check_paths(const ir::Values& values, const std::vector<std::string>& outpu
 
 }  // namespace
 
-std::vector<Weight> find_weights(const ir::Model& model, const ir::Values& values,
-                                 const std::vector<std::string>& outputs, const TrainableOptions& options) {
-  std::vector<Weight> weights = Finder(model, values, options).find();
-  apply_rules(values, options.rules, weights);
-  if (options.tie) find_ties(model, values, weights);
+std::vector<Weight> find_weights(const ir::Model& model, const std::vector<std::string>& outputs,
+                                 const TrainableOptions& options) {
+  const Lowered lowered = lower(model);
+  const ir::Values values = ir::resolve(lowered.model);
+  std::vector<Weight> weights = Finder(lowered, values, options).find();
+  apply_rules(lowered, values, options.rules, weights);
+  if (options.tie) find_ties(lowered.model, values, weights);
   check_paths(values, outputs, options, weights);
   if (std::none_of(weights.begin(), weights.end(), [](const Weight& w) { return w.trained; }))
     throw base::Error(base::ErrorKind::config, base::printable(model.path), "no weight of this model is trained",

@@ -16,7 +16,7 @@ struct TrainRule {
   enum class Verb : uint8_t {
     train,        // weights whose name matches
     freeze,       // likewise
-    freeze_op,    // weights that enter nodes of this operator
+    freeze_op,    // weights that enter nodes of this operator, or of the body of this function ("domain.Name")
     freeze_until  // weights that only enter nodes up to the one of this name, in topological order
   };
   Verb verb = Verb::train;
@@ -33,7 +33,7 @@ struct TrainableOptions {
 /// One floating weight: an initializer of several elements or a Constant node, with the decision about it.
 struct Weight {
   std::string name;
-  ir::ValueId value = ir::kNone;
+  ir::ValueId value = ir::kNone;  // in the lowered model
   ir::DataType type = ir::DataType::undefined;
   std::vector<int64_t> dims;
   std::string slot;  // "Conv W", "Add operand"; empty where no rule names its use
@@ -44,11 +44,12 @@ struct Weight {
   bool transposed = false;       // a copy with its two dimensions swapped
 };
 
-/// Decides by use, not by name (exporters rename freely): weight_slots.h says what each use means.
+/// Decides by use, not by name (exporters rename freely): weight_slots.h says what each use means. Functions count as
+/// what they consist of (lower.h): a weight that is handed to one is a parameter of the operators inside.
 /// `outputs` are what the loss is computed from; empty: the graph's outputs. Source: specification of mpl-train, 7.2.
 /// Errors: config for a rule whose pattern is invalid or matches nothing; check_failed, naming the cutting node, when a
 /// trained weight cannot receive a gradient (unless allow_dead); config when no weight at all is trained.
-std::vector<Weight> find_weights(const ir::Model& model, const ir::Values& values,
-                                 const std::vector<std::string>& outputs, const TrainableOptions& options = {});
+std::vector<Weight> find_weights(const ir::Model& model, const std::vector<std::string>& outputs,
+                                 const TrainableOptions& options = {});
 
 }  // namespace allot::exec

@@ -38,7 +38,7 @@ std::vector<exec::TrainedWeight> trained_weights(const ir::Model& model) {
   exec::TrainableOptions options;
   options.allow_dead = true;  // its gradient is zero, which is no harm here
   std::vector<exec::TrainedWeight> trained;
-  for (const auto& weight : exec::find_weights(model, ir::resolve(model), {}, options))
+  for (const auto& weight : exec::find_weights(model, {}, options))
     if (weight.trained) trained.push_back({weight.name, {}});
   return trained;
 }

@@ -48,7 +48,7 @@ class Runs {
     exec::CompileOptions options;
     if (trained) {
       options.kernels.batch_norm = exec::BatchNorm::train;
-      for (const auto& weight : exec::find_weights(model, ir::resolve(model), {}))
+      for (const auto& weight : exec::find_weights(model, {}))
         if (weight.trained) options.trained.push_back({weight.name, {}});
     }
     program_ = std::make_unique<exec::Program>(model, options);

@@ -104,7 +104,7 @@ TEST_CASE("the weights found in whole networks are PyTorch's parameters", "[nets
     INFO(net.name);
     const auto model = onnxio::read((net.folder / (net.name + ".f32.onnx")).string());
     std::vector<std::string> found;
-    for (const exec::Weight& weight : exec::find_weights(model, ir::resolve(model), {}))
+    for (const exec::Weight& weight : exec::find_weights(model, {}))
       if (weight.trained) found.push_back(weight.name);
     std::sort(found.begin(), found.end());
     const auto wanted = net.parameters(model);

@@ -51,7 +51,7 @@ class Net {
     return *this;
   }
   std::vector<exec::Weight> weights(const exec::TrainableOptions& options = {}) const {
-    return exec::find_weights(model, ir::resolve(model), {}, options);
+    return exec::find_weights(model, {}, options);
   }
   std::vector<std::string> trained(std::vector<TrainRule> rules = {}) const {
     exec::TrainableOptions options;
@@ -111,6 +111,39 @@ TEST_CASE("rules change decisions, the last match counts") {
   CHECK(net.trained({{Verb::freeze_until, "make_hb"}}) == Names{"w2"});
   CHECK_THROWS_WITH(net.trained({{Verb::freeze, "nothing"}}), Catch::Contains("'nothing' matches no weight"));
   CHECK_THROWS_WITH(net.trained({{Verb::freeze, "."}}), Catch::Contains("no weight of this model is trained"));
+}
+
+TEST_CASE("weights that are handed to a function are parameters of what it consists of") {
+  Net net;
+  net.weight("w", at::randn({4, 3})).weight("b", at::zeros({3})).node("Dense", {"x", "w", "b"}, "y");
+  net.model.graph.nodes[0].domain = "com.example";
+  net.model.opset_imports.push_back({"com.example", 1, {}});
+  Net body;  // of the function: a constant in it is no weight
+  body.node("MatMul", {"x", "w"}, "p")
+      .node("Constant", {}, "c")
+      .node("Add", {"p", "b"}, "q")
+      .node("Mul", {"q", "c"}, "y");
+  ir::Tensor scale = std::move(Net().weight("scale", at::randn({3})).model.graph.initializers[0]);
+  ir::Attribute value;
+  value.name = "value";
+  value.kind = ir::Attribute::Kind::tensor;
+  value.tensors.push_back(std::move(scale));
+  body.model.graph.nodes[1].attributes.push_back(std::move(value));
+  ir::Function dense;
+  dense.domain = "com.example";
+  dense.name = "Dense";
+  dense.inputs = {"x", "w", "b"};
+  dense.outputs = {"y"};
+  dense.nodes = std::move(body.model.graph.nodes);
+  dense.opset_imports = {{"", 21, {}}};
+  net.model.functions.push_back(std::move(dense));
+  using Verb = TrainRule::Verb;
+  CHECK(net.trained() == Names{"w", "b"});
+  CHECK(net.weights().size() == 2);
+  CHECK(net.weights()[0].slot == "MatMul B");
+  CHECK_THROWS_WITH(net.trained({{Verb::freeze_op, "com.example.Dense"}}), Catch::Contains("no weight of this model"));
+  CHECK_THROWS_WITH(net.trained({{Verb::freeze_until, "make_y"}}), Catch::Contains("no weight of this model"));
+  CHECK(net.trained({{Verb::freeze_op, "Add"}}) == Names{"w"});
 }
 
 TEST_CASE("a cut gradient is an error that names the node") {
