@@ -3,8 +3,13 @@
 """How true real runs are: two branches on two workers against two processes, and simulated against measured times.
 
     placed_runs.py branches     speed-up of a placed model of two branches, and of two processes with one branch each
-    placed_runs.py ranks        30 random and 30 searched placements of an inception-like network after --measure:
+    placed_runs.py ranks        random and searched placements of an inception-like network after --measure:
                                 Kendall's tau between simulated and measured times, and the error on one device
+
+Random placements put each op on the second device with a probability that is drawn anew for each placement, uniform in
+0 to 1, so that times differ by more than the machine's noise; tau of as many whose probability is 1/2 is printed, too.
+Searched placements are steps of climbs that simulate each change of theirs, the better one staying. All placements are
+run in turn, several times over, so that what drifts on the machine cancels; the robust mean counts.
 
 Prints one JSON object. Needs two cores that nothing else uses.
 """
@@ -31,6 +36,7 @@ devices:
   - {name: cpu1, kind: cpu, preset: epyc-7763, memory: 8GiB}
 links: {default: {bandwidth: 5GB/s, latency: 10us}}
 """
+ROUNDS = 3
 
 
 def tool(name, *args):
@@ -68,16 +74,22 @@ class Placed:
         tool("placer-apply", model, *options, "--colocation", "none", "--method", "single", "-o", folder / "single.onnx", "--force")
         self.sidecar = json.loads((folder / "single.placement.json").read_text())
 
-    def run(self, device_of, repeat, *options):
-        """Measured and simulated seconds, and on one device, of a placement given by op name."""
-        placement = json.loads(json.dumps(self.sidecar))
-        for op in placement["placement"]:
+    def apply(self, device_of, *options):
+        """What placer-apply tells of a placement given by op name."""
+        for op in self.sidecar["placement"]:
             op["device"] = device_of(op["name"])
         path = self.folder / "tried.placement.json"
-        path.write_text(json.dumps(placement))
-        result = json.loads(tool("placer-apply", self.model, *self.options, "--colocation", "none", "--placement", path, "--run",
-                                 "--repeat", repeat, "--json", *options))
-        return result
+        path.write_text(json.dumps(self.sidecar))
+        return json.loads(tool("placer-apply", self.model, *self.options, "--colocation", "none", "--placement", path, "--json",
+                               *options))
+
+    def run(self, device_of, repeat):
+        """Measured and simulated seconds, and on one device."""
+        return self.apply(device_of, "--run", "--repeat", repeat)
+
+    def simulate(self, second):
+        """Simulated microseconds with some ops on the second device and all others on the first."""
+        return self.apply(lambda name: "cpu1" if name in second else "cpu0")["metrics"]["makespan_us"]
 
 
 def branches(folder):
@@ -114,39 +126,102 @@ def kendall(pairs):
     return float(concordant) / (len(pairs) * (len(pairs) - 1) / 2)
 
 
+class Inception:
+    """Blocks of convolutions in branches of one to `branches` steps, joined by another. What an op touches fits into the
+    cache of a core, so that its time does not hang on what the other core does."""
+
+    def __init__(self, path, blocks=4, branches=6, channels=64, image=28):
+        self.channels, self.nodes, self.weights = channels, [], []
+        self.random = np.random.default_rng(0)
+        value = "x"
+        for block in range(blocks):
+            ends = [self.branch(value, f"b{block}_{steps}", steps) for steps in range(branches)]
+            joined = f"joined{block}"
+            self.nodes.append(onnx.helper.make_node("Concat", ends, [joined], name=joined, axis=1))
+            value = self.convolution(joined, f"b{block}_out", channels * branches, 1)
+        tensor = lambda name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, channels, image, image])
+        graph = onnx.helper.make_graph(self.nodes, "inception", [tensor("x")], [tensor(value)], self.weights)
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10), path)
+
+    def branch(self, value, name, steps):
+        value = self.convolution(value, f"{name}_0", self.channels, 1)
+        for step in range(steps):
+            value = self.convolution(value, f"{name}_{step + 1}", self.channels, 3)
+        return value
+
+    def convolution(self, value, name, channels, kernel):
+        weight = self.random.standard_normal((self.channels, channels, kernel, kernel)) * (2 / (channels * kernel ** 2)) ** 0.5
+        self.weights.append(onnx.numpy_helper.from_array(weight.astype(np.float32), f"w_{name}"))
+        self.nodes.append(onnx.helper.make_node("Conv", [value, f"w_{name}"], [f"c_{name}"], name=f"conv_{name}",
+                                                pads=[kernel // 2] * 4))
+        self.nodes.append(onnx.helper.make_node("Relu", [f"c_{name}"], [name], name=name))
+        return name
+
+
+def climb(placed, names, rng, steps):
+    """The way of a search from a random placement: one to eight ops change devices, and stay if that simulates faster."""
+    best = {name for name in names if rng.random() < 0.5}
+    way = [(placed.simulate(best), best)]
+    for _ in range(steps):
+        tried = best ^ set(rng.sample(names, rng.randint(1, 8)))
+        simulated = placed.simulate(tried)
+        if simulated < way[-1][0]:
+            best = tried
+            way.append((simulated, tried))
+    return way
+
+
+def along(way, count):
+    """That many of its steps, as evenly apart in simulated time as they come."""
+    left, picked = list(way), []
+    for target in np.linspace(way[0][0], way[-1][0], count):
+        picked.append(min(left, key=lambda step: abs(step[0] - target)))
+        left.remove(picked[-1])
+    return [second for _, second in picked]
+
+
+def measured(placed, placements, rounds=ROUNDS):
+    """Simulated microseconds and the robust mean of measured ones, by placement."""
+    seconds = [[] for _ in placements]
+    simulated = [0.0] * len(placements)
+    for _ in range(rounds):
+        for i, second in enumerate(placements):
+            result = placed.run(lambda name: "cpu1" if name in second else "cpu0", 10)
+            seconds[i] += result["seconds"]
+            simulated[i] = result["simulated_us"]
+    return [(before, 1e6 * robust_mean(after)) for before, after in zip(simulated, seconds)]
+
+
+def robust_mean(samples):
+    """Huber's, as placer-apply takes it (lib/measure/robust_mean.h)."""
+    mean = statistics.median(samples)
+    margin = 1.5 * 1.4826 * statistics.median(abs(x - mean) for x in samples)
+    for _ in range(10):
+        mean += statistics.fmean(min(max(x - mean, -margin), margin) for x in samples)
+    return mean
+
+
 def ranks(folder):
     cluster, model = folder / "two.yaml", folder / "inception.onnx"
     cluster.write_text(CPUS)
-    tool("placer-embed", "--gen", "inception:ops=40", "-o", model)
+    Inception(model)
     tool("placer-embed", model, "--cluster", cluster, "--measure", "--measure-cache", folder / "cache", "--measured",
          folder / "costs.json", "--fitted", folder / "fitted.yaml")
-    options = ["--cluster", folder / "fitted.yaml", "--costs", folder / "costs.json"]
-    placed = Placed(folder, model, *options)
+    placed = Placed(folder, model, "--cluster", folder / "fitted.yaml", "--costs", folder / "costs.json")
     names = [op["name"] for op in placed.sidecar["placement"]]
-    single = placed.run(lambda name: "cpu0", 7)
     rng = random.Random(1)
-    drawn = []
-    for index in range(30):
-        # From a few ops on the second worker to half of them.
-        share = 0.5 * (index + 1) / 30
-        second = {name for name in names if rng.random() < share}
-        result = placed.run(lambda name: "cpu1" if name in second else "cpu0", 5)
-        drawn.append((result["simulated_us"], result["measured_us"]))
-    searched = {}
-    for seed in itertools.count():
-        evaluations = rng.choice([3, 10, 30, 100, 300, 1000])
-        tool("placer-apply", model, *options, "--colocation", "none", "--method", "anneal", "--evaluations", evaluations, "--seed", seed,
-             "-o", folder / "found.onnx", "--force")
-        found = json.loads((folder / "found.placement.json").read_text())
-        devices = {op["name"]: op["device"] for op in found["placement"]}
-        result = placed.run(devices.get, 5)
-        searched[tuple(devices.values())] = (result["simulated_us"], result["measured_us"])
-        if len(searched) == 30 or seed == 60:
-            break
-    simulated = [pair[0] for pair in searched.values()]
-    return {"random": kendall(drawn), "searched": kendall(list(searched.values())), "number": len(searched),
-            "span": max(simulated) / min(simulated) - 1,
-            "single_error": single["simulated_us"] / single["measured_us"] - 1, "pairs": drawn, "found": list(searched.values())}
+    draw = lambda share: {name for name in names if rng.random() < share}
+    groups = {"random": [draw(rng.random()) for _ in range(30)], "even": [draw(0.5) for _ in range(30)], "searched": []}
+    for _ in range(3):
+        groups["searched"] += along(climb(placed, names, rng, 150), 10)
+    single, *pairs = measured(placed, [set()] + sum(groups.values(), []))
+    found = {"single_error": single[0] / single[1] - 1}
+    for name, group in groups.items():
+        of_group, pairs = pairs[:len(group)], pairs[len(group):]
+        simulated = [pair[0] for pair in of_group]
+        found[name] = {"tau": kendall(of_group), "number": len(group), "span": max(simulated) / min(simulated) - 1,
+                       "pairs": of_group}
+    return found
 
 
 def main():
