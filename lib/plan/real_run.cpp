@@ -98,18 +98,10 @@ Chosen choose(const Input& input, bool has_annotations, const place::Sidecar& st
 }
 
 measure::RunSettings settings(const Input& input, const RunOptions& options, const RunContext& context, bool leads) {
-  measure::RunSettings settings;
+  measure::RunSettings settings = run_settings(input, options, context.budget.seed, context.threads);
   settings.inputs = options.inputs;
   if (leads && !context.dry_run) settings.outputs = options.outputs;
   settings.replace = context.replace == base::Replace::any;
-  settings.dims = bound_dims(input);
-  settings.seed = context.budget.seed;
-  settings.threads = context.threads;
-  settings.training = context.input.workload.workload != "inference";
-  settings.emulate = options.emulate;
-  settings.warm_up = static_cast<uint32_t>(options.warm_up);
-  settings.repeat = static_cast<uint32_t>(options.repeat);
-  settings.timeout_seconds = options.timeout;
   return settings;
 }
 
@@ -153,17 +145,11 @@ void RunOptions::bind(config::Binder& binder) {
       true;
   binder.choice("runner", runner, "who runs it: LibTorch, ONNX Runtime in --python, or --reward-command",
                 {"torch", "ort", "command"});
-  binder.text("reward_command", reward_command, "prints seconds as its last line; {model} stands for the placed model");
-  binder.text("python", python, "interpreter that has onnxruntime, for --runner ort");
+  RunnerOptions::bind(binder);
   binder
       .text("inputs", inputs, "run on these: .safetensors, .npy, .pb, or a folder of .npy or .pb; else on made-up ones")
       .cli_only = true;
   binder.text("outputs", outputs, "write the outputs of the run here (.safetensors)").cli_only = true;
-  binder.integer("repeat", repeat, "runs that are timed", 1, 1'000'000);
-  binder.integer("warm_up", warm_up, "runs before them that are not", 0, 1'000'000);
-  binder.number("timeout", timeout, "a placement fails when it is not measured in this time", 0.001, 1e9,
-                config::Unit::seconds);
-  binder.flag("emulate", emulate, "run every device as a CPU worker: this machine need not have them");
   binder.text("run_trace", run_trace, "write the run as a Perfetto trace (JSON)").cli_only = true;
 }
 

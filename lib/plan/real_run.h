@@ -12,15 +12,14 @@
 #include "measure/reward.h"
 #include "plan/input.h"
 #include "plan/placed.h"
+#include "plan/runner.h"
 
 namespace allot::plan {
 
-struct RunOptions {
-  bool run = false, emulate = false;
-  std::string runner = "torch", reward_command, python = "python3";
+struct RunOptions : RunnerOptions {
+  bool run = false;
+  std::string runner = "torch";
   std::string inputs, outputs, run_trace;
-  int64_t repeat = 20, warm_up = 2;
-  double timeout = 600;
 
   void bind(config::Binder& binder);
   /// Errors: usage for options that do not go together, cannot_create for files that may not be written.

@@ -65,7 +65,7 @@ std::vector<Baseline> run_baselines(const place::Problem& problem, const Baselin
 }
 
 place::Comparison compare(const place::Problem& problem, const place::UnitPlacement& found, const std::string& name,
-                          const BaselineOptions& options, const std::vector<Baseline>& baselines) {
+                          const BaselineOptions& options, const std::vector<Baseline>& baselines, bool must_be_found) {
   place::Evaluator evaluator(problem);
   place::Comparison comparison;
   comparison.methods.push_back({.method = name,
@@ -77,7 +77,8 @@ place::Comparison compare(const place::Problem& problem, const place::UnitPlacem
   for (const Baseline& each : baselines) {
     comparison.methods.push_back(each.result);
     if (each.by != Budgeted::once) comparison.methods.back().method += fmt::format(" ({})", policy::name(each.by));
-    if (each.result.score < comparison.methods[comparison.best].score) comparison.best = comparison.methods.size() - 1;
+    if (!must_be_found && each.result.score < comparison.methods[comparison.best].score)
+      comparison.best = comparison.methods.size() - 1;
   }
   return comparison;
 }

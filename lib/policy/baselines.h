@@ -38,9 +38,10 @@ struct BaselineOptions {
 /// evaluation long, and is not run by a measure of which training took nothing.
 std::vector<Baseline> run_baselines(const place::Problem& problem, const BaselineOptions& options);
 
-/// Both side by side, training first, and the best of them chosen; `name` is that of the policy. Searches are called
-/// "auto (equal evaluations)".
+/// Both side by side, training first, and the best of them chosen unless it `must_be_found` by training; `name` is that
+/// of the policy. All are scored by simulation. Searches are called "auto (equal evaluations)".
 place::Comparison compare(const place::Problem& problem, const place::UnitPlacement& found, const std::string& name,
-                          const BaselineOptions& options, const std::vector<Baseline>& baselines);
+                          const BaselineOptions& options, const std::vector<Baseline>& baselines,
+                          bool must_be_found = false);
 
 }  // namespace allot::policy

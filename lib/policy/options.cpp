@@ -13,12 +13,24 @@ void TrainOptions::bind(config::Binder& binder) {
                  kMost);
   binder.integer("updates", updates, "of the policy, in all; 0 = no limit", 0, kMost);
   binder.number("seconds", seconds, "to spend in all; -1 = no limit", -1, 1e9);
+  binder.choice("reward", reward,
+                "what placements are judged by: simulation; runs by LibTorch, ONNX Runtime or --reward-command",
+                {"simulated", "measured", "ort", "command"});
+  binder.choice("finals", finals, "who runs the best that simulation found, to choose the quickest of them",
+                {"none", "measured", "ort", "command"});
   binder.choice("compare", compare,
                 "searches that are given, for comparison, what training spent: auto of placer-apply, all others, too",
                 {"auto", "all", "none"});
   binder.number("save_every", save_every_s, "time between checkpoints", 0, 1e9, config::Unit::seconds);
   binder.section("network", "what the policy is", [this](config::Binder& b) { settings.network.bind(b); });
   binder.section("learning", "how it learns", [this](config::Binder& b) { settings.learning.bind(b); });
+}
+
+void TrainOptions::resolve() {
+  settings.resolve();
+  if (!measures()) return;
+  settings.learning.polished = 0;
+  settings.learning.final_search = 0;
 }
 
 std::vector<std::string> TrainOptions::searches() const {
@@ -29,7 +41,10 @@ std::vector<std::string> TrainOptions::searches() const {
 
 RunBudget TrainOptions::budget(const std::vector<std::unique_ptr<Task>>& tasks) const {
   RunBudget budget{static_cast<uint64_t>(evaluations), static_cast<uint64_t>(updates), seconds};
-  if (evaluations == 0 && updates == 0 && seconds < 0)
+  if (evaluations > 0 || updates > 0 || seconds >= 0) return budget;
+  if (measures())
+    budget.evaluations = 200;
+  else
     for (const auto& task : tasks)
       budget.evaluations = std::max(budget.evaluations, place::default_evaluations(task->problem));
   return budget;

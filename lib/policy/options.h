@@ -18,13 +18,16 @@ struct TrainOptions {
   Settings settings;  // those of `policy`, as changed by other options
   int64_t evaluations = 0, updates = 0;
   double seconds = -1;
-  std::string compare = "auto";
+  std::string reward = "simulated", finals = "none", compare = "auto";
   double save_every_s = 60;
 
   void bind(config::Binder& binder);
+  bool measures() const { return reward != "simulated"; }
+  /// Call after options were read: what searches in simulation is off where rewards are measured.
+  void resolve();
   /// Those that `compare` asks for, as BaselineOptions::searches has them.
   std::vector<std::string> searches() const;
-  /// With place::default_evaluations of the largest task where no budget was given.
+  /// Where none was given, place::default_evaluations of the largest task, or 200 measurements.
   RunBudget budget(const std::vector<std::unique_ptr<Task>>& tasks) const;
 };
 

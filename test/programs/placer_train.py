@@ -180,6 +180,24 @@ class PlacerTrain(harness.TestCase):
                                         form).out)
             self.assertEqual(self.run_ok("placer-train", self.model, "--config", file, "--print-config").out, printed)
 
+    def test_measured_rewards(self):
+        """A command that counts the nodes on gpu0: the policy, or the choice among finalists, gets there."""
+        count = self.folder / "count.sh"
+        count.write_text("grep -ao allot.d1 \"$1\" | wc -l | sed 's/$/e-3/'\n")
+        command = ["--reward-command", f"sh {count} {{model}}"]
+        text = self.run_ok("placer-train", *self.command("--reward", "command", *command, "--evaluations", 60)).err
+        self.assertRegex(text, r"net: measured [\d.]+ (ms|s)")
+        lines = metrics(self.folder / "run")
+        self.assertEqual(lines[-1]["phase"], "policy")
+        self.assertLessEqual(lines[-1]["best_value"], lines[0]["best_value"])
+        sidecar = json.loads((self.folder / "run/best/net.placement.json").read_text())
+        self.assertEqual(sidecar["method"], "boost")
+        text = self.run_ok("placer-train", *self.command("--finals", "command", *command, "--updates", 6,
+                                                         folder="finals")).err
+        self.assertRegex(text, r"net: of \d+ placements the quickest takes [\d.]+ ")
+        self.fails(64, "--reward-command: is missing", "--reward", "command", folder="x")
+        self.fails(1, "cannot|failed|exit", "--reward", "command", "--reward-command", "false {model}", folder="x")
+
     def test_dry_run(self):
         outcome = self.run_ok("placer-train", *self.command("--dry-run"))
         self.assertRegex(outcome.err, r"net: \d+ units to place on 3 devices")

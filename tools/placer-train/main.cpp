@@ -15,7 +15,7 @@
 #include "policy/baselines.h"
 #include "policy/options.h"
 #include "policy/page.h"
-#include "policy/simulated_reward.h"
+#include "setup.h"
 
 namespace {
 
@@ -24,6 +24,7 @@ using namespace allot;
 struct Options {
   plan::InputOptions input;
   policy::TrainOptions train;
+  plan::RunnerOptions runner;
   std::string output, from;
   bool resume = false;
 
@@ -31,54 +32,37 @@ struct Options {
     input.bind(binder);
     input.bind_goal(binder);
     train.bind(binder);
+    runner.bind(binder);
     binder.text("output", output, "folder of the run").cli_only = true;
     binder.text("from", from, "begin with this policy (.safetensors), whose network it takes").cli_only = true;
     binder.flag("resume", resume, "go on with the run in that folder").cli_only = true;
   }
 };
 
-policy::Policy make_policy(const Options& options, const std::vector<plan::NamedInput>& models, uint64_t seed) {
-  if (!options.from.empty()) return policy::read_policy(options.from);
-  const auto& settings = options.train.settings.network;
-  std::vector<const graph::OpGraph*> graphs;
-  for (const plan::NamedInput& model : models) graphs.push_back(&model.input->graph());
-  auto vocabulary = policy::Vocabulary::of(graphs);
-  const policy::Instance first(*models[0].input->problem, settings, vocabulary);
-  return {settings, std::move(vocabulary), {0, first.devices(), first.elements()}, seed};
-}
-
-std::vector<std::unique_ptr<policy::Task>> make_tasks(const std::vector<plan::NamedInput>& models,
-                                                      const policy::Policy& policy, unsigned threads) {
-  std::vector<std::unique_ptr<policy::Task>> tasks;
-  for (const plan::NamedInput& model : models)
-    tasks.push_back(std::make_unique<policy::Task>(
-        model.name, *model.input->problem, plan::tensor_dims(*model.input), policy.settings(), policy.vocabulary(),
-        std::make_unique<policy::SimulatedReward>(
-            *model.input->problem,
-            policy::SimulatedRewardOptions{.threads = threads, .stop = &cli::stop_requested()})));
-  return tasks;
-}
-
-void go_on(policy::TrainingRun& run, const policy::Trainer& trainer) {
+void go_on(policy::TrainingRun& run, const policy::Trainer& trainer, bool measured) {
   cli::Progress progress("training", 0);
   run.go_on([&](size_t task, const policy::Metric& step) {
     const double share = run.share_spent();
     if (share > 0) progress.set_total(static_cast<uint64_t>(static_cast<double>(run.evaluations()) / share));
     const std::string whose = trainer.tasks().size() > 1 ? " for " + step.model : "";
-    progress.update(run.evaluations(), fmt::format("{}{}  {} {}  entropy {:.3f}",
-                                                   plan::score_text(trainer.tasks()[task]->problem, step.best), whose,
-                                                   step.phase, step.update, step.entropy));
+    const auto& problem = trainer.tasks()[task]->problem;
+    // Bounds are of simulated times.
+    const std::string best =
+        measured ? place::value_text(problem.objective(), step.best.value) : plan::score_text(problem, step.best);
+    progress.update(run.evaluations(),
+                    fmt::format("{}{}  {} {}  entropy {:.3f}", best, whose, step.phase, step.update, step.entropy));
   });
 }
 
 /// Compares, prints and writes the best placement of one model.
-place::Comparison finish(const cli::App& app, const Options& options, plan::NamedInput& model, const policy::Task& task,
-                         double seconds, const train::RunFolder& folder) {
+place::Comparison finish(const cli::App& app, const Options& options, plan::NamedInput& model,
+                         const place::UnitPlacement& found, uint64_t evaluations, double seconds,
+                         const train::RunFolder& folder) {
   const auto& common = app.common();
   std::mutex mutex;
   cli::Progress progress("comparing", 0);
   const policy::BaselineOptions baselines{
-      .evaluations = task.evaluations,
+      .evaluations = evaluations,
       .seconds = seconds,
       .seed = static_cast<uint64_t>(common.seed),
       .threads = static_cast<unsigned>(common.threads),
@@ -88,8 +72,9 @@ place::Comparison finish(const cli::App& app, const Options& options, plan::Name
         const std::scoped_lock lock(mutex);
         progress.update(done, plan::score_text(*model.input->problem, best) + "  " + what);
       }};
-  const auto comparison = policy::compare(*model.input->problem, task.elites.best().placement, options.train.policy,
-                                          baselines, policy::run_baselines(*model.input->problem, baselines));
+  const bool measured = options.train.measures() || options.train.finals != "none";
+  const auto comparison = policy::compare(*model.input->problem, found, options.train.policy, baselines,
+                                          policy::run_baselines(*model.input->problem, baselines), measured);
   place::Budget budget;
   budget.seed = baselines.seed;
   budget.threads = baselines.threads;
@@ -110,10 +95,15 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
   const auto threads = static_cast<unsigned>(common.threads);
   if (options.output.empty())
     throw base::Error(base::ErrorKind::usage, "--output", "is missing", "name a folder for the run: -o run/");
-  options.train.settings.resolve();
+  options.train.resolve();
+  const auto& [reward, finals] = std::pair(options.train.reward, options.train.finals);
+  if (!options.input.target_given && (reward == "ort" || finals == "ort")) options.input.target = "ort";
   auto models = plan::load_all(paths, options.input);
-  policy::Policy policy = make_policy(options, models, seed);
-  policy::Trainer trainer(policy, options.train.settings.learning, make_tasks(models, policy, threads),
+  std::unique_ptr<Measuring> rewards, finalists;
+  if (options.train.measures()) rewards = std::make_unique<Measuring>(reward, models, options.runner, seed, threads);
+  if (finals != "none") finalists = std::make_unique<Measuring>(finals, models, options.runner, seed, threads);
+  policy::Policy policy = make_policy(options.from, options.train.settings.network, models, seed);
+  policy::Trainer trainer(policy, options.train.settings.learning, make_tasks(models, policy, rewards.get(), threads),
                           {.seed = seed, .threads = threads, .stop = &cli::stop_requested()});
   for (const auto& task : trainer.tasks())
     base::info("{}: {} units to place on {} devices", base::printable(task->name), task->instance.elements(),
@@ -121,20 +111,25 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
   if (common.dry_run) return 0;
   train::RunFolder folder(options.output, config::dump_yaml(app.binder(), false), options.resume, common.replace(),
                           {"compare", "save_every"});
-  std::vector<std::string> fingerprints;  // of what a run may be resumed on
-  for (const auto& [name, input] : models)
-    fingerprints.push_back(name + input->graph_hash + input->costs_hash + input->cluster_hash);
   policy::TrainingRun run(policy, trainer, folder,
                           {.budget = options.train.budget(trainer.tasks()),
                            .final_search = options.train.settings.learning.final_search,
                            .save_every_s = options.train.save_every_s,
                            .stop = &cli::stop_requested(),
-                           .fingerprints = std::move(fingerprints)});
+                           .fingerprints = fingerprints(models)});
   run.begin();
-  go_on(run, trainer);
+  go_on(run, trainer, options.train.measures());
   std::vector<place::Comparison> comparisons;
-  for (size_t i = 0; i < models.size(); ++i)
-    comparisons.push_back(finish(app, options, models[i], *trainer.tasks()[i], run.seconds(i), folder));
+  for (size_t i = 0; i < models.size(); ++i) {
+    const policy::Task& task = *trainer.tasks()[i];
+    if (rewards)
+      base::info("{}: measured {}", base::printable(task.name),
+                 place::value_text(task.problem.objective(), task.elites.best().score.value));
+    const bool choose = finalists && !cli::stop_requested();
+    comparisons.push_back(finish(app, options, models[i],
+                                 choose ? finalists->quickest(i, task) : task.elites.best().placement, task.evaluations,
+                                 run.seconds(i), folder));
+  }
   std::vector<policy::LearnedModel> learned;
   for (size_t i = 0; i < models.size(); ++i)
     learned.push_back({models[i].name, *models[i].input->problem, comparisons[i], "best/" + models[i].name + ".html"});
