@@ -4,6 +4,7 @@
 #include "policy/network.h"
 
 #include <ATen/ops/empty.h>
+#include <c10/core/GradMode.h>
 
 namespace allot::policy {
 namespace {
@@ -16,13 +17,15 @@ class Flat : public Network {
         embedder_(parameters_, "embedder", settings, shape.vocabulary, shape.elements),
         decoder_(parameters_, "placer", embedder_.width(), shape.devices, settings) {}
 
-  Samples sample(const Instance& instance, const Draw& draw) const override {
-    const Decoded decoded = decoder_.sample(sequence(instance), draw);
+  at::Tensor embed(const Instance& instance) const override { return embedder_(instance); }
+
+  Samples sample(const Instance& instance, const at::Tensor& embeddings, const Draw& draw) const override {
+    const Decoded decoded = decoder_.sample(sequence(instance, embeddings), draw);
     return {draw, decoded.devices, {}, decoded.log_probability, {}};
   }
 
-  Scores score(const Instance& instance, const Samples& samples) const override {
-    const Scored scored = decoder_.score(sequence(instance), samples.devices, samples.draw);
+  Scores score(const Instance& instance, const at::Tensor& embeddings, const Samples& samples) const override {
+    const Scored scored = decoder_.score(sequence(instance, embeddings), samples.devices, samples.draw);
     return {scored.log_probability, scored.entropy, {}, {}};
   }
 
@@ -48,8 +51,8 @@ class Flat : public Network {
   }
 
  private:
-  Sequence sequence(const Instance& instance) const {
-    Sequence sequence{embedder_(instance), instance.mask, {instance.device_features, instance.pairs}, {}};
+  Sequence sequence(const Instance& instance, const at::Tensor& embeddings) const {
+    Sequence sequence{embeddings, instance.mask, {instance.device_features, instance.pairs}, {}};
     if (settings_.schedule) sequence.make_tracker = [&] { return std::make_unique<ScheduleTracker>(instance); };
     return sequence;
   }
@@ -60,6 +63,11 @@ class Flat : public Network {
 };
 
 }  // namespace
+
+Samples Network::sample(const Instance& instance, const Draw& draw) const {
+  const c10::NoGradGuard no_gradient;
+  return sample(instance, embed(instance), draw);
+}
 
 at::Tensor Scores::joint() const {
   const auto devices = log_probability.sum(1);

@@ -29,11 +29,12 @@ class Hierarchical : public Network {
         group_embedder_(parameters_, "groups", settings, shape.vocabulary, embedder_.width(), groups_),
         decoder_(parameters_, "placer", group_embedder_.width(), shape.devices, settings) {}
 
-  Samples sample(const Instance& instance, const Draw& draw) const override {
+  at::Tensor embed(const Instance& instance) const override { return embedder_(instance); }
+
+  Samples sample(const Instance& instance, const at::Tensor& embeddings, const Draw& draw) const override {
     const c10::NoGradGuard no_gradient;
     Samples samples;
     samples.draw = draw;
-    const auto embeddings = embedder_(instance);
     const auto scores = group_scores(embeddings, draw);
     samples.groups = choose(scores, numbers(instance, draw));
     samples.group_log_probability = scores.gather(1, samples.groups.unsqueeze(1)).squeeze(1);
@@ -44,8 +45,7 @@ class Hierarchical : public Network {
     return samples;
   }
 
-  Scores score(const Instance& instance, const Samples& samples) const override {
-    const auto embeddings = embedder_(instance);
+  Scores score(const Instance& instance, const at::Tensor& embeddings, const Samples& samples) const override {
     const auto scores = group_scores(embeddings, samples.draw);
     const Grouping grouping(instance, samples.groups, groups_, !settings_.devices);
     const Scored scored =

@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/tensor.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "base/error.h"
@@ -58,10 +59,13 @@ std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint
     draw.count = hierarchical ? settings_.placements : std::min(kMostTogether, all - first);
     draws.push_back(draw);
   }
+  compute_alone();
+  const c10::NoGradGuard no_gradient;
+  const at::Tensor embeddings = network_.embed(instance);
   std::vector<Samples> shards(draws.size());
   base::parallel_for(draws.size(), threads_, [&](size_t i) {
     compute_alone();
-    shards[i] = network_.sample(instance, draws[i]);
+    shards[i] = network_.sample(instance, embeddings, draws[i]);
   });
   return shards;
 }
@@ -115,19 +119,28 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
   const auto parameters = network_.parameters().tensors();
   const double kept = count_kept(lesson);
   const size_t shards = kept > 0 ? lesson.shards.size() : 0, imitated = lesson.imitated.size();
+  compute_alone();
+  const at::Tensor embeddings = network_.embed(instance);
   std::vector<std::vector<at::Tensor>> each(shards + imitated);
   std::vector<double> entropies(shards);
   base::parallel_for(each.size(), threads_, [&](size_t i) {
     compute_alone();
-    const Scores scores = network_.score(instance, i < shards ? lesson.shards[i] : lesson.imitated[i - shards]);
+    std::vector<at::Tensor> leaves = parameters;
+    leaves.push_back(embeddings.detach().set_requires_grad(true));
+    const Scores scores =
+        network_.score(instance, leaves.back(), i < shards ? lesson.shards[i] : lesson.imitated[i - shards]);
     if (i < shards) entropies[i] = scores.entropy.mean().item<double>() / static_cast<double>(shards);
     const auto descended = i < shards
                                ? taught(scores, lesson, i, kept)
                                : cross_entropy(scores) * (lesson.imitation_weight / static_cast<double>(imitated));
-    each[i] = torch::autograd::grad({descended}, parameters, {}, std::nullopt, false, /*allow_unused=*/true);
+    each[i] = torch::autograd::grad({descended}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
   });
-  std::vector<at::Tensor> sums(parameters.size());
+  std::vector<at::Tensor> sums(parameters.size() + 1);
   for (const auto& gradients : each) add(sums, gradients);
+  const at::Tensor of_embeddings = sums.back();
+  sums.pop_back();
+  if (of_embeddings.defined() && embeddings.requires_grad())
+    add(sums, torch::autograd::grad({embeddings}, parameters, {of_embeddings}, std::nullopt, false, true));
   if (entropy) *entropy = std::accumulate(entropies.begin(), entropies.end(), 0.0);
   return sums;
 }

@@ -35,8 +35,15 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  virtual Samples sample(const Instance& instance, const Draw& draw) const = 0;
-  virtual Scores score(const Instance& instance, const Samples& samples) const = 0;
+  /// Operation embeddings [elements, width], which all samples of an instance share.
+  virtual at::Tensor embed(const Instance& instance) const = 0;
+  /// Draws decisions; no gradient.
+  virtual Samples sample(const Instance& instance, const at::Tensor& embeddings, const Draw& draw) const = 0;
+  virtual Scores score(const Instance& instance, const at::Tensor& embeddings, const Samples& samples) const = 0;
+  Samples sample(const Instance& instance, const Draw& draw) const;
+  Scores score(const Instance& instance, const Samples& samples) const {
+    return score(instance, embed(instance), samples);
+  }
   /// What samples mean, one each.
   virtual std::vector<UnitPlacement> placements(const Instance& instance, const Samples& samples) const = 0;
   /// Given placements as decisions that samples could have been, for imitating them: all together, or by grouping.
