@@ -144,8 +144,10 @@ void LearningSettings::bind(config::Binder& binder) {
   binder.number("batch_mean", batch_mean,
                 "weight of the batch's own mean in the baseline; the rest is a moving average", 0, 1);
   binder.flag("standardize", standardize, "advantages are divided by their deviation");
+  binder.integer("teacher", teacher, "evaluations of annealing whose answer is one of the seeds", 0, kMost);
   binder.integer("imitation", imitation, "updates that imitate the best seeds first", 0, kMost);
   binder.integer("polished", polished, "placements an update that local search improves", 0, 1 << 16);
+  binder.integer("polish", polish, "evaluations of it a unit", 0, 1 << 20);
   binder.number("final_search", final_search, "part of the budget that annealing from the best has at the end", 0, 1);
   binder.number("elite_weight", elite_weight, "of imitating one of the best so far", 0, 1e3);
   binder.flag("bug_compatible", bug_compatible, "do wrong what the released code does wrong: for comparison only");

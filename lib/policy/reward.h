@@ -26,6 +26,8 @@ class Reward {
   virtual std::vector<Judgement> judge(std::span<const place::UnitPlacement> placements) = 0;
   /// Simulations or measurements so far; what was known already is free.
   virtual uint64_t evaluations() const = 0;
+  /// Scores are those of place::Evaluator, so that searches on simulated times need not be judged again.
+  virtual bool simulates() const { return false; }
 
   /// What is known already, for checkpoints: with it a run that is resumed evaluates no more than one that never ended.
   virtual std::vector<int64_t> state() const { return {}; }

@@ -60,8 +60,10 @@ struct LearningSettings {
   int64_t epochs = 3, entropy_until = 300;
   double batch_mean = 1;        // part of the baseline that is the batch's own mean; the rest is the moving average
   bool standardize = true;      // advantages are divided by their deviation
+  int64_t teacher = 0;          // evaluations of annealing whose answer is one of the seeds
   int64_t imitation = 150;      // updates that imitate the best seeds first
   int64_t polished = 4;         // of a batch, improved by local search; 0: none
+  int64_t polish = 2;           // evaluations of it a unit
   double final_search = 0.4;    // of the budget: what annealing from the best has at the end
   double elite_weight = 0.3;    // of imitating a placement out of the best
   bool bug_compatible = false;  // reproduces what the released code does wrong (placement 3.7, defects 1 to 4)

@@ -50,6 +50,7 @@ class SimulatedReward : public Reward {
 
   std::vector<Judgement> judge(std::span<const place::UnitPlacement> placements) override;
   uint64_t evaluations() const override { return evaluations_; }
+  bool simulates() const override { return true; }
   std::vector<int64_t> state() const override;
   void restore(std::span<const int64_t> state, const std::string& where) override;
   /// Placements that were known already, or are the same as another of their call.

@@ -12,7 +12,8 @@ namespace allot::policy {
 namespace {
 
 constexpr uint32_t kEliteStream = 0x656C69;
-constexpr size_t kImitated = 8;  // distinct seeds (placement 7.3)
+constexpr size_t kImitated = 8;          // distinct placements (placement 7.3)
+constexpr double kWorthImitating = 1.1;  // of the best one's value
 
 /// Standard deviation about the mean, or 1 where there is none to speak of.
 double deviation(const std::vector<double>& values, double mean) {
@@ -43,26 +44,35 @@ Learner& Trainer::learner(const Task& task) const {
   return policy_.hierarchical(task.instance) ? *hierarchical_ : *flat_;
 }
 
+place::Budget Trainer::budget() const {
+  place::Budget budget;
+  budget.seed = options_.seed;
+  budget.threads = options_.threads;
+  budget.stop = options_.stop;
+  return budget;
+}
+
 void Trainer::seed() {
-  for (const auto& task : tasks_) {
-    place::Budget budget;
-    budget.seconds = 0;  // the constructive methods alone
-    budget.seed = options_.seed;
-    budget.threads = options_.threads;
-    budget.stop = options_.stop;
-    task->seeds = place::compare(task->problem, "auto", budget).methods;
-    std::stable_sort(task->seeds.begin(), task->seeds.end(),
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    Task& task = *tasks_[i];
+    place::Budget constructive = budget();
+    constructive.seconds = 0;
+    task.seeds = place::compare(task.problem, "auto", constructive).methods;
+    std::stable_sort(task.seeds.begin(), task.seeds.end(),
                      [](const auto& a, const auto& b) { return a.score < b.score; });
     std::vector<UnitPlacement> placements;
-    for (const auto& seed : task->seeds) placements.push_back(seed.placement), task->evaluations += seed.evaluations;
-    const auto judgements = task->reward->judge(placements);
-    for (size_t i = 0; i < placements.size(); ++i) task->elites.add(placements[i], judgements[i].score);
+    for (const auto& seed : task.seeds) placements.push_back(seed.placement);
+    judge(task, placements);
+    if (settings_.teacher > 0) search(i, static_cast<uint64_t>(settings_.teacher), -1);
   }
 }
 
-std::vector<UnitPlacement> Trainer::best_placements(const Task& task, size_t most) const {
+/// The best few, as far as they are not much worse than the best.
+std::vector<UnitPlacement> Trainer::worth_imitating(const Task& task) const {
+  const auto limit = static_cast<double>(task.elites.best().score.value) * kWorthImitating;
   std::vector<UnitPlacement> best;
-  for (size_t i = 0; i < std::min(most, task.elites.size()); ++i) best.push_back(task.elites[i].placement);
+  for (size_t i = 0; i < std::min(kImitated, task.elites.size()); ++i)
+    if (static_cast<double>(task.elites[i].score.value) <= limit) best.push_back(task.elites[i].placement);
   return best;
 }
 
@@ -70,20 +80,26 @@ UpdateReport Trainer::imitate(Task& task) {
   UpdateReport report;
   report.imitation = true;
   const Network& network = policy_.network(task.instance);
-  report.learning =
-      learner(task).imitate(task.instance, network.decisions(task.instance, best_placements(task, kImitated)));
+  report.learning = learner(task).imitate(task.instance, network.decisions(task.instance, worth_imitating(task)));
   return report;
 }
 
-Trainer::Judged Trainer::judge(Task& task, const std::vector<Samples>& shards) {
-  const Network& network = policy_.network(task.instance);
-  Judged judged;
-  for (const Samples& shard : shards)
-    for (auto& placement : network.placements(task.instance, shard)) judged.placements.push_back(std::move(placement));
+std::vector<Judgement> Trainer::judge(Task& task, const std::vector<UnitPlacement>& placements) {
   const uint64_t before = task.reward->evaluations();
-  judged.judgements = task.reward->judge(judged.placements);
+  auto judgements = task.reward->judge(placements);
   task.evaluations += task.reward->evaluations() - before;
-  return judged;
+  for (size_t i = 0; i < placements.size(); ++i) task.elites.add(placements[i], judgements[i].score);
+  return judgements;
+}
+
+/// What a search on simulated times found: judged as everything is, where that is by something else.
+void Trainer::add_found(Task& task, const std::vector<UnitPlacement>& placements,
+                        const std::vector<place::Score>& scores) {
+  if (!task.reward->simulates()) {
+    judge(task, placements);
+    return;
+  }
+  for (size_t i = 0; i < placements.size(); ++i) task.elites.add(placements[i], scores[i]);
 }
 
 Lesson Trainer::lesson_of(Task& task, std::vector<Samples> shards, const std::vector<Judgement>& judgements,
@@ -123,21 +139,28 @@ Lesson Trainer::lesson_of(Task& task, std::vector<Samples> shards, const std::ve
   return lesson;
 }
 
-void Trainer::polish(Task& task, const Judged& judged) {
+void Trainer::polish(size_t at, const std::vector<UnitPlacement>& placements,
+                     const std::vector<Judgement>& judgements) {
   if (settings_.polished == 0) return;
-  std::vector<size_t> order(judged.placements.size());
+  Task& task = *tasks_[at];
+  std::vector<size_t> order(placements.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return judged.judgements[a].score < judged.judgements[b].score; });
+                   [&](size_t a, size_t b) { return judgements[a].score < judgements[b].score; });
   std::vector<UnitPlacement> best;
-  for (size_t i = 0; i < std::min<size_t>(order.size(), static_cast<size_t>(settings_.polished)); ++i)
-    best.push_back(judged.placements[order[i]]);
-  const size_t at = static_cast<size_t>(
-      std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& one) { return one.get() == &task; }) - tasks_.begin());
-  for (const Improved& improved : local_searches_[at]->improve(best, update_)) {
-    task.evaluations += improved.evaluations;
-    task.elites.add(improved.placement, improved.score);
+  for (const size_t i : order) {
+    if (static_cast<int64_t>(best.size()) == settings_.polished) break;
+    if (std::find(best.begin(), best.end(), placements[i]) == best.end()) best.push_back(placements[i]);
   }
+  const auto most = static_cast<uint64_t>(settings_.polish) * task.problem.graph().num_units();
+  std::vector<UnitPlacement> found;
+  std::vector<place::Score> scores;
+  for (Improved& improved : local_searches_[at]->improve(best, update_, most)) {
+    task.evaluations += improved.evaluations;
+    found.push_back(std::move(improved.placement));
+    scores.push_back(improved.score);
+  }
+  add_found(task, found, scores);
 }
 
 UpdateReport Trainer::update() {
@@ -151,18 +174,19 @@ UpdateReport Trainer::update() {
   } else {
     const Network& network = policy_.network(task.instance);
     auto shards = learner(task).draw(task.instance, options_.seed, update_, policy_.hierarchical(task.instance));
-    const Judged judged = judge(task, shards);
-    Lesson lesson = lesson_of(task, std::move(shards), judged.judgements, report);
+    std::vector<UnitPlacement> placements;
+    for (const Samples& shard : shards)
+      for (auto& placement : network.placements(task.instance, shard)) placements.push_back(std::move(placement));
+    const auto judgements = judge(task, placements);
+    Lesson lesson = lesson_of(task, std::move(shards), judgements, report);
     if (settings_.elite_weight > 0) {
       base::Rng rng(options_.seed, kEliteStream, update_);
-      const auto& elite = task.elites[rng.below(static_cast<uint32_t>(task.elites.size()))];
-      lesson.imitated = network.decisions(task.instance, {elite.placement});
+      const auto elites = worth_imitating(task);
+      lesson.imitated = network.decisions(task.instance, {elites[rng.below(static_cast<uint32_t>(elites.size()))]});
       lesson.imitation_weight = settings_.elite_weight;
     }
     report.learning = learner(task).learn(task.instance, lesson);
-    for (size_t i = 0; i < judged.placements.size(); ++i)
-      task.elites.add(judged.placements[i], judged.judgements[i].score);
-    polish(task, judged);
+    polish(at, placements, judgements);
   }
   report.task = at;
   report.update = update_++;
@@ -176,18 +200,15 @@ UpdateReport Trainer::update() {
 void Trainer::search(size_t at, uint64_t evaluations, double seconds) {
   Task& task = *tasks_[at];
   const UnitPlacement start = task.elites.best().placement;
-  place::Budget budget;
-  budget.evaluations = evaluations;
-  budget.seconds = seconds;
-  budget.seed = options_.seed;
-  budget.threads = options_.threads;
-  budget.stop = options_.stop;
-  budget.start = &start;
+  place::Budget limits = budget();
+  limits.evaluations = evaluations;
+  limits.seconds = seconds;
+  limits.start = &start;
   uint64_t spent = 0;
-  budget.progress = [&](uint64_t done, const place::Score&) { spent = done; };
-  const auto found = place::find_placer("anneal").place(task.problem, budget);
+  limits.progress = [&](uint64_t done, const place::Score&) { spent = done; };
+  const auto found = place::find_placer("anneal").place(task.problem, limits);
   task.evaluations += spent;
-  task.elites.add(found, place::Evaluator(task.problem).score(found));
+  add_found(task, {found}, {place::Evaluator(task.problem).score(found)});
 }
 
 }  // namespace allot::policy

@@ -60,17 +60,15 @@ class Trainer {
   void restore(const train::Checkpoint& state, const std::string& path);
 
  private:
-  struct Judged {
-    std::vector<UnitPlacement> placements;
-    std::vector<Judgement> judgements;
-  };
   Learner& learner(const Task& task) const;
-  std::vector<UnitPlacement> best_placements(const Task& task, size_t most) const;
+  place::Budget budget() const;
+  std::vector<UnitPlacement> worth_imitating(const Task& task) const;
   UpdateReport imitate(Task& task);
-  Judged judge(Task& task, const std::vector<Samples>& shards);
+  std::vector<Judgement> judge(Task& task, const std::vector<UnitPlacement>& placements);
+  void add_found(Task& task, const std::vector<UnitPlacement>& placements, const std::vector<place::Score>& scores);
   Lesson lesson_of(Task& task, std::vector<Samples> shards, const std::vector<Judgement>& judgements,
                    UpdateReport& report);
-  void polish(Task& task, const Judged& judged);
+  void polish(size_t task, const std::vector<UnitPlacement>& placements, const std::vector<Judgement>& judgements);
 
   Policy& policy_;
   LearningSettings settings_;
