@@ -29,6 +29,7 @@ void visit_numbers(M& metric, const Visit& visit) {
   visit("entropy", metric.entropy);
   visit("gradient_norm", metric.gradient_norm);
   visit("learning_rate", metric.learning_rate);
+  visit("of_quick", metric.of_quick);
 }
 
 Metric parse(std::string_view line, const std::string& path, size_t number) {
@@ -37,7 +38,7 @@ Metric parse(std::string_view line, const std::string& path, size_t number) {
   const base::JsonObject object(source, document, "",
                                 {"phase", "model", "update", "evaluations", "model_seconds", "seconds", "best_value",
                                  "best_makespan_ps", "best_overflow_bytes", "samples", "executed", "mean_cost",
-                                 "best_cost", "entropy", "gradient_norm", "learning_rate"});
+                                 "best_cost", "entropy", "gradient_norm", "learning_rate", "of_quick"});
   Metric metric;
   metric.phase = object.text("phase");
   metric.model = object.text("model");

@@ -12,7 +12,7 @@ namespace allot::policy {
 
 /// What one step of the run did to one task, and where the task stands after it.
 struct Metric {
-  std::string phase;  // "seeds", "imitation", "policy" or "search"
+  std::string phase;  // "seeds", "imitation", "policy", "search"; or "validation", of a model that is not trained on
   std::string model;
   uint32_t update = 0;                    // of the run, from 0
   uint64_t evaluations = 0;               // of the task so far
@@ -23,6 +23,7 @@ struct Metric {
   double mean_cost = 0, best_cost = 0;  // of what was executed
   double entropy = 0;                   // mean over decisions, natural units
   double gradient_norm = 0, learning_rate = 0;
+  double of_quick = 0;  // validation: `best` is what the policy finds likeliest, as a multiple of the best quick method
 };
 
 /// One line without its end.

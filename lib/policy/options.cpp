@@ -18,6 +18,7 @@ void TrainOptions::bind(config::Binder& binder) {
                 {"simulated", "measured", "ort", "command"});
   binder.choice("finals", finals, "who runs the best that simulation found, to choose the quickest of them",
                 {"none", "measured", "ort", "command"});
+  binder.integer("validate_every", validate_every, "updates between looks at the models of --validate", 1, kMost);
   binder.choice("compare", compare,
                 "searches that are given, for comparison, what training spent: auto of placer-apply, all others, too",
                 {"auto", "all", "none"});

@@ -16,7 +16,7 @@ namespace allot::policy {
 struct TrainOptions {
   std::string policy = "boost";
   Settings settings;  // those of `policy`, as changed by other options
-  int64_t evaluations = 0, updates = 0;
+  int64_t evaluations = 0, updates = 0, validate_every = 20;
   double seconds = -1;
   std::string reward = "simulated", finals = "none", compare = "auto";
   double save_every_s = 60;

@@ -105,14 +105,15 @@ std::string model_section(const LearnedModel& model, const std::vector<const Met
   return html;
 }
 
-/// `y` of every update over their numbers, each model a line.
-std::string update_chart(const Courses& courses, const char* label, double (*y)(const Metric&)) {
+/// `y` of every step of a phase over the updates, each model a line.
+std::string update_chart(const Courses& courses, const char* label, double (*y)(const Metric&),
+                         const char* phase = "policy") {
   std::vector<report::Series> series;
   for (const auto& [model, course] : courses) {
     if (series.size() == kMostDrawn) break;
     report::Series line{shown(model), {}};
     for (const Metric* step : course)
-      if (step->phase == "policy") line.points.emplace_back(static_cast<double>(step->update), y(*step));
+      if (step->phase == phase) line.points.emplace_back(static_cast<double>(step->update), y(*step));
     if (!line.points.empty()) series.push_back(std::move(line));
   }
   return series.empty() ? "" : report::line_chart(series, "update", label);
@@ -121,13 +122,16 @@ std::string update_chart(const Courses& courses, const char* label, double (*y)(
 std::string policy_section(const Courses& courses) {
   return update_chart(courses, "mean cost of samples", [](const Metric& m) { return m.mean_cost; }) +
          update_chart(courses, "entropy of a decision, nats", [](const Metric& m) { return m.entropy; }) +
-         update_chart(courses, "norm of the gradient", [](const Metric& m) { return m.gradient_norm; });
+         update_chart(courses, "norm of the gradient", [](const Metric& m) { return m.gradient_norm; }) +
+         update_chart(
+             courses, "unseen models: likeliest placement / best quick method",
+             [](const Metric& m) { return m.of_quick; }, "validation");
 }
 
 std::string facts_list(const std::vector<std::pair<std::string, std::string>>& facts) {
   std::string html = "<dl class=\"facts\">\n";
   for (const auto& [name, value] : facts)
-    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(shown(value)));
+    if (!value.empty()) html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(shown(value)));
   return html + "</dl>\n";
 }
 

@@ -42,6 +42,11 @@ TrainingRun::TrainingRun(Policy& policy, Trainer& trainer, train::RunFolder& fol
 void TrainingRun::begin() {
   const Stopwatch watch;
   trainer_.seed();
+  for (const auto& task : options_.validation) {
+    const auto quick = place::compare(task->problem, "auto", {.seconds = 0, .stop = options_.stop});
+    quick_.push_back(quick.methods[quick.best].score.value);
+    policy_.network(task->instance);  // serves it, or says why not
+  }
   if (folder_.resumed()) {
     const std::string path = folder_.file("checkpoint");
     const train::Checkpoint state = folder_.restore(kSchema);
@@ -115,6 +120,7 @@ void TrainingRun::learn(const Show& show) {
     idle = update.imitation || evaluations() > before ? 0 : idle + 1;
     seconds_[update.task] += watch.seconds();
     report(update.task, update.imitation ? "imitation" : "policy", &update, show);
+    if (trainer_.updates() % options_.validate_every == 0) validate(show);
     if (since_saved.seconds() < options_.save_every_s) continue;
     save();
     since_saved = {};
@@ -134,6 +140,23 @@ void TrainingRun::search(const Show& show) {
     trainer_.search(task, evaluations, budget.seconds >= 0 ? std::max(0.0, seconds) : -1);
     seconds_[task] += watch.seconds();
     report(task, "search", nullptr, show);
+  }
+}
+
+void TrainingRun::validate(const Show& show) {
+  for (size_t i = 0; i < options_.validation.size(); ++i) {
+    Task& task = *options_.validation[i];
+    const Network& network = policy_.network(task.instance);
+    const auto placements = network.placements(task.instance, network.sample(task.instance, {.greedy = true}));
+    Metric metric;
+    metric.phase = "validation";
+    metric.model = task.name;
+    metric.update = trainer_.updates() - 1;
+    metric.seconds = seconds();
+    metric.best = task.reward->judge(placements).front().score;
+    metric.of_quick = static_cast<double>(metric.best.value) / static_cast<double>(std::max<int64_t>(1, quick_[i]));
+    folder_.metric(to_json(metric));
+    if (show) show(i, metric);
   }
 }
 

@@ -26,7 +26,9 @@ struct RunOptions {
   double final_search = 0;  // part of the evaluations, or of the seconds, that is kept for annealing from the best
   double save_every_s = 60;
   const std::atomic<bool>* stop = nullptr;
-  std::vector<std::string> fingerprints;  // by task: what a resumed run must find unchanged
+  std::vector<std::string> fingerprints;               // by task: what a resumed run must find unchanged
+  std::vector<std::unique_ptr<Task>> validation = {};  // never trained on
+  uint64_t validate_every = 20;                        // updates
 };
 
 class TrainingRun {
@@ -61,6 +63,8 @@ class TrainingRun {
   void learn(const Show& show);
   void search(const Show& show);
   void report(size_t task, std::string phase, const UpdateReport* update, const Show& show);
+  /// What the policy alone makes of the validation tasks: the likeliest placement of each.
+  void validate(const Show& show);
   void save();
   bool stopped() const { return options_.stop && options_.stop->load(std::memory_order_relaxed); }
 
@@ -69,6 +73,7 @@ class TrainingRun {
   train::RunFolder& folder_;
   RunOptions options_;
   std::vector<double> seconds_;  // by task
+  std::vector<int64_t> quick_;   // by validation task: value of the best constructive method
 };
 
 }  // namespace allot::policy

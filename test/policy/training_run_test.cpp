@@ -37,7 +37,8 @@ policy::Settings small_settings() {
 /// One part of a run: from begin() on.
 struct Part {
   Part(const std::vector<const place::Problem*>& problems, const std::string& path, bool resume,
-       policy::RunBudget budget, double final_search = 0, unsigned threads = 1, const std::string& fingerprint = "f")
+       policy::RunBudget budget, double final_search = 0, unsigned threads = 1, const std::string& fingerprint = "f",
+       const std::vector<const place::Problem*>& validation = {})
       : settings(small_settings()),
         policy(settings.network, policy::Vocabulary({"a"}), {}, 5),
         trainer(policy, settings.learning, tasks(problems, threads), {.seed = 5, .threads = threads, .stop = &stop}),
@@ -47,7 +48,9 @@ struct Part {
              .final_search = final_search,
              .save_every_s = 0,
              .stop = &stop,
-             .fingerprints = {fingerprint}}) {
+             .fingerprints = {fingerprint},
+             .validation = tasks(validation, threads),
+             .validate_every = 3}) {
     run.begin();
   }
   std::vector<std::unique_ptr<policy::Task>> tasks(const std::vector<const place::Problem*>& problems,
@@ -156,6 +159,28 @@ TEST_CASE("evaluations are spent on learning and then on searching, and not many
         std::vector<std::string>{"a"});
 }
 
+TEST_CASE("a policy is seen on tasks that it is not trained on, which changes nothing else") {
+  const test::ScratchFolder scratch;
+  const auto problem = test::random_problem({.ops = 24, .devices = 3, .seed = 1});
+  const auto unseen = test::random_problem({.ops = 30, .devices = 2, .seed = 2});
+  Part part({&problem}, scratch / "run", false, {.updates = 9}, 0, 1, "f", {&unseen});
+  Part without({&problem}, scratch / "without", false, {.updates = 9});
+  part.run.go_on({});
+  without.run.go_on({});
+  CHECK(same_parameters(part.policy, without.policy));
+  CHECK(part.run.evaluations() == without.run.evaluations());
+  const auto quick = place::compare(unseen, "auto", {.seconds = 0});
+  size_t seen = 0;
+  for (const Metric& metric : metrics_of(part)) {
+    if (metric.phase != "validation") continue;
+    CHECK(metric.update == 3 * ++seen - 1);
+    CHECK(metric.best.value >= unseen.bounds().best());
+    CHECK(metric.of_quick ==
+          Approx(static_cast<double>(metric.best.value) / static_cast<double>(quick.methods[quick.best].score.value)));
+  }
+  CHECK(seen == 3);
+}
+
 TEST_CASE("seconds end a run") {
   const test::ScratchFolder scratch;
   const auto problem = test::random_problem({.ops = 24, .devices = 3, .seed = 3});
@@ -176,7 +201,7 @@ TEST_CASE("a run is not resumed on another problem") {
 
 TEST_CASE("metrics are read as they were written, and damage is told with its line") {
   const test::ScratchFolder scratch;
-  Metric metric{"policy", "a \"model\"", 7, 1234, 1.5, 2.25, {1, 2, 3}, 64, 60, 1.25, 1.125, 0.5, 10, 3e-4};
+  Metric metric{"policy", "a \"model\"", 7, 1234, 1.5, 2.25, {1, 2, 3}, 64, 60, 1.25, 1.125, 0.5, 10, 3e-4, 1.5};
   test::put(scratch / "m", policy::to_json(metric) + "\n" + policy::to_json(metric) + "\n");
   const auto read = policy::read_metrics(scratch / "m");
   REQUIRE(read.size() == 2);
@@ -201,7 +226,10 @@ TEST_CASE("the page shows curves, comparison and names as they are stored") {
   std::vector<Metric> metrics;
   for (uint32_t update = 0; update < 5; ++update)
     metrics.push_back({"policy", "<b>.onnx", update, 100 * (update + 1), 0.5 * (update + 1), 0.5 * (update + 1),
-                       heft.result.score, 8, 8, 2.0 - 0.1 * update, 1, 0.4, 3, 1e-3});
+                       heft.result.score, 8, 8, 2.0 - 0.1 * update, 1, 0.4, 3, 1e-3, 0});
+  metrics.push_back(metrics.back());
+  metrics.back().phase = "validation";
+  metrics.back().of_quick = 1.1;
   const std::string page =
       policy::learning_page({{"<b>.onnx", problem, comparison, "best/b.html"}}, metrics, {{"Policy", "boost"}});
   CHECK(test::malformation(page) == "");

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 import harness
 
-TOOLS = ["placer-apply", "placer-embed"]
+TOOLS = [tool for tool in ("placer-apply", "placer-embed", "placer-train") if (harness.BIN / tool).exists()]
 MODEL = harness.ROOT / "models/resnet50.onnx"
 
 

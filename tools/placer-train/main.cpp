@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/app.h"
 #include "cli/progress.h"
+#include "cli/version.h"
 #include "plan/input.h"
 #include "plan/outputs.h"
 #include "plan/placed.h"
@@ -26,6 +27,7 @@ struct Options {
   policy::TrainOptions train;
   plan::RunnerOptions runner;
   std::string output, from;
+  std::vector<std::string> validate;
   bool resume = false;
 
   void bind(config::Binder& binder) {
@@ -35,6 +37,8 @@ struct Options {
     runner.bind(binder);
     binder.text("output", output, "folder of the run").cli_only = true;
     binder.text("from", from, "begin with this policy (.safetensors), whose network it takes").cli_only = true;
+    binder.list("validate", validate, "see what the policy makes of this model, which it is not trained on").cli_only =
+        true;
     binder.flag("resume", resume, "go on with the run in that folder").cli_only = true;
   }
 };
@@ -42,6 +46,7 @@ struct Options {
 void go_on(policy::TrainingRun& run, const policy::Trainer& trainer, bool measured) {
   cli::Progress progress("training", 0);
   run.go_on([&](size_t task, const policy::Metric& step) {
+    if (step.phase == "validation") return;
     const double share = run.share_spent();
     if (share > 0) progress.set_total(static_cast<uint64_t>(static_cast<double>(run.evaluations()) / share));
     const std::string whose = trainer.tasks().size() > 1 ? " for " + step.model : "";
@@ -109,6 +114,7 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
     base::info("{}: {} units to place on {} devices", base::printable(task->name), task->instance.elements(),
                task->instance.devices());
   if (common.dry_run) return 0;
+  const auto unseen = plan::load_all(options.validate, options.input);
   train::RunFolder folder(options.output, config::dump_yaml(app.binder(), false), options.resume, common.replace(),
                           {"compare", "save_every"});
   policy::TrainingRun run(policy, trainer, folder,
@@ -116,7 +122,9 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
                            .final_search = options.train.settings.learning.final_search,
                            .save_every_s = options.train.save_every_s,
                            .stop = &cli::stop_requested(),
-                           .fingerprints = fingerprints(models)});
+                           .fingerprints = fingerprints(models),
+                           .validation = make_tasks(unseen, policy, nullptr, threads),
+                           .validate_every = static_cast<uint64_t>(options.train.validate_every)});
   run.begin();
   go_on(run, trainer, options.train.measures());
   std::vector<place::Comparison> comparisons;
@@ -135,7 +143,11 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
     learned.push_back({models[i].name, *models[i].input->problem, comparisons[i], "best/" + models[i].name + ".html"});
   base::write_file(folder.file("report.html"),
                    policy::learning_page(learned, policy::read_metrics(folder.file("metrics.jsonl")),
-                                         {{"Policy", options.train.policy}, {"Seed", std::to_string(seed)}}),
+                                         {{"Policy", options.train.policy},
+                                          {"Cluster", options.input.cluster},
+                                          {"Reward", reward},
+                                          {"Seed", std::to_string(seed)},
+                                          {"Version", std::string(cli::version())}}),
                    common.replace());
   if (cli::stop_requested()) base::warn("stopped early; --resume goes on");
   return cli::stop_exit_code();
