@@ -31,8 +31,8 @@ Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<s
   for (const auto& task : tasks_) {
     policy.network(task->instance);  // serves it, or says why not
     // An update that has learnt is finished, even when asked to stop: a resumed run could not tell how far it got.
-    local_searches_.push_back(std::make_unique<LocalSearch>(
-        task->problem, LocalSearchOptions{.seed = options_.seed, .threads = options_.threads}));
+    local_searches_.push_back(std::make_unique<place::LocalSearch>(
+        task->problem, place::LocalSearchOptions{.seed = options_.seed, .threads = options_.threads}));
     task->baseline = settings_.relative ? 0 : cost_of({.score = {}, .executed = false, .why = {}}, *task, settings_);
     task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
   }
@@ -155,7 +155,7 @@ void Trainer::polish(size_t at, const std::vector<UnitPlacement>& placements,
   const auto most = static_cast<uint64_t>(settings_.polish) * task.problem.graph().num_units();
   std::vector<UnitPlacement> found;
   std::vector<place::Score> scores;
-  for (Improved& improved : local_searches_[at]->improve(best, update_, most)) {
+  for (place::Improved& improved : local_searches_[at]->improve(best, update_, most)) {
     task.evaluations += improved.evaluations;
     found.push_back(std::move(improved.placement));
     scores.push_back(improved.score);

@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "place/local_search.h"
 #include "policy/learner.h"
-#include "policy/local_search.h"
 #include "policy/policy.h"
 #include "policy/task.h"
 
@@ -75,7 +75,7 @@ class Trainer {
   std::vector<std::unique_ptr<Task>> tasks_;
   TrainerOptions options_;
   std::unique_ptr<Learner> flat_, hierarchical_;
-  std::vector<std::unique_ptr<LocalSearch>> local_searches_;  // by task
+  std::vector<std::unique_ptr<place::LocalSearch>> local_searches_;  // by task
   uint32_t update_ = 0;
 };
 

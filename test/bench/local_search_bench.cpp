@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// policy::LocalSearch beside annealing with as many evaluations, 20 a unit, on generated graphs and four equal devices:
+// place::LocalSearch beside annealing with as many evaluations, 20 a unit, on generated graphs and four equal devices:
 // from a list scheduler's placement, from that with a tenth of the units moved, and from a random one. Mean values over
 // the lower bound, and the ratio of the two.
 //   local_search_bench [STARTS] -> JSON, a line a graph and kind of start, and one over all
@@ -14,8 +14,8 @@
 
 #include "base/rng.h"
 #include "graph/generate.h"
+#include "place/local_search.h"
 #include "place/placer.h"
-#include "policy/local_search.h"
 #include "support/random_placement.h"
 #include "support/simple_cluster.h"
 
@@ -50,7 +50,7 @@ std::vector<place::UnitPlacement> starts(const place::Problem& problem, const st
 double measure(const std::string& name, const place::Problem& problem, const std::string& kind, uint32_t count) {
   const auto from = starts(problem, kind, count);
   place::Evaluator evaluator(problem);
-  policy::LocalSearch search(problem, {.seed = 1});
+  place::LocalSearch search(problem, {.seed = 1});
   double start = 0, local = 0, annealed = 0;
   const auto improved = search.improve(from, 0);
   for (uint32_t i = 0; i < count; ++i) {

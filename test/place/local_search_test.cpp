@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/local_search.h"
+#include "place/local_search.h"
 
 #include <atomic>
 
@@ -11,9 +11,9 @@
 #include "support/random_problem.h"
 
 using namespace allot;
+using place::Improved;
+using place::LocalSearch;
 using place::UnitPlacement;
-using policy::Improved;
-using policy::LocalSearch;
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/local_search.h"
+#include "place/local_search.h"
 
 #include <algorithm>
 #include <unordered_set>
@@ -9,7 +9,7 @@
 #include "place/search.h"
 #include "place/walker.h"
 
-namespace allot::policy {
+namespace allot::place {
 namespace {
 
 constexpr uint32_t kStream = 0x6C6F6361;
@@ -18,7 +18,7 @@ constexpr uint64_t kChainAge = 50;  // evaluations after which the critical chai
 
 class Descent {
  public:
-  Descent(const place::Problem& problem, const place::UnitPlacement& start, const place::Budget& budget, base::Rng rng)
+  Descent(const Problem& problem, const UnitPlacement& start, const Budget& budget, base::Rng rng)
       : search_(problem, budget),
         walker_(problem, start),
         cuts_off_(problem.plain_latency()),
@@ -27,7 +27,7 @@ class Descent {
 
   Improved run() {
     while (walker_.can_move() && !search_.over()) step();
-    const place::Score score = search_.best_score();
+    const Score score = search_.best_score();
     const uint64_t evaluations = search_.evaluations();
     return {search_.finish(), score, evaluations};
   }
@@ -56,10 +56,10 @@ class Descent {
     chain_again_ = search_.evaluations() + kChainAge;
   }
 
-  place::Search search_;
-  place::Walker walker_;
+  Search search_;
+  Walker walker_;
   const bool cuts_off_;
-  place::Score current_;
+  Score current_;
   base::Rng rng_;
   std::unordered_set<uint64_t> turned_down_;  // fingerprints; for good, as current_ only falls
   bool stale_ = true;                         // the critical chain is that of an earlier placement
@@ -68,15 +68,12 @@ class Descent {
 
 }  // namespace
 
-LocalSearch::LocalSearch(const place::Problem& problem, LocalSearchOptions options)
-    : problem_(problem), options_(options) {
+LocalSearch::LocalSearch(const Problem& problem, LocalSearchOptions options) : problem_(problem), options_(options) {
   if (options_.evaluations == 0)
-    options_.evaluations =
-        std::min(kEvaluationsPerUnit * problem.graph().num_units(), place::default_evaluations(problem));
+    options_.evaluations = std::min(kEvaluationsPerUnit * problem.graph().num_units(), default_evaluations(problem));
 }
 
-std::vector<Improved> LocalSearch::improve(std::span<const place::UnitPlacement> placements, uint32_t step,
-                                           uint64_t most) {
+std::vector<Improved> LocalSearch::improve(std::span<const UnitPlacement> placements, uint32_t step, uint64_t most) {
   std::vector<Improved> improved(placements.size());
   base::parallel_for(placements.size(), options_.threads, [&](size_t item) {
     improved[item] = improve_one(placements[item], step, static_cast<uint32_t>(item), most);
@@ -85,12 +82,12 @@ std::vector<Improved> LocalSearch::improve(std::span<const place::UnitPlacement>
   return improved;
 }
 
-Improved LocalSearch::improve_one(const place::UnitPlacement& placement, uint32_t step, uint32_t item,
-                                  uint64_t most) const {
-  place::Budget budget;
+Improved LocalSearch::improve_one(const UnitPlacement& placement, uint32_t step, uint32_t item, uint64_t most) const {
+  Budget budget;
   budget.evaluations = std::max<uint64_t>(1, std::min(most, options_.evaluations));
+  budget.seconds = options_.seconds;
   budget.stop = options_.stop;
   return Descent(problem_, placement, budget, base::Rng(options_.seed, kStream, step, item)).run();
 }
 
-}  // namespace allot::policy
+}  // namespace allot::place
