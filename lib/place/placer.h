@@ -44,7 +44,8 @@ struct Placer {
   const char* missing = nullptr;  // what this build lacks for it, and the remedy: "METIS; install libmetis-dev"
   std::optional<Objective> only_for = {};  // unless named, it is run for this objective alone
   bool patient =
-      false;  // unless named, it is not run where an answer is wanted at once (0 seconds), or for large graphs
+      false;           // unless named, it is not run where an answer is wanted at once (0 seconds), or for large graphs
+  bool leads = false;  // of those that search: "auto" runs it before its search, on a part of the budget
 };
 
 /// From this size on a budget buys few evaluations, and methods whose time grows faster than the graph take too long.
@@ -86,11 +87,11 @@ struct Comparison {
 };
 /// The constructive methods, side by side, then one search that begins with the best of them. With method "auto" that
 /// is annealing, for large graphs "multilevel", for graphs of few units annealing and then "exact", and the best is
-/// chosen; otherwise the named method is run and chosen.
+/// chosen; otherwise the named method is run and chosen. Before its search "auto" runs what leads, whatever the budget.
 /// Evaluations and seconds count for all together; the constructive methods are always run. For several input shapes
-/// "auto" first plans each alone, with as many evaluations once more or half of the seconds, and searches from the best.
-/// Unless the budget was given explicitly, "auto" does not search where there is nothing to gain.
-/// Errors: base::Stopped if the budget's stop was set before a method, or the named one, had an answer.
+/// "auto" first plans each alone, with as many evaluations once more or half of the seconds, and searches from the
+/// best. Unless the budget was given explicitly, "auto" does not search where there is nothing to gain. Errors:
+/// base::Stopped if the budget's stop was set before a method, or the named one, had an answer.
 Comparison compare(const Problem& problem, const std::string& method, const Budget& budget);
 
 }  // namespace allot::place
