@@ -13,6 +13,7 @@ using base::ErrorKind;
 using base::JsonObject;
 using base::JsonWriter;
 
+constexpr const char* kRequestName = "request to allot-worker";
 constexpr const char* kRemedy = "use a program of the worker's own version";
 
 const char* name(ErrorKind kind) {
@@ -62,7 +63,7 @@ std::string to_json(const Hello& hello) {
 
 std::string to_json(const Reply& reply) {
   JsonWriter json(0);
-  json.begin_object().field("schema", "allot.run-reply/1").field("seconds", reply.seconds);
+  json.begin_object().field("schema", kRunReply).field("seconds", reply.seconds);
   if (reply.single) {
     json.key("single").begin_object().field("device", reply.single->device);
     json.field("seconds", reply.single->seconds).end_object();
@@ -91,21 +92,29 @@ std::string to_json(const Reply& reply) {
   return json.end_object().str();
 }
 
-std::string to_json(const base::Error& error) {
+std::string to_json(const base::Error& error, std::string_view schema) {
   JsonWriter json(0);
-  json.begin_object().field("schema", "allot.run-reply/1").key("error").begin_object();
+  json.begin_object().field("schema", schema).key("error").begin_object();
   json.field("kind", name(error.kind())).field("where", error.where());
   json.field("what", error.message()).field("fix", error.fix()).end_object();
   return json.end_object().str();
 }
 
+std::string schema_of(const std::string& request) {
+  const nlohmann::json document = base::parse_json(request, kRequestName);
+  const auto schema = document.is_object() ? document.find("schema") : document.end();
+  if (schema == document.end() || !schema->is_string())
+    throw base::Error(ErrorKind::malformed, kRequestName, "has no schema", kRemedy);
+  return schema->get<std::string>();
+}
+
 Request parse_request(const std::string& text) {
-  const base::JsonSource source{"request to allot-worker", text, kRemedy};
+  const base::JsonSource source{kRequestName, text, kRemedy};
   const nlohmann::json document = base::parse_json(text, source.path);
   const JsonObject root(source, document, "",
                         {"schema", "model", "devices", "placement", "dims", "inputs", "outputs", "replace", "seed",
                          "threads", "workload", "warm_up", "repeat", "check", "timeline"});
-  if (root.text("schema") != "allot.run-request/1") root.fail("schema", "is not allot.run-request/1", kRemedy);
+  if (root.text("schema") != kRunRequest) root.fail("schema", fmt::format("is not {}", kRunRequest), kRemedy);
   Request request;
   request.model = root.text("model");
   root.for_each("devices", {"name", "kind"}, {"index"}, [&](const JsonObject& item) {

@@ -75,14 +75,14 @@ void read_lists(const JsonObject& root, const Request& request, Reply& reply) {
                 [&](const JsonObject& item) { reply.timeline.push_back(read_span(item, request)); });
 }
 
-void throw_if_error(const JsonSource& text, const nlohmann::json& document) {
-  if (!document.is_object() || !document.contains("error")) return;
+}  // namespace
+
+void throw_if_error(const JsonSource& source, const nlohmann::json& answer) {
+  if (!answer.is_object() || !answer.contains("error")) return;
   const JsonObject error =
-      JsonObject(text, document, "", {"schema", "error"}).object("error", {"kind", "where", "what", "fix"});
+      JsonObject(source, answer, "", {"schema", "error"}).object("error", {"kind", "where", "what", "fix"});
   throw Error(kind_named(error), error.text("where"), error.text("what"), error.text("fix"));
 }
-
-}  // namespace
 
 Check read_check(const JsonObject& answer) {
   const JsonObject check = answer.object("check", {"values", "identical", "largest_error", "worst", "ok"});
@@ -95,7 +95,7 @@ Check read_check(const JsonObject& answer) {
 
 std::string to_json(const Request& request) {
   base::JsonWriter json(0);
-  json.begin_object().field("schema", "allot.run-request/1").field("model", request.model);
+  json.begin_object().field("schema", kRunRequest).field("model", request.model);
   json.key("devices").begin_array();
   for (const auto& device : request.devices) {
     json.begin_object().field("name", device.name).field("kind", device.cuda ? "cuda" : "cpu");
@@ -126,7 +126,7 @@ Reply parse_reply(const std::string& text, const Request& request) {
   throw_if_error(message, document);
   const JsonObject root(message, document, "", {"schema", "seconds", "devices", "nodes", "transfers"},
                         {"single", "check", "timeline"});
-  require_schema(root, "allot.run-reply/1");
+  require_schema(root, kRunReply);
   Reply reply;
   reply.seconds = root.list_of_numbers("seconds");
   if (reply.seconds.size() != request.repeat) root.fail("seconds", "is not a time for each repeat", kRemedy);

@@ -14,6 +14,8 @@
 
 namespace allot::measure {
 
+constexpr const char *kRunRequest = "allot.run-request/1", *kRunReply = "allot.run-reply/1";
+
 /// What a worker says of itself first (allot.worker/1).
 struct Hello {
   std::string version, libtorch;  // of Allot; of LibTorch, "" if it does not say
@@ -100,6 +102,8 @@ Hello parse_hello(const std::string& text);
 /// The same. An answer that tells of an error throws that: kind, place and remedy are the worker's. Numbers of nodes
 /// and devices are those of `request`, or malformed.
 Reply parse_reply(const std::string& text, const Request& request);
+/// Throws what an answer tells of, if that is an error.
+void throw_if_error(const base::JsonSource& source, const nlohmann::json& answer);
 /// The value of its key "check".
 Check read_check(const base::JsonObject& answer);
 

@@ -29,6 +29,15 @@ auto with(std::unique_ptr<Process>& process, const Talk& talk) {
   }
 }
 
+Hello greeting_of(Process& process) {
+  Hello hello = parse_hello(process.receive(deadline_after(kSecondsToStart)));
+  if (hello.version != cli::version())
+    throw Error(ErrorKind::unavailable, kName,
+                fmt::format("is of version {}, this program of {}", base::printable(hello.version), cli::version()),
+                "install both from one release");
+  return hello;
+}
+
 }  // namespace
 
 std::string find_worker() {
@@ -39,7 +48,7 @@ std::string find_worker() {
       named && *named ? fs::path(named) : fs::read_symlink("/proc/self/exe", ignored).parent_path() / kName;
   if (::access(path.c_str(), X_OK) != 0)
     throw Error(ErrorKind::unavailable, base::printable(path.string()),
-                "is not there: running models needs Allot's learn library",
+                "is not there: running models and policies needs Allot's learn library",
                 "install it, or build with -DALLOT_LEARN=ON, or name the program in ALLOT_WORKER");
   return path.string();
 }
@@ -51,13 +60,7 @@ const Hello& Worker::hello() {
 
 void Worker::start() {
   process_ = std::make_unique<Process>(kName, std::vector{find_worker()}, true);
-  with(process_, [&] {
-    hello_ = parse_hello(process_->receive(deadline_after(kSecondsToStart)));
-    if (hello_.version != cli::version())
-      throw Error(ErrorKind::unavailable, kName,
-                  fmt::format("is of version {}, this program of {}", base::printable(hello_.version), cli::version()),
-                  "install both from one release");
-  });
+  with(process_, [&] { hello_ = greeting_of(*process_); });
 }
 
 Reply Worker::run(const Request& request, Deadline deadline) {
@@ -72,6 +75,15 @@ Reply Worker::run(const Request& request, Deadline deadline) {
     if (error.kind() == ErrorKind::out_of_memory) process_.reset();  // what it holds may not be given back
     throw;
   }
+}
+
+PlaceCall::PlaceCall(const PlaceRequest& request) : process_(kName, {find_worker()}, true) {
+  process_.send(to_json(request), deadline_after(kSecondsToStart));
+}
+
+PlaceReply PlaceCall::answer(Deadline deadline) {
+  greeting_of(process_);
+  return parse_place_reply(process_.receive(deadline));
 }
 
 }  // namespace allot::measure

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client of allot-worker, the program that runs placed models on LibTorch.
+// The client of allot-worker, the program that runs placed models, and policies, on LibTorch.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "measure/messages.h"
+#include "measure/place_messages.h"
 #include "measure/process.h"
 
 namespace allot::measure {
@@ -26,6 +27,18 @@ class Worker {
   void start();
   std::unique_ptr<Process> process_;  // null, or alive as far as is known
   Hello hello_;
+};
+
+/// A policy that is asked for placements: its worker starts, and reads the model, while the caller does the same.
+class PlaceCall {
+ public:
+  /// Errors: unavailable as find_worker(); those of Process.
+  explicit PlaceCall(const PlaceRequest& request);
+  /// Called once. Errors: the worker's own; those of Process and Worker::hello().
+  PlaceReply answer(Deadline deadline);
+
+ private:
+  Process process_;
 };
 
 /// Where the worker is. Errors: unavailable when it is not there.

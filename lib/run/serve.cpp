@@ -165,4 +165,10 @@ const ir::Model& Server::model(const std::string& path) {
 
 measure::Reply Server::run(const measure::Request& request) { return Job(model(request.model), request).run(); }
 
+Service run_service() {
+  return {measure::kRunRequest, measure::kRunReply, [server = std::make_shared<Server>()](const std::string& text) {
+            return measure::to_json(server->run(measure::parse_request(text)));
+          }};
+}
+
 }  // namespace allot::run

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What allot-worker does: requests in, measured runs out.
+// What allot-worker does: requests in, answers out; and the answers that are measured runs.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ir/model.h"
 #include "measure/messages.h"
@@ -26,8 +28,17 @@ class Server {
 /// What this worker says of itself.
 measure::Hello greeting(std::string_view version);
 
+/// How requests of one schema are answered: text in, text out. An error that it throws becomes an answer of `reply`.
+struct Service {
+  std::string request, reply;  // schemas
+  std::function<std::string(const std::string&)> answer;
+};
+/// allot.run-request/1, by a Server.
+Service run_service();
+
 /// Serves frames (docs/formats.md) from one descriptor to another until the end of input. A request that fails is
-/// answered with the error. Errors: io; malformed for a frame that is longer than kMostFrameBytes or ends early.
-void serve(int requests, int answers, std::string_view version);
+/// answered with the error; one of a schema that nothing serves, too. Errors: io; malformed for a frame that is longer
+/// than kMostFrameBytes or ends early.
+void serve(int requests, int answers, std::string_view version, const std::vector<Service>& services);
 
 }  // namespace allot::run

@@ -62,24 +62,35 @@ void write_frame(int descriptor, std::string_view text) {
   write_all(descriptor, text);
 }
 
-std::string answer(Server& server, const std::string& text) {
+const Service& service_for(const std::string& text, const std::vector<Service>& services) {
+  const std::string schema = measure::schema_of(text);
+  for (const Service& service : services)
+    if (service.request == schema) return service;
+  throw Error(ErrorKind::malformed, "request to allot-worker",
+              fmt::format("its schema {} is none that is served", base::printable(schema)),
+              "use a program of the worker's own version");
+}
+
+std::string answer(const std::vector<Service>& services, const std::string& text) {
+  std::string reply = services.front().reply;  // to what is no request at all
   try {
-    return measure::to_json(server.run(measure::parse_request(text)));
+    const Service& service = service_for(text, services);
+    reply = service.reply;
+    return service.answer(text);
   } catch (const Error& error) {
-    return measure::to_json(error);
+    return measure::to_json(error, reply);
   } catch (const std::bad_alloc&) {
-    return measure::to_json(Error(ErrorKind::out_of_memory, "", "memory is exhausted", "use a smaller batch"));
+    return measure::to_json(Error(ErrorKind::out_of_memory, "", "memory is exhausted", "use a smaller batch"), reply);
   } catch (const std::exception& error) {  // torch's, outside of any node
-    return measure::to_json(Error(ErrorKind::internal, "", error.what()));
+    return measure::to_json(Error(ErrorKind::internal, "", error.what()), reply);
   }
 }
 
 }  // namespace
 
-void serve(int requests, int answers, std::string_view version) {
+void serve(int requests, int answers, std::string_view version, const std::vector<Service>& services) {
   write_frame(answers, measure::to_json(greeting(version)));
-  Server server;
-  while (const auto text = read_frame(requests)) write_frame(answers, answer(server, *text));
+  while (const auto text = read_frame(requests)) write_frame(answers, answer(services, *text));
 }
 
 }  // namespace allot::run

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Speaks as allot-worker does and runs nothing: a node takes 10 us, the copies of a node's value 5 us.
+"""Speaks as allot-worker does and runs nothing: a node takes 10 us, the copies of a node's value 5 us, and a policy
+places three units.
 
 ALLOT_RUN_FAULT=kill:N|memory:N|hang:N acts as the worker's own. ALLOT_FAKE_WORKER=old|garbage|huge|extra|exit|chatty
 breaks the conversation in other ways.
@@ -33,7 +34,15 @@ def fault(nodes):
     return {"kind": "out_of_memory", "where": f"node {node}", "what": "no memory for it", "fix": "use smaller batches"}
 
 
+def propose(request):
+    count = request["samples"]
+    return {"schema": "allot.place-reply/1", "units": 3, "graph_hash": "g", "costs_hash": "c",
+            "placements": [{"devices": [0, 1, i % 2]} for i in range(count)], "log_probability": [-1.0] * count}
+
+
 def answer(request):
+    if request["schema"] == "allot.place-request/1":
+        return propose(request)
     placement = request["placement"]
     if error := fault(len(placement)):
         return {"schema": "allot.run-reply/1", "error": error}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/propose.h"
+
+#include <algorithm>
+
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+
+#include "base/parallel.h"
+
+namespace allot::policy {
+namespace {
+
+constexpr int64_t kTogether = 8;  // decoded in step; few enough that every core has some
+
+std::vector<Draw> draws_for(int64_t count, uint64_t seed) {
+  std::vector<Draw> draws = {{.seed = seed, .greedy = true}};
+  for (int64_t first = 1; first < count; first += kTogether)
+    draws.push_back({.seed = seed, .first = static_cast<uint32_t>(first), .count = std::min(kTogether, count - first)});
+  return draws;
+}
+
+std::vector<double> log_probabilities(const Samples& samples) {
+  const Scores scores{samples.log_probability, {}, samples.group_log_probability, {}};
+  const auto joint = scores.joint().to(at::kDouble).contiguous();
+  return {joint.data_ptr<double>(), joint.data_ptr<double>() + joint.numel()};
+}
+
+}  // namespace
+
+Proposals propose(const Policy& policy, const Instance& instance, int64_t count, uint64_t seed, unsigned threads) {
+  const Network& network = policy.network(instance);
+  const auto draws = draws_for(count, seed);
+  const at::NoGradGuard no_gradients;
+  at::set_num_threads(1);  // of this thread; sums are the same however many there are
+  const at::Tensor embeddings = network.embed(instance);
+  std::vector<Proposals> parts(draws.size());
+  base::parallel_for(draws.size(), threads, [&](size_t i) {
+    at::set_num_threads(1);
+    const Samples samples = network.sample(instance, embeddings, draws[i]);
+    parts[i] = {network.placements(instance, samples), log_probabilities(samples)};
+  });
+  Proposals all;
+  for (Proposals& part : parts) {
+    std::move(part.placements.begin(), part.placements.end(), std::back_inserter(all.placements));
+    all.log_probability.insert(all.log_probability.end(), part.log_probability.begin(), part.log_probability.end());
+  }
+  return all;
+}
+
+}  // namespace allot::policy
