@@ -91,6 +91,7 @@ void tell_of_moved_shapes(const place::Problem& problem, const place::UnitPlacem
 void SearchOptions::bind(config::Binder& binder) {
   std::vector<std::string> methods = {"auto"};
   for (const auto& placer : place::placers()) methods.push_back(placer.name);
+  methods.push_back("policy");  // registered once there is one (plan/learned.h)
   binder.choice("method", method, "how to place; auto searches from the best of the quick ones", methods);
   binder.integer("evaluations", evaluations, "simulations that a search may spend; 0 = about 20 million op visits", 0,
                  int64_t{1} << 40);

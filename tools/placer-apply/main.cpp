@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // placer-apply: decides where the operations of an ONNX model run and writes the answer into it.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "cli/app.h"
 #include "place/check.h"
 #include "plan/check_models.h"
+#include "plan/learned.h"
 #include "plan/outputs.h"
 #include "plan/real_run.h"
 #include "plan/text.h"
@@ -21,6 +23,7 @@ using namespace allot;
 struct Options {
   plan::InputOptions input;
   plan::SearchOptions search;
+  plan::PolicyOptions policy;
   plan::OutputOptions output;
   plan::CheckOptions check;
   plan::RunOptions run;
@@ -31,6 +34,7 @@ struct Options {
     input.bind(binder);
     input.bind_goal(binder);
     search.bind(binder);
+    policy.bind(binder);
     output.bind(binder);
     binder.text("placement", placement, "use this stored placement instead of placing anew").cli_only = true;
     check.bind(binder);
@@ -66,15 +70,34 @@ int run(const cli::App& app, const Options& options, const std::string& model) {
                           common.json, common.dry_run, static_cast<uint32_t>(common.threads)});
 }
 
+/// A policy is asked where a model is placed anew, and nowhere else.
+void require_placing(const Options& options) {
+  const char* other = !options.check.check.empty() ? "--check"
+                      : !options.placement.empty() ? "--placement"
+                      : options.run.run            ? "--run"
+                      : options.strip              ? "--strip"
+                      : options.diff               ? "--diff"
+                                                   : nullptr;
+  if (other && !options.policy.policy.empty())
+    throw base::Error(
+        base::ErrorKind::usage, "--policy", fmt::format("does not go with {}", other),
+        "place with the policy first: placer-apply model.onnx --policy policy.safetensors -o placed.onnx");
+}
+
 int apply(const cli::App& app, Options& options, const std::string& model) {
   const auto& common = app.common();
-  options.output.check(common.replace(), {model, options.placement});
+  options.output.check(common.replace(), {model, options.placement, options.policy.policy});
   place::Sidecar stored;
   if (!options.placement.empty()) {
     stored = place::read_sidecar(options.placement);
     options.input.adopt(stored);
   }
+  std::optional<plan::LearnedPlacer> learned;
+  if (!options.policy.policy.empty())
+    learned.emplace(options.policy, model, options.input, static_cast<uint64_t>(common.seed),
+                    static_cast<uint32_t>(common.threads));
   const auto input = plan::load(model, options.input);
+  if (learned) learned->join_registry(*input);
   const auto placed = options.placement.empty() ? plan::place_model(*input, options.search, budget(app, options))
                                                 : plan::use_placement(*input, stored, options.placement);
   const std::string text = !options.explain.empty() ? plan::explain_text(*input, placed, options.explain)
@@ -103,6 +126,8 @@ int main(int argc, char** argv) {
   app.example("placer-apply model.onnx -o placed.onnx", "one CPU host and one A100, all methods, the best is written");
   app.example("placer-apply model.onnx --cluster configs/clusters/two-gpu.yaml --report placed.html",
               "look at a placement on your machine without writing a model");
+  app.example("placer-apply model.onnx --policy policy.safetensors --method policy --seconds 1 -o placed.onnx",
+              "in about a second, as a policy that placer-train made has learnt to");
   app.example("placer-apply model.onnx --check placed.placement.json --max-regression 2%",
               "in CI: fail when today's model places worse than the stored one");
   app.example("placer-apply models/*.onnx --check baselines/ --check-format github --check-format junit=placement.xml",
@@ -116,6 +141,8 @@ int main(int argc, char** argv) {
     if (options.check.update && options.check.check.empty())
       throw base::Error(base::ErrorKind::usage, "--update", "renews the baselines of --check",
                         "add --check FILE or --check FOLDER");
+    require_placing(options);
+    options.policy.check(files[0], options.search);
     if (!options.check.check.empty())
       return plan::check_models(
           files, options.check,
