@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "place/critical_chain.h"
 #include "place/methods.h"
 #include "place/search.h"
 #include "place/walker.h"
@@ -112,7 +113,7 @@ class Annealing {
   double cycle(const UnitPlacement& start, double hottest, double end) {
     walker_.restart(start);
     current_ = lowest_ = energy_(search_.start(start));
-    stale_ = true;
+    chain_.placement_changed();
     const double begin = search_.spent(), first = std::min(kHottest, hottest * unit_share_);
     const double last = std::min(first, kColdest * unit_share_);
     while (!search_.over()) {
@@ -124,7 +125,7 @@ class Annealing {
   }
 
   void step(double temperature) {
-    if (stale_ && search_.evaluations() >= chain_again_) look_up_critical_chain();
+    chain_.refresh();
     const auto moves = walker_.propose(rng_);
     if (moves.empty()) return search_.skip();
     // Metropolis: the limit is drawn before anything is evaluated, so that hopeless candidates can be cut off.
@@ -142,26 +143,19 @@ class Annealing {
     search_.accept();
     current_ = energy;
     lowest_ = std::min(lowest_, energy);
-    stale_ = true;
+    chain_.placement_changed();
     return true;
-  }
-
-  void look_up_critical_chain() {
-    walker_.set_critical(search_.critical_units(walker_.placement()));
-    stale_ = false;
-    chain_again_ = search_.evaluations() + kChainAge;
   }
 
   Search search_;
   Walker walker_;
+  CriticalChain chain_{search_, walker_, kChainAge};
   const UnitPlacement origin_;
   const Energy energy_;
   const double unit_share_;
   Known known_;
   base::Rng rng_;
   double current_ = 0, lowest_ = 0;  // energies: now, and in this cycle
-  bool stale_ = true;                // the critical chain is that of an earlier placement
-  uint64_t chain_again_ = 0;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "place/critical_chain.h"
 #include "place/search.h"
 #include "place/walker.h"
 
@@ -34,7 +35,7 @@ class Descent {
 
  private:
   void step() {
-    if (stale_ && search_.evaluations() >= chain_again_) look_up_critical_chain();
+    chain_.refresh();
     const auto moves = walker_.propose(rng_);
     if (moves.empty()) return search_.skip();
     const uint64_t fingerprint = walker_.fingerprint();
@@ -47,23 +48,16 @@ class Descent {
     }
     search_.accept();
     current_ = *score;
-    stale_ = true;
-  }
-
-  void look_up_critical_chain() {
-    walker_.set_critical(search_.critical_units(walker_.placement()));
-    stale_ = false;
-    chain_again_ = search_.evaluations() + kChainAge;
+    chain_.placement_changed();
   }
 
   Search search_;
   Walker walker_;
+  CriticalChain chain_{search_, walker_, kChainAge};
   const bool cuts_off_;
   Score current_;
   base::Rng rng_;
   std::unordered_set<uint64_t> turned_down_;  // fingerprints; for good, as current_ only falls
-  bool stale_ = true;                         // the critical chain is that of an earlier placement
-  uint64_t chain_again_ = 0;
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
-#include "place/part.h"
 #include "place/ranks.h"
 
 namespace allot::policy {
@@ -185,7 +184,7 @@ void describe_pairs(Instance& instance) {
   for (const UnitId unit : instance.order) {
     int64_t most = 0;
     for (const DeviceId device : problem.choices(unit)) most = std::max(most, problem.unit_time_ps(unit, device));
-    const auto bytes = static_cast<double>(place::lasting_bytes(problem, unit));
+    const double bytes = instance.lasting_bytes[unit];
     for (DeviceId device = 0; device < problem.devices(); ++device, row += kPairWidth) {
       const bool allowed = problem.allowed(unit, device);
       row[0] = log_ratio(static_cast<double>(allowed ? problem.unit_time_ps(unit, device) : most), instance.scale_ps);
@@ -199,7 +198,7 @@ void describe_pairs(Instance& instance) {
 void describe_devices(Instance& instance, const Costs& costs) {
   const auto& problem = *instance.problem;
   double all_bytes = 0, mean_bytes = 0;
-  for (const UnitId unit : instance.order) all_bytes += static_cast<double>(place::lasting_bytes(problem, unit));
+  for (const UnitId unit : instance.order) all_bytes += instance.lasting_bytes[unit];
   for (const int64_t bytes : problem.costs().tensor_bytes) mean_bytes += static_cast<double>(bytes);
   mean_bytes /= std::max<double>(1, static_cast<double>(problem.costs().tensor_bytes.size()));
   instance.device_features = at::zeros({instance.devices(), kDeviceWidth});

@@ -7,7 +7,6 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
-#include "place/part.h"
 #include "place/ranks.h"
 #include "policy/groups.h"
 
@@ -161,7 +160,7 @@ std::shared_ptr<const GroupTracker::Facts> GroupTracker::facts(const Grouping& g
       for (DeviceId device = 0; device < devices; ++device)
         facts->time_ps[step * devices + device] +=
             static_cast<double>(problem.unit_time_ps(unit, problem.allowed(unit, device) ? device : fastest));
-      facts->bytes[step] += static_cast<double>(place::lasting_bytes(problem, unit));
+      facts->bytes[step] += grouping.instance.lasting_bytes[unit];
       sum_ps += static_cast<double>(problem.unit_time_ps(unit, fastest));
     }
   for (const auto& device : problem.cluster().devices)

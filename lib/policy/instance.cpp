@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "place/part.h"
 #include "place/ranks.h"
 #include "policy/features.h"
 
@@ -79,7 +80,10 @@ Instance::Instance(const place::Problem& of, const NetworkSettings& settings, co
   op_order = settings.schedule ? most_urgent_first(of) : breadth_first(graph);
   index.assign(graph.num_units(), graph::kNone);
   fixed.resize(graph.num_units());
-  for (UnitId unit = 0; unit < graph.num_units(); ++unit) fixed[unit] = of.choices(unit).front();
+  for (UnitId unit = 0; unit < graph.num_units(); ++unit) {
+    fixed[unit] = of.choices(unit).front();
+    lasting_bytes.push_back(static_cast<double>(place::lasting_bytes(of, unit)));
+  }
   for (const OpId op : op_order) {
     const UnitId unit = graph.unit_of[op];
     if (index[unit] != graph::kNone || of.choices(unit).size() < 2) continue;

@@ -56,10 +56,11 @@ struct Instance {
   std::vector<int64_t> devices_of(const UnitPlacement& placement) const;
 
   const place::Problem* problem;
-  std::vector<OpId> op_order;   // all ops, topological: how a list scheduler takes them
-  std::vector<UnitId> order;    // element -> unit
-  std::vector<uint32_t> index;  // unit -> element, or graph::kNone
-  UnitPlacement fixed;          // device of units without a choice, else the first that is allowed
+  std::vector<OpId> op_order;         // all ops, topological: how a list scheduler takes them
+  std::vector<UnitId> order;          // element -> unit
+  std::vector<uint32_t> index;        // unit -> element, or graph::kNone
+  UnitPlacement fixed;                // device of units without a choice, else the first that is allowed
+  std::vector<double> lasting_bytes;  // by unit: place::lasting_bytes
 
   at::Tensor type, type_element;  // int64 [members]: number of an op's type, and its element
   at::Tensor members;             // [elements, 1]: log of how many ops

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
@@ -13,18 +12,13 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "nn/threads.h"
 
 namespace allot::policy {
 namespace {
 
 constexpr int64_t kMostTogether = 32;  // samples of a shard without groups
 constexpr uint32_t kFreshActions = 0x80000000;
-
-/// Kernels of this thread run on it alone, so that results do not depend on how many threads there are.
-void compute_alone() {
-  at::get_num_threads();  // the first call sets up a default, which must not come later
-  at::set_num_threads(1);
-}
 
 at::Tensor weights(const std::vector<double>& values) {
   std::vector<float> floats(values.begin(), values.end());
@@ -59,12 +53,12 @@ std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint
     draw.count = hierarchical ? settings_.placements : std::min(kMostTogether, all - first);
     draws.push_back(draw);
   }
-  compute_alone();
+  nn::compute_alone();
   const c10::NoGradGuard no_gradient;
   const at::Tensor embeddings = network_.embed(instance);
   std::vector<Samples> shards(draws.size());
   base::parallel_for(draws.size(), threads_, [&](size_t i) {
-    compute_alone();
+    nn::compute_alone();
     shards[i] = network_.sample(instance, embeddings, draws[i]);
   });
   return shards;
@@ -119,12 +113,12 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
   const auto parameters = network_.parameters().tensors();
   const double kept = count_kept(lesson);
   const size_t shards = kept > 0 ? lesson.shards.size() : 0, imitated = lesson.imitated.size();
-  compute_alone();
+  nn::compute_alone();
   const at::Tensor embeddings = network_.embed(instance);
   std::vector<std::vector<at::Tensor>> each(shards + imitated);
   std::vector<double> entropies(shards);
   base::parallel_for(each.size(), threads_, [&](size_t i) {
-    compute_alone();
+    nn::compute_alone();
     std::vector<at::Tensor> leaves = parameters;
     leaves.push_back(embeddings.detach().set_requires_grad(true));
     const Scores scores =
@@ -147,7 +141,7 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
 
 LearningReport Learner::step(std::vector<at::Tensor> gradients) {
   LearningReport report;
-  compute_alone();
+  nn::compute_alone();
   report.learning_rate = learning_rate();
   report.gradient_norm = nn::clip_norm(gradients, settings_.clip_norm);
   if (!std::isfinite(report.gradient_norm))

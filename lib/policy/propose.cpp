@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "base/parallel.h"
+#include "nn/threads.h"
 
 namespace allot::policy {
 namespace {
@@ -32,11 +32,11 @@ Proposals propose(const Policy& policy, const Instance& instance, int64_t count,
   const Network& network = policy.network(instance);
   const auto draws = draws_for(count, seed);
   const at::NoGradGuard no_gradients;
-  at::set_num_threads(1);  // of this thread; sums are the same however many there are
+  nn::compute_alone();
   const at::Tensor embeddings = network.embed(instance);
   std::vector<Proposals> parts(draws.size());
   base::parallel_for(draws.size(), threads, [&](size_t i) {
-    at::set_num_threads(1);
+    nn::compute_alone();
     const Samples samples = network.sample(instance, embeddings, draws[i]);
     parts[i] = {network.placements(instance, samples), log_probabilities(samples)};
   });

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "place/part.h"
 #include "policy/tracker.h"
 
 namespace allot::policy {
@@ -73,7 +72,7 @@ void ScheduleTracker::advance() {
     const uint32_t element = instance_.index[unit];
     if (element != graph::kNone && element >= next_) return;
     if (element == graph::kNone && graph_.members[unit].front() == op)
-      held_bytes_[device_of_[unit]] += static_cast<double>(place::lasting_bytes(*instance_.problem, unit));
+      held_bytes_[device_of_[unit]] += instance_.lasting_bytes[unit];
     schedule(op, device_of_[unit]);
   }
 }
@@ -83,7 +82,7 @@ void ScheduleTracker::look(float* features) {
   const UnitId unit = instance_.order[next_];
   const OpId op = instance_.op_order[next_op_];
   const auto& problem = *instance_.problem;
-  const auto bytes = static_cast<double>(place::lasting_bytes(problem, unit));
+  const double bytes = instance_.lasting_bytes[unit];
   const int64_t longest_ps = *std::max_element(free_ps_.begin(), free_ps_.end());
   const auto inputs = static_cast<float>(std::max<size_t>(1, graph_.inputs[op].size()));
   int64_t first_start_ps = cost::kCannotRun, first_end_ps = cost::kCannotRun;
@@ -116,7 +115,7 @@ void ScheduleTracker::take(DeviceId device) {
   advance();
   const UnitId unit = instance_.order[next_++];
   device_of_[unit] = device;
-  held_bytes_[device] += static_cast<double>(place::lasting_bytes(*instance_.problem, unit));
+  held_bytes_[device] += instance_.lasting_bytes[unit];
 }
 
 }  // namespace allot::policy

@@ -14,6 +14,8 @@
 
 namespace allot::policy {
 
+constexpr const char* kTrainingSchema = "allot.policy-training/1";  // of checkpoints
+
 struct TrainerOptions {
   uint64_t seed = 0;
   unsigned threads = 0;  // 0: all cores
@@ -53,7 +55,7 @@ class Trainer {
 
   uint32_t updates() const { return update_; }
 
-  /// All that update() depends on, "allot.policy-training/1"; the policy is a part of it.
+  /// All that update() depends on, of schema kTrainingSchema; the policy is a part of it.
   train::Checkpoint state() const;
   /// The run goes on as if it had never ended. Call seed() before. Errors: malformed where the state is that of another
   /// run's shape.

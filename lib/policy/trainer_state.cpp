@@ -9,8 +9,6 @@
 namespace allot::policy {
 namespace {
 
-constexpr const char* kSchema = "allot.policy-training/1";
-
 at::Tensor integers(const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); }
 
 std::vector<int64_t> numbers(const std::vector<nn::NamedTensor>& tensors, const std::string& name,
@@ -53,7 +51,7 @@ void restore_task(Task& task, const std::vector<nn::NamedTensor>& state, const s
 
 train::Checkpoint Trainer::state() const {
   train::Checkpoint checkpoint = policy_.checkpoint();
-  checkpoint.metadata["schema"] = kSchema;
+  checkpoint.metadata["schema"] = kTrainingSchema;
   if (flat_) checkpoint.add("learner.flat.", flat_->state());
   if (hierarchical_) checkpoint.add("learner.hierarchical.", hierarchical_->state());
   checkpoint.add("trainer.", {{"update", integers({update_})}});

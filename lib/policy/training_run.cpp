@@ -14,7 +14,6 @@
 namespace allot::policy {
 namespace {
 
-constexpr const char* kSchema = "allot.policy-training/1";
 constexpr const char* kFingerprint = "tasks";
 constexpr uint64_t kIdleUpdates = 200;  // of each task, in a row, without an evaluation: the policy has settled
 
@@ -49,7 +48,7 @@ void TrainingRun::begin() {
   }
   if (folder_.resumed()) {
     const std::string path = folder_.file("checkpoint");
-    const train::Checkpoint state = folder_.restore(kSchema);
+    const train::Checkpoint state = folder_.restore(kTrainingSchema);
     if (state.text(kFingerprint, path) != fingerprint_of(options_.fingerprints))
       throw base::Error(base::ErrorKind::config, base::printable(folder_.path()),
                         "the models, their costs or the cluster are not those that the run began with",
