@@ -61,7 +61,7 @@ void check_settings(const Settings& stored, const Settings& now, const std::stri
   };
   for (const auto& [key, old] : stored) {
     const auto found = now.find(key);
-    const std::string text = found == now.end() ? "nothing" : "'" + printable(found->second.text) + "'";
+    const std::string text = found == now.end() ? "nothing" : fmt::format("'{}'", printable(found->second.text));
     if (!is_free(key) && (found == now.end() || found->second.text != old.text))
       refuse(old.where, fmt::format("{} was '{}' and would be {}", printable(key), printable(old.text), text));
   }
