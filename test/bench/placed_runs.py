@@ -9,7 +9,8 @@
 Random placements put each op on the second device with a probability that is drawn anew for each placement, uniform in
 0 to 1, so that times differ by more than the machine's noise; tau of as many whose probability is 1/2 is printed, too.
 Searched placements are steps of climbs that simulate each change of theirs, the better one staying. All placements are
-run in turn, several times over, so that what drifts on the machine cancels; the robust mean counts.
+run in turn, several times over, so that what drifts on the machine cancels; the robust mean counts. Tau between the
+first and the second half of these rounds is printed, too: no prediction can be expected to agree better.
 
 Prints one JSON object. Needs two cores that nothing else uses.
 """
@@ -36,7 +37,7 @@ devices:
   - {name: cpu1, kind: cpu, preset: epyc-7763, memory: 8GiB}
 links: {default: {bandwidth: 5GB/s, latency: 10us}}
 """
-ROUNDS = 3
+ROUNDS, REPEAT = 6, 10
 
 
 def tool(name, *args):
@@ -181,15 +182,18 @@ def along(way, count):
 
 
 def measured(placed, placements, rounds=ROUNDS):
-    """Simulated microseconds and the robust mean of measured ones, by placement."""
+    """Simulated microseconds and the robust means of measured ones, by placement: of all rounds and of each half."""
     seconds = [[] for _ in placements]
     simulated = [0.0] * len(placements)
     for _ in range(rounds):
         for i, second in enumerate(placements):
-            result = placed.run(lambda name: "cpu1" if name in second else "cpu0", 10)
+            result = placed.run(lambda name: "cpu1" if name in second else "cpu0", REPEAT)
             seconds[i] += result["seconds"]
             simulated[i] = result["simulated_us"]
-    return [(before, 1e6 * robust_mean(after)) for before, after in zip(simulated, seconds)]
+    half = rounds // 2 * REPEAT
+    mean_us = lambda samples: 1e6 * robust_mean(samples)
+    return [(before, mean_us(after), mean_us(after[:half]), mean_us(after[half:]))
+            for before, after in zip(simulated, seconds)]
 
 
 def robust_mean(samples):
@@ -214,13 +218,13 @@ def ranks(folder):
     groups = {"random": [draw(rng.random()) for _ in range(30)], "even": [draw(0.5) for _ in range(30)], "searched": []}
     for _ in range(3):
         groups["searched"] += along(climb(placed, names, rng, 150), 10)
-    single, *pairs = measured(placed, [set()] + sum(groups.values(), []))
+    single, *times = measured(placed, [set()] + sum(groups.values(), []))
     found = {"single_error": single[0] / single[1] - 1}
     for name, group in groups.items():
-        of_group, pairs = pairs[:len(group)], pairs[len(group):]
-        simulated = [pair[0] for pair in of_group]
-        found[name] = {"tau": kendall(of_group), "number": len(group), "span": max(simulated) / min(simulated) - 1,
-                       "pairs": of_group}
+        of_group, times = times[:len(group)], times[len(group):]
+        simulated = [each[0] for each in of_group]
+        found[name] = {"tau": kendall([each[:2] for each in of_group]), "repeated": kendall([each[2:] for each in of_group]),
+                       "number": len(group), "span": max(simulated) / min(simulated) - 1, "times_us": of_group}
     return found
 
 
