@@ -5,10 +5,15 @@
 #include <mpi.h>
 #endif
 
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
 #include <limits>
 #include <list>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 
@@ -44,16 +49,19 @@ class MpiRanks : public Ranks {
     check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
     rank_ = static_cast<uint32_t>(rank);
     size_ = static_cast<uint32_t>(size);
+    cores_ = share_of_cores();
   }
 
   ~MpiRanks() override {
+    if (forsaken_) return;
     const std::lock_guard lock(mutex_);
-    while (!sent_.empty()) forget_sent();  // a rank that died has ended the job by now
+    while (!sent_.empty()) forget_sent();
     MPI_Finalize();
   }
 
   uint32_t rank() const override { return rank_; }
   uint32_t size() const override { return size_; }
+  unsigned cores() const override { return cores_; }
 
   void send(uint32_t to, std::string bytes) override {
     if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max()))
@@ -81,6 +89,14 @@ class MpiRanks : public Ranks {
     check(MPI_Mrecv(received.bytes.data(), count, MPI_BYTE, &message, MPI_STATUS_IGNORE), "MPI_Mrecv");
     return received;
   }
+
+  bool has_sent() override {
+    const std::lock_guard lock(mutex_);
+    forget_sent();
+    return sent_.empty();
+  }
+
+  void forsake() override { forsaken_ = true; }
 
   bool barrier(const std::function<bool()>& gives_up) override {
     MPI_Request request;
@@ -116,7 +132,27 @@ class MpiRanks : public Ranks {
     }
   }
 
+  /// Of each core that this process may use, the part that other ranks of the host leave: mpirun binds each rank to
+  /// cores of its own, or all to the same.
+  static unsigned share_of_cores() {
+    MPI_Comm host;
+    check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ::sched_getaffinity(0, sizeof set, &set);
+    std::vector<int> mine(CPU_SETSIZE), users(CPU_SETSIZE);
+    for (int core = 0; core < CPU_SETSIZE; ++core) mine[core] = CPU_ISSET(core, &set) ? 1 : 0;
+    check(MPI_Allreduce(mine.data(), users.data(), CPU_SETSIZE, MPI_INT, MPI_SUM, host), "MPI_Allreduce");
+    MPI_Comm_free(&host);
+    double share = 0;
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (mine[core]) share += 1.0 / users[core];
+    return std::max(1u, static_cast<unsigned>(share + 1e-6));
+  }
+
   uint32_t rank_ = 0, size_ = 1;
+  unsigned cores_ = 1;
+  std::atomic<bool> forsaken_ = false;
   std::mutex mutex_;
   std::list<Sent> sent_;
 };

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "dist/mpi_ranks.h"
 
 namespace allot::dist {
@@ -13,9 +14,12 @@ class Alone : public Ranks {
  public:
   uint32_t rank() const override { return 0; }
   uint32_t size() const override { return 1; }
+  unsigned cores() const override { return base::resolve_threads(0); }
   void send(uint32_t, std::string) override { ALLOT_ASSERT(!"there is nobody to send to"); }
   std::optional<Received> receive() override { return std::nullopt; }
+  bool has_sent() override { return true; }
   bool barrier(const std::function<bool()>&) override { return true; }
+  void forsake() override {}
 };
 
 }  // namespace

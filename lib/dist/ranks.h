@@ -23,13 +23,21 @@ class Ranks {
   virtual uint32_t rank() const = 0;
   virtual uint32_t size() const = 0;
 
+  /// Of the cores of its host, how many are this rank's share, so that ranks beside one another do not get in each
+  /// other's way; at least 1.
+  virtual unsigned cores() const = 0;
+
   /// Returns at once; messages to one rank arrive in order. At most 2^31 - 1 bytes. Errors: unavailable for more.
   virtual void send(uint32_t to, std::string bytes) = 0;
   /// A message that has arrived, if there is one.
   virtual std::optional<Received> receive() = 0;
+  /// Whether all that this rank sent has left.
+  virtual bool has_sent() = 0;
   /// Waits for all ranks to come here; `gives_up` is asked again and again, since a rank that died never comes.
   /// Returns whether all came.
   virtual bool barrier(const std::function<bool()>& gives_up) = 0;
+  /// This process will end without the others: a rank that died would keep it waiting for ever.
+  virtual void forsake() = 0;
 };
 
 /// The ranks of this job. Joins MPI when mpirun (Open MPI, MPICH, Slurm's PMI) started the process, at the first call

@@ -37,12 +37,12 @@ class LocalSearch {
   /// One each, in order, none worse than it was. What is found depends on the seed, `step` and the place in
   /// `placements` alone. `most`: evaluations of a placement, where fewer than usual are left.
   std::vector<Improved> improve(std::span<const UnitPlacement> placements, uint32_t step, uint64_t most = UINT64_MAX);
-  /// Of all calls; those cut off, and looks at the critical chain, count as one each.
+  /// The one at place `item` of such placements. Safe to call from several threads.
+  Improved improve_one(const UnitPlacement& placement, uint32_t step, uint32_t item, uint64_t most = UINT64_MAX) const;
+  /// Of all calls of improve(); those cut off, and looks at the critical chain, count as one each.
   uint64_t evaluations() const { return evaluations_; }
 
  private:
-  Improved improve_one(const UnitPlacement& placement, uint32_t step, uint32_t item, uint64_t most) const;
-
   const Problem& problem_;
   LocalSearchOptions options_;
   uint64_t evaluations_ = 0;

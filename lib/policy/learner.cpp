@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/tensor.h>
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "nn/threads.h"
+#include "policy/rank_wire.h"
 
 namespace allot::policy {
 namespace {
@@ -39,8 +39,8 @@ void add(std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients
 
 }  // namespace
 
-Learner::Learner(Network& network, const LearningSettings& settings, unsigned threads)
-    : network_(network), settings_(settings), threads_(threads), adam_(network.parameters()) {}
+Learner::Learner(Network& network, const LearningSettings& settings, unsigned threads, dist::Team* team)
+    : network_(network), settings_(settings), threads_(threads), team_(team), adam_(network.parameters()) {}
 
 std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint32_t update, bool hierarchical) const {
   Draw draw{.seed = seed, .update = update};
@@ -57,10 +57,12 @@ std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint
   const c10::NoGradGuard no_gradient;
   const at::Tensor embeddings = network_.embed(instance);
   std::vector<Samples> shards(draws.size());
-  base::parallel_for(draws.size(), threads_, [&](size_t i) {
+  const auto mine = dist::dealt(team_, shards.size());
+  base::parallel_for(mine.size(), threads_, [&](size_t i) {
     nn::compute_alone();
-    shards[i] = network_.sample(instance, embeddings, draws[i]);
+    shards[mine[i]] = network_.sample(instance, embeddings, draws[mine[i]]);
   });
+  dist::exchange(team_, shards, kWrite, read_samples);
   return shards;
 }
 
@@ -102,6 +104,23 @@ double count_kept(const Lesson& lesson) {
   return kept;
 }
 
+/// What a shard adds to an update.
+struct Part {
+  std::vector<at::Tensor> gradients;  // by parameter, then of the embeddings
+  double entropy = 0;                 // its part of the mean
+};
+
+void write_part(dist::WireWriter& out, const Part& part) {
+  write(out, part.gradients);
+  out.number(part.entropy);
+}
+
+Part read_part(dist::WireReader& in) {
+  Part part{read_tensors(in)};
+  part.entropy = in.number<double>();
+  return part;
+}
+
 at::Tensor cross_entropy(const Scores& scores) {
   const auto devices = -scores.log_probability.mean();
   return scores.group_log_probability.defined() ? devices - scores.group_log_probability.mean() : devices;
@@ -115,27 +134,32 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
   const size_t shards = kept > 0 ? lesson.shards.size() : 0, imitated = lesson.imitated.size();
   nn::compute_alone();
   const at::Tensor embeddings = network_.embed(instance);
-  std::vector<std::vector<at::Tensor>> each(shards + imitated);
-  std::vector<double> entropies(shards);
-  base::parallel_for(each.size(), threads_, [&](size_t i) {
+  std::vector<Part> parts(shards + imitated);
+  const auto mine = dist::dealt(team_, parts.size());
+  base::parallel_for(mine.size(), threads_, [&](size_t number) {
     nn::compute_alone();
+    const size_t i = mine[number];
     std::vector<at::Tensor> leaves = parameters;
     leaves.push_back(embeddings.detach().set_requires_grad(true));
     const Scores scores =
         network_.score(instance, leaves.back(), i < shards ? lesson.shards[i] : lesson.imitated[i - shards]);
-    if (i < shards) entropies[i] = scores.entropy.mean().item<double>() / static_cast<double>(shards);
+    if (i < shards) parts[i].entropy = scores.entropy.mean().item<double>() / static_cast<double>(shards);
     const auto descended = i < shards
                                ? taught(scores, lesson, i, kept)
                                : cross_entropy(scores) * (lesson.imitation_weight / static_cast<double>(imitated));
-    each[i] = torch::autograd::grad({descended}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+    parts[i].gradients = torch::autograd::grad({descended}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
   });
+  dist::exchange(team_, parts, write_part, read_part);
   std::vector<at::Tensor> sums(parameters.size() + 1);
-  for (const auto& gradients : each) add(sums, gradients);
+  for (const Part& part : parts) add(sums, part.gradients);
   const at::Tensor of_embeddings = sums.back();
   sums.pop_back();
   if (of_embeddings.defined() && embeddings.requires_grad())
     add(sums, torch::autograd::grad({embeddings}, parameters, {of_embeddings}, std::nullopt, false, true));
-  if (entropy) *entropy = std::accumulate(entropies.begin(), entropies.end(), 0.0);
+  if (entropy) {
+    *entropy = 0;
+    for (const Part& part : parts) *entropy += part.entropy;
+  }
   return sums;
 }
 

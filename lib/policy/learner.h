@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "dist/team.h"
 #include "nn/adam.h"
 #include "policy/network.h"
 
@@ -27,12 +28,12 @@ struct LearningReport {
   bool stepped = false;  // false: no sample was kept
 };
 
-/// Reinforcement learning with Adam. Gradients of shards are computed side by side, each by one thread, and added up in
-/// order: the same at any number of threads.
+/// Reinforcement learning with Adam. Gradients of shards are computed side by side, each by one thread of one rank, and
+/// added up in order: the same at any number of threads and ranks.
 class Learner {
  public:
-  /// The network must outlive it.
-  Learner(Network& network, const LearningSettings& settings, unsigned threads);
+  /// The network and the team must outlive it; all of a team do the same, and have the same network. Null: alone.
+  Learner(Network& network, const LearningSettings& settings, unsigned threads, dist::Team* team = nullptr);
 
   /// `samples` decisions in shards: one for each grouping, or up to 32 samples where there are no groups.
   std::vector<Samples> draw(const Instance& instance, uint64_t seed, uint32_t update, bool hierarchical) const;
@@ -60,6 +61,7 @@ class Learner {
   Network& network_;
   LearningSettings settings_;
   unsigned threads_;
+  dist::Team* team_;
   nn::Adam adam_;
   int64_t updates_ = 0;
 };

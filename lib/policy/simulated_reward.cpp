@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/stopped.h"
+#include "policy/rank_wire.h"
 
 namespace allot::policy {
 
@@ -62,8 +63,11 @@ std::vector<Judgement> SimulatedReward::judge(std::span<const place::UnitPlaceme
     else
       unknown.push_back(i);
   }
-  simulate(placements, unknown, scores);
-  for (const size_t i : unknown) cache_.add(keys[i], scores[i]);
+  const std::vector<place::Score> simulated = simulate(placements, unknown);
+  for (size_t i = 0; i < unknown.size(); ++i) {
+    scores[unknown[i]] = simulated[i];
+    cache_.add(keys[unknown[i]], simulated[i]);
+  }
   evaluations_ += unknown.size();
   hits_ += placements.size() - unknown.size();
 
@@ -89,14 +93,18 @@ void SimulatedReward::restore(std::span<const int64_t> state, const std::string&
   reader.end();
 }
 
-void SimulatedReward::simulate(std::span<const place::UnitPlacement> placements, std::span<const size_t> which,
-                               std::span<place::Score> scores) {
-  pool_.run(which.size(), [&](size_t shard, unsigned thread) {
+std::vector<place::Score> SimulatedReward::simulate(std::span<const place::UnitPlacement> placements,
+                                                    std::span<const size_t> which) {
+  std::vector<place::Score> scores(which.size());
+  const auto mine = dist::dealt(options_.team, which.size());
+  pool_.run(mine.size(), [&](size_t number, unsigned thread) {
     if (options_.stop && options_.stop->load(std::memory_order_relaxed)) throw base::Stopped();
     auto& evaluator = evaluators_[thread];
     if (!evaluator) evaluator = std::make_unique<place::Evaluator>(problem_);
-    scores[which[shard]] = evaluator->score(placements[which[shard]]);
+    scores[mine[number]] = evaluator->score(placements[which[mine[number]]]);
   });
+  dist::exchange(options_.team, scores, kWrite, read_score);
+  return scores;
 }
 
 }  // namespace allot::policy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Placements judged by exact simulation on all threads; each is simulated once.
+// Placements judged by exact simulation on all threads of all ranks; each is simulated once.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "dist/team.h"
 #include "place/evaluator.h"
 #include "policy/canonical.h"
 #include "policy/reward.h"
@@ -37,6 +38,7 @@ class ScoreCache {
 
 struct SimulatedRewardOptions {
   unsigned threads = 0;                     // 0 = all cores
+  dist::Team* team = nullptr;               // ranks that judge the same and share the work; null: alone
   size_t remembered = 1 << 18;              // scores, of some 80 bytes each; 0: none
   const std::atomic<bool>* stop = nullptr;  // set to make judge() throw base::Stopped
 };
@@ -58,8 +60,8 @@ class SimulatedReward : public Reward {
   unsigned threads() const { return pool_.threads(); }
 
  private:
-  void simulate(std::span<const place::UnitPlacement> placements, std::span<const size_t> which,
-                std::span<place::Score> scores);
+  /// Scores of some of the placements, in the order of `which`.
+  std::vector<place::Score> simulate(std::span<const place::UnitPlacement> placements, std::span<const size_t> which);
 
   const place::Problem& problem_;
   const SimulatedRewardOptions options_;

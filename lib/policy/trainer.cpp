@@ -5,8 +5,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "base/stopped.h"
+#include "policy/rank_wire.h"
 
 namespace allot::policy {
 namespace {
@@ -36,12 +38,19 @@ Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<s
     task->baseline = settings_.relative ? 0 : cost_of({.score = {}, .executed = false, .why = {}}, *task, settings_);
     task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
   }
-  if (policy.flat()) flat_ = std::make_unique<Learner>(*policy.flat(), settings_, options_.threads);
-  if (policy.grouping()) hierarchical_ = std::make_unique<Learner>(*policy.grouping(), settings_, options_.threads);
+  const auto learner = [&](Network* network) {
+    return network ? std::make_unique<Learner>(*network, settings_, options_.threads, options_.team) : nullptr;
+  };
+  flat_ = learner(policy.flat());
+  hierarchical_ = learner(policy.grouping());
 }
 
 Learner& Trainer::learner(const Task& task) const {
   return policy_.hierarchical(task.instance) ? *hierarchical_ : *flat_;
+}
+
+const std::atomic<bool>* Trainer::stop_in_between() const {
+  return options_.team && options_.team->size() > 1 ? nullptr : options_.stop;
 }
 
 place::Budget Trainer::budget() const {
@@ -57,13 +66,14 @@ void Trainer::seed() {
     Task& task = *tasks_[i];
     place::Budget constructive = budget();
     constructive.seconds = 0;
+    constructive.stop = stop_in_between();
     task.seeds = place::compare(task.problem, "auto", constructive).methods;
     std::stable_sort(task.seeds.begin(), task.seeds.end(),
                      [](const auto& a, const auto& b) { return a.score < b.score; });
     std::vector<UnitPlacement> placements;
     for (const auto& seed : task.seeds) placements.push_back(seed.placement);
     judge(task, placements);
-    if (settings_.teacher > 0) search(i, static_cast<uint64_t>(settings_.teacher), -1);
+    if (settings_.teacher > 0) search({{.task = i, .evaluations = static_cast<uint64_t>(settings_.teacher)}});
   }
 }
 
@@ -153,18 +163,24 @@ void Trainer::polish(size_t at, const std::vector<UnitPlacement>& placements,
     if (std::find(best.begin(), best.end(), placements[i]) == best.end()) best.push_back(placements[i]);
   }
   const auto most = static_cast<uint64_t>(settings_.polish) * task.problem.graph().num_units();
+  std::vector<place::Improved> improved(best.size());
+  const auto mine = dist::dealt(options_.team, best.size());
+  base::parallel_for(mine.size(), options_.threads, [&](size_t i) {
+    improved[mine[i]] = local_searches_[at]->improve_one(best[mine[i]], update_, static_cast<uint32_t>(mine[i]), most);
+  });
+  dist::exchange(options_.team, improved, kWrite, read_improved);
   std::vector<UnitPlacement> found;
   std::vector<place::Score> scores;
-  for (place::Improved& improved : local_searches_[at]->improve(best, update_, most)) {
-    task.evaluations += improved.evaluations;
-    found.push_back(std::move(improved.placement));
-    scores.push_back(improved.score);
+  for (place::Improved& one : improved) {
+    task.evaluations += one.evaluations;
+    found.push_back(std::move(one.placement));
+    scores.push_back(one.score);
   }
   add_found(task, found, scores);
 }
 
 UpdateReport Trainer::update() {
-  if (options_.stop && options_.stop->load(std::memory_order_relaxed)) throw base::Stopped();
+  if (const auto* stop = stop_in_between(); stop && stop->load(std::memory_order_relaxed)) throw base::Stopped();
   const size_t at = update_ % tasks_.size();
   Task& task = *tasks_[at];
   const place::Score before = task.elites.best().score;
@@ -195,20 +211,6 @@ UpdateReport Trainer::update() {
   report.best = task.elites.best().score;
   report.improved = report.best < before;
   return report;
-}
-
-void Trainer::search(size_t at, uint64_t evaluations, double seconds) {
-  Task& task = *tasks_[at];
-  const UnitPlacement start = task.elites.best().placement;
-  place::Budget limits = budget();
-  limits.evaluations = evaluations;
-  limits.seconds = seconds;
-  limits.start = &start;
-  uint64_t spent = 0;
-  limits.progress = [&](uint64_t done, const place::Score&) { spent = done; };
-  const auto found = place::find_placer("anneal").place(task.problem, limits);
-  task.evaluations += spent;
-  add_found(task, {found}, {place::Evaluator(task.problem).score(found)});
 }
 
 }  // namespace allot::policy

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "dist/team.h"
 #include "place/local_search.h"
 #include "policy/learner.h"
 #include "policy/policy.h"
@@ -19,7 +20,18 @@ constexpr const char* kTrainingSchema = "allot.policy-training/1";  // of checkp
 struct TrainerOptions {
   uint64_t seed = 0;
   unsigned threads = 0;  // 0: all cores
+  /// Set to end: a search ends with what it found, seed() and update() throw base::Stopped before they change anything.
+  /// Ranks stay in step, so that only searches end early where there are several.
   const std::atomic<bool>* stop = nullptr;
+  dist::Team* team = nullptr;  // ranks that train the same in step and share the work; null: alone
+};
+
+/// What annealing may spend on a task.
+struct SearchLimits {
+  size_t task = 0;
+  uint64_t evaluations = 0;  // 0: not limited if seconds are
+  double seconds = -1;       // negative: not limited
+  UnitPlacement start = {};  // what it begins with; if empty, the best so far
 };
 
 /// One update of one task.
@@ -50,10 +62,14 @@ class Trainer {
   /// One update of the next task in turn. What is found is added to the task's elites.
   /// Errors: those of Reward::judge and Learner::learn.
   UpdateReport update();
-  /// Annealing from the best of a task for so many evaluations, or seconds if those are not negative.
-  void search(size_t task, uint64_t evaluations, double seconds);
+  /// Annealing from the best of each of these tasks. Evaluations buy most in one walk, so that each task has one, which
+  /// a rank does on a thread; time alone is used by walks on all threads of all ranks. Of several ranks, the first
+  /// one's limits count, and what it found so far. Returns the tasks and the seconds that each took.
+  std::vector<std::pair<size_t, double>> search(std::vector<SearchLimits> limits);
 
   uint32_t updates() const { return update_; }
+  /// What ends work that all ranks do in step: the flag where there is one rank, else nothing.
+  const std::atomic<bool>* stop_in_between() const;
 
   /// All that update() depends on, of schema kTrainingSchema; the policy is a part of it.
   train::Checkpoint state() const;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/stopped.h"
+#include "policy/rank_wire.h"
 
 namespace allot::policy {
 namespace {
@@ -33,7 +34,7 @@ std::string fingerprint_of(const std::vector<std::string>& fingerprints) {
 
 }  // namespace
 
-TrainingRun::TrainingRun(Policy& policy, Trainer& trainer, train::RunFolder& folder, RunOptions options)
+TrainingRun::TrainingRun(Policy& policy, Trainer& trainer, train::RunFolder* folder, RunOptions options)
     : policy_(policy), trainer_(trainer), folder_(folder), options_(std::move(options)) {
   seconds_.resize(trainer.tasks().size());
 }
@@ -42,30 +43,45 @@ void TrainingRun::begin() {
   const Stopwatch watch;
   trainer_.seed();
   for (const auto& task : options_.validation) {
-    const auto quick = place::compare(task->problem, "auto", {.seconds = 0, .stop = options_.stop});
+    const auto quick = place::compare(task->problem, "auto", {.seconds = 0, .stop = trainer_.stop_in_between()});
     quick_.push_back(quick.methods[quick.best].score.value);
     policy_.network(task->instance);  // serves it, or says why not
   }
-  if (folder_.resumed()) {
-    const std::string path = folder_.file("checkpoint");
-    const train::Checkpoint state = folder_.restore(kTrainingSchema);
-    if (state.text(kFingerprint, path) != fingerprint_of(options_.fingerprints))
-      throw base::Error(base::ErrorKind::config, base::printable(folder_.path()),
-                        "the models, their costs or the cluster are not those that the run began with",
-                        "give the same ones, or begin anew with --force");
-    trainer_.restore(state, path);
-    const auto stored = state.with_prefix("run.seconds");
-    if (stored.size() != 1 || stored[0].second.scalar_type() != at::kDouble ||
-        stored[0].second.numel() != static_cast<int64_t>(seconds_.size()))
-      throw base::Error(base::ErrorKind::malformed, base::printable(path), "has no times of the tasks",
-                        "begin anew with --force");
-    const double* seconds = stored[0].second.const_data_ptr<double>();
-    seconds_.assign(seconds, seconds + seconds_.size());
-    return;
-  }
+  if (take_up()) return;
   for (double& seconds : seconds_) seconds = watch.seconds() / static_cast<double>(seconds_.size());
   for (size_t task = 0; task < seconds_.size(); ++task) report(task, "seeds", nullptr, {});
   save();
+}
+
+/// What a run depends on that is resumed: the first rank reads it for all. Empty where it begins anew.
+std::string TrainingRun::stored_state() const {
+  if (!folder_ || !folder_->resumed()) return {};
+  const train::Checkpoint state = folder_->restore(kTrainingSchema);
+  if (state.text(kFingerprint, folder_->file("checkpoint")) != fingerprint_of(options_.fingerprints))
+    throw base::Error(base::ErrorKind::config, base::printable(folder_->path()),
+                      "the models, their costs or the cluster are not those that the run began with",
+                      "give the same ones, or begin anew with --force");
+  dist::WireWriter out;
+  write(out, state);
+  return out.take();
+}
+
+/// Whether the run goes on where an earlier part of it ended.
+bool TrainingRun::take_up() {
+  const std::string stored = options_.team ? options_.team->from_first(stored_state()) : stored_state();
+  if (stored.empty()) return false;
+  const std::string path = folder_ ? folder_->file("checkpoint") : "checkpoint";
+  dist::WireReader in(stored);
+  const train::Checkpoint state = read_checkpoint(in);
+  trainer_.restore(state, path);
+  const auto times = state.with_prefix("run.seconds");
+  if (times.size() != 1 || times[0].second.scalar_type() != at::kDouble ||
+      times[0].second.numel() != static_cast<int64_t>(seconds_.size()))
+    throw base::Error(base::ErrorKind::malformed, base::printable(path), "has no times of the tasks",
+                      "begin anew with --force");
+  const double* seconds = times[0].second.const_data_ptr<double>();
+  seconds_.assign(seconds, seconds + seconds_.size());
+  return true;
 }
 
 double TrainingRun::seconds() const { return std::accumulate(seconds_.begin(), seconds_.end(), 0.0); }
@@ -92,9 +108,14 @@ double TrainingRun::share_spent() const {
   return std::min(1.0, std::max(searchable, updates));
 }
 
+/// Whether all ranks go on: the first one's clock counts, and nobody was asked to stop.
+bool TrainingRun::goes_on(bool wanted) const {
+  return options_.team ? options_.team->goes_on(wanted) : wanted && !stopped();
+}
+
 bool TrainingRun::may_learn() const {
   const auto [searchable, updates] = shares();
-  return searchable < 1 - options_.final_search && updates < 1 && !stopped();
+  return goes_on(searchable < 1 - options_.final_search && updates < 1);
 }
 
 void TrainingRun::go_on(const Show& show) {
@@ -128,34 +149,48 @@ void TrainingRun::learn(const Show& show) {
 
 void TrainingRun::search(const Show& show) {
   if (options_.final_search == 0) return;
-  const RunBudget& budget = options_.budget;
-  const double tasks = static_cast<double>(seconds_.size());
-  for (size_t task = 0; task < seconds_.size() && !stopped(); ++task) {
-    const uint64_t spent = trainer_.tasks()[task]->evaluations;
-    const uint64_t evaluations = budget.evaluations > spent ? budget.evaluations - spent : 0;
-    const double seconds = budget.seconds / tasks - seconds_[task];
-    if (budget.evaluations > 0 ? evaluations == 0 : seconds <= 0) continue;
-    const Stopwatch watch;
-    trainer_.search(task, evaluations, budget.seconds >= 0 ? std::max(0.0, seconds) : -1);
-    seconds_[task] += watch.seconds();
-    report(task, "search", nullptr, show);
+  const size_t tasks = seconds_.size(), ranks = options_.team ? options_.team->size() : 1;
+  const size_t together = options_.budget.evaluations > 0 ? ranks : 1;
+  for (size_t first = 0; first < tasks && goes_on(true); first += together) {
+    std::vector<SearchLimits> limits;
+    for (size_t task = first; task < std::min(tasks, first + together); ++task)
+      if (const auto left = left_for(task)) limits.push_back(*left);
+    for (const auto& [task, seconds] : trainer_.search(limits)) {
+      seconds_[task] += seconds;
+      report(task, "search", nullptr, show);
+    }
   }
 }
 
+/// What of its budget annealing may spend on a task, if anything is left.
+std::optional<SearchLimits> TrainingRun::left_for(size_t task) const {
+  const RunBudget& budget = options_.budget;
+  const uint64_t spent = trainer_.tasks()[task]->evaluations;
+  const uint64_t evaluations = budget.evaluations > spent ? budget.evaluations - spent : 0;
+  const double seconds = budget.seconds / static_cast<double>(seconds_.size()) - seconds_[task];
+  if (budget.evaluations > 0 ? evaluations == 0 : seconds <= 0) return std::nullopt;
+  return SearchLimits{task, evaluations, budget.seconds >= 0 ? std::max(0.0, seconds) : -1};
+}
+
 void TrainingRun::validate(const Show& show) {
-  for (size_t i = 0; i < options_.validation.size(); ++i) {
+  std::vector<place::Score> scores(options_.validation.size());
+  for (const size_t i : dist::dealt(options_.team, scores.size())) {
     Task& task = *options_.validation[i];
     const Network& network = policy_.network(task.instance);
     const auto placements = network.placements(task.instance, network.sample(task.instance, {.greedy = true}));
+    scores[i] = task.reward->judge(placements).front().score;
+  }
+  dist::exchange(options_.team, scores, kWrite, read_score);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const Task& task = *options_.validation[i];
     Metric metric;
     metric.phase = "validation";
     metric.model = task.name;
     metric.update = trainer_.updates() - 1;
     metric.seconds = seconds();
-    metric.best = task.reward->judge(placements).front().score;
+    metric.best = scores[i];
     metric.of_quick = static_cast<double>(metric.best.value) / static_cast<double>(std::max<int64_t>(1, quick_[i]));
-    folder_.metric(to_json(metric));
-    if (show) show(i, metric);
+    note(i, metric, show);
   }
 }
 
@@ -179,16 +214,21 @@ void TrainingRun::report(size_t task, std::string phase, const UpdateReport* upd
     metric.gradient_norm = update->learning.gradient_norm;
     metric.learning_rate = update->learning.learning_rate;
   }
-  folder_.metric(to_json(metric));
+  note(task, metric, show);
+}
+
+void TrainingRun::note(size_t task, const Metric& metric, const Show& show) {
+  if (folder_) folder_->metric(to_json(metric));
   if (show) show(task, metric);
 }
 
 void TrainingRun::save() {
+  if (!folder_) return;
   train::Checkpoint state = trainer_.state();
   state.add("run.", {{"seconds", at::tensor(seconds_, at::kDouble)}});
   state.metadata[kFingerprint] = fingerprint_of(options_.fingerprints);
-  folder_.save(std::move(state));
-  train::write_checkpoint(policy_.checkpoint(), folder_.file("best/policy.safetensors"), base::Replace::own);
+  folder_->save(std::move(state));
+  train::write_checkpoint(policy_.checkpoint(), folder_->file("best/policy.safetensors"), base::Replace::own);
 }
 
 }  // namespace allot::policy

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct RunOptions {
   double final_search = 0;  // part of the evaluations, or of the seconds, that is kept for annealing from the best
   double save_every_s = 60;
   const std::atomic<bool>* stop = nullptr;
+  dist::Team* team = nullptr;                          // that of the trainer
   std::vector<std::string> fingerprints;               // by task: what a resumed run must find unchanged
   std::vector<std::unique_ptr<Task>> validation = {};  // never trained on
   uint64_t validate_every = 20;                        // updates
@@ -36,8 +38,8 @@ class TrainingRun {
   /// Takes the number of a task and what was done to it.
   using Show = std::function<void(size_t task, const Metric&)>;
 
-  /// All must outlive it.
-  TrainingRun(Policy& policy, Trainer& trainer, train::RunFolder& folder, RunOptions options);
+  /// All must outlive it. The first rank has the folder, the others have none: null.
+  TrainingRun(Policy& policy, Trainer& trainer, train::RunFolder* folder, RunOptions options);
 
   /// Seeds the tasks, or takes up the run that the folder holds. Errors: base::Stopped; those of RunFolder::restore and
   /// Trainer::restore; config when the models, costs or cluster are not those that the run began with.
@@ -59,18 +61,23 @@ class TrainingRun {
     double searchable = 0, updates = 0;  // of evaluations or seconds, which a search may use, too; of updates
   };
   Shares shares() const;
+  bool goes_on(bool wanted) const;
   bool may_learn() const;
+  std::string stored_state() const;
+  bool take_up();
   void learn(const Show& show);
   void search(const Show& show);
+  std::optional<SearchLimits> left_for(size_t task) const;
   void report(size_t task, std::string phase, const UpdateReport* update, const Show& show);
   /// What the policy alone makes of the validation tasks: the likeliest placement of each.
   void validate(const Show& show);
+  void note(size_t task, const Metric& metric, const Show& show);
   void save();
   bool stopped() const { return options_.stop && options_.stop->load(std::memory_order_relaxed); }
 
   Policy& policy_;
   Trainer& trainer_;
-  train::RunFolder& folder_;
+  train::RunFolder* folder_;
   RunOptions options_;
   std::vector<double> seconds_;  // by task
   std::vector<int64_t> quick_;   // by validation task: value of the best constructive method

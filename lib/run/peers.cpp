@@ -79,8 +79,7 @@ void Peers::send(DeviceId to, const Message& message) {
 void Peers::tell(const Error& error) {
   WireWriter out;
   out.number(Tag::failure);
-  out.number(error.kind());
-  for (const std::string* text : {&error.where(), &error.message(), &error.fix()}) out.text(*text);
+  out.error(error);
   const std::string bytes = out.take();
   for (uint32_t rank = 0; rank < ranks_.size(); ++rank)
     if (rank != ranks_.rank()) ranks_.send(rank, bytes);
@@ -151,12 +150,8 @@ void Peers::dispatch(const dist::Received& received) {
       shares_.emplace_back(received.from, received.bytes.substr(1));
       return changed_.notify_all();
     }
-    case Tag::failure: {
-      const auto kind = in.number<ErrorKind>();
-      std::string texts[3];
-      for (std::string& text : texts) text = in.text();
-      throw Error(kind, fmt::format("rank {}: {}", received.from, texts[0]), texts[1], texts[2]);
-    }
+    case Tag::failure:
+      throw in.error().within(fmt::format("rank {}", received.from));
   }
   throw Error(ErrorKind::malformed, fmt::format("a message of rank {}", received.from), "is damaged");
 }

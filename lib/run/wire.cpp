@@ -3,8 +3,6 @@
 
 #include <ATen/ops/empty.h>
 
-#include "base/error.h"
-
 namespace allot::run {
 namespace {
 
@@ -13,17 +11,7 @@ using exec::Value;
 enum class Kind : uint8_t { absent, tensor, strings, sequence };
 constexpr int kMaxNesting = 64;
 
-[[noreturn]] void damaged() {
-  throw base::Error(base::ErrorKind::malformed, "a message of another rank", "is damaged",
-                    "run the same build on all ranks");
-}
-
 }  // namespace
-
-void WireWriter::text(std::string_view text) {
-  number(uint64_t{text.size()});
-  bytes_.append(text);
-}
 
 void WireWriter::value(const Value& value) {
   if (value.is_tensor()) {
@@ -34,7 +22,7 @@ void WireWriter::value(const Value& value) {
     number(value.tensor().requires_grad());
     number(static_cast<uint32_t>(host.dim()));
     for (const int64_t size : host.sizes()) number(size);
-    bytes_.append(static_cast<const char*>(host.const_data_ptr()), host.nbytes());
+    bytes(host.const_data_ptr(), host.nbytes());
   } else if (value.is_strings()) {
     number(Kind::strings);
     number(static_cast<uint32_t>(value.strings().dims.size()));
@@ -49,15 +37,6 @@ void WireWriter::value(const Value& value) {
     number(Kind::absent);
   }
 }
-
-std::string_view WireReader::take(size_t count) {
-  if (count > bytes_.size()) damaged();
-  const std::string_view taken = bytes_.substr(0, count);
-  bytes_.remove_prefix(count);
-  return taken;
-}
-
-std::string WireReader::text() { return std::string(take(number<uint64_t>())); }
 
 Value WireReader::value(int nesting) {
   if (nesting > kMaxNesting) damaged();
@@ -74,7 +53,7 @@ Value WireReader::value(int nesting) {
       const auto widened = number<ir::DataType>();
       const bool asks_for_gradient = number<bool>();
       at::Tensor tensor = at::empty(dims(), type);
-      const std::string_view data = take(tensor.nbytes());
+      const std::string_view data = bytes(tensor.nbytes());
       if (!data.empty()) std::memcpy(tensor.mutable_data_ptr(), data.data(), data.size());
       tensor.set_requires_grad(asks_for_gradient);
       return Value(std::move(tensor), widened);

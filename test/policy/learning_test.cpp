@@ -16,6 +16,7 @@
 using namespace allot;
 using policy::Lesson;
 using policy::Samples;
+using test::bits;
 using test::small_preset;
 using test::Toy;
 using Placement = place::UnitPlacement;
@@ -136,15 +137,6 @@ Agreement agreement(const char* preset, bool fresh_actions, uint32_t batches, ui
   const auto variance = (squares / n - mean.square()) / (n - 1);
   return {mean.dot(exact).item<double>() / (mean.norm().item<double>() * norm),
           variance.sum().sqrt().item<double>() / norm, (mean - exact).norm().item<double>() / norm};
-}
-
-std::string bits(const policy::Policy& policy) {
-  std::string all;
-  for (const auto& [name, tensor] : policy.checkpoint().tensors) {
-    const auto flat = tensor.detach().contiguous();
-    all += name + std::string(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());
-  }
-  return all;
 }
 
 }  // namespace

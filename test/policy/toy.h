@@ -62,6 +62,16 @@ inline policy::Settings small_preset(const std::string& name, int64_t hidden = 1
   return settings;
 }
 
+/// All parameters, to be compared.
+inline std::string bits(const policy::Policy& policy) {
+  std::string all;
+  for (const auto& [name, tensor] : policy.checkpoint().tensors) {
+    const auto flat = tensor.detach().contiguous();
+    all += name + std::string(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());
+  }
+  return all;
+}
+
 /// A policy for one problem, and the problem as it reads it.
 struct Toy {
   Toy(const place::Problem& of, const policy::Settings& with, uint64_t seed = 1)
@@ -77,12 +87,14 @@ struct Toy {
                                           policy.vocabulary(), std::move(reward));
   }
   /// With a simulated reward unless one is given.
-  policy::Trainer trainer(std::unique_ptr<policy::Reward> reward = nullptr, unsigned threads = 1) {
+  policy::Trainer trainer(std::unique_ptr<policy::Reward> reward = nullptr, unsigned threads = 1,
+                          dist::Team* team = nullptr) {
     if (!reward)
-      reward = std::make_unique<policy::SimulatedReward>(problem, policy::SimulatedRewardOptions{.threads = threads});
+      reward = std::make_unique<policy::SimulatedReward>(
+          problem, policy::SimulatedRewardOptions{.threads = threads, .team = team});
     std::vector<std::unique_ptr<policy::Task>> tasks;
     tasks.push_back(task(std::move(reward)));
-    return policy::Trainer(policy, settings.learning, std::move(tasks), {.seed = 3, .threads = threads});
+    return policy::Trainer(policy, settings.learning, std::move(tasks), {.seed = 3, .threads = threads, .team = team});
   }
 
   const place::Problem& problem;

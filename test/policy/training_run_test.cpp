@@ -43,7 +43,7 @@ struct Part {
         policy(settings.network, policy::Vocabulary({"a"}), {}, 5),
         trainer(policy, settings.learning, tasks(problems, threads), {.seed = 5, .threads = threads, .stop = &stop}),
         folder(path, "policy: boost\n", resume, Replace::own),
-        run(policy, trainer, folder,
+        run(policy, trainer, &folder,
             {.budget = budget,
              .final_search = final_search,
              .save_every_s = 0,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "setup.h"
 
-#include "cli/app.h"
 #include "policy/simulated_reward.h"
 
 namespace allot {
@@ -17,19 +16,18 @@ policy::Policy make_policy(const std::string& from, const policy::NetworkSetting
 }
 
 std::vector<std::unique_ptr<policy::Task>> make_tasks(const std::vector<plan::NamedInput>& models,
-                                                      const policy::Policy& policy, const Measuring* measuring,
-                                                      unsigned threads) {
+                                                      const policy::Policy& policy, const Judging& judging) {
   std::vector<std::unique_ptr<policy::Task>> tasks;
   for (const auto& [name, input] : models) {
     const auto& problem = *input->problem;
-    const auto* stop = &cli::stop_requested();
     std::unique_ptr<policy::Reward> reward;
-    if (measuring)
-      reward = std::make_unique<policy::MeasuredReward>(problem, measuring->execution(tasks.size()),
-                                                        policy::MeasuredRewardOptions{.stop = stop});
+    if (judging.measuring)
+      reward = std::make_unique<policy::MeasuredReward>(problem, judging.measuring->execution(tasks.size()),
+                                                        policy::MeasuredRewardOptions{.stop = judging.stop});
     else
       reward = std::make_unique<policy::SimulatedReward>(
-          problem, policy::SimulatedRewardOptions{.threads = threads, .stop = stop});
+          problem,
+          policy::SimulatedRewardOptions{.threads = judging.threads, .team = judging.team, .stop = judging.stop});
     tasks.push_back(std::make_unique<policy::Task>(name, problem, plan::tensor_dims(*input), policy.settings(),
                                                    policy.vocabulary(), std::move(reward)));
   }
