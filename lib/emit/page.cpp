@@ -91,21 +91,17 @@ std::string facts(const PageInput& input) {
   for (const auto& [name, value] : sidecar.dims)
     dims += fmt::format("{}{}={}", dims.empty() ? "" : ", ", shown(name), value);
   const std::string cluster = input.problem.cluster().path;
-  const std::vector<std::pair<const char*, std::string>> items = {{"Model", sidecar.model_path},
-                                                                  {"Model hash", sidecar.model_hash},
-                                                                  {"Cluster", cluster.empty() ? "built in" : cluster},
-                                                                  {"Costs hash", sidecar.costs_hash},
-                                                                  {"Dimensions", dims},
-                                                                  {"Workload", sidecar.workload.kind},
-                                                                  {"Objective", sidecar.objective},
-                                                                  {"Method", sidecar.method},
-                                                                  {"Seed", std::to_string(sidecar.seed)},
-                                                                  {"Evaluations", std::to_string(sidecar.evaluations)},
-                                                                  {"Version", sidecar.version}};
-  std::string html = "<dl class=\"facts\">\n";
-  for (const auto& [name, value] : items)
-    if (!value.empty()) html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, escape(value));
-  return html + "</dl>\n";
+  return report::facts({{"Model", sidecar.model_path},
+                        {"Model hash", sidecar.model_hash},
+                        {"Cluster", cluster.empty() ? "built in" : cluster},
+                        {"Costs hash", sidecar.costs_hash},
+                        {"Dimensions", dims},
+                        {"Workload", sidecar.workload.kind},
+                        {"Objective", sidecar.objective},
+                        {"Method", sidecar.method},
+                        {"Seed", std::to_string(sidecar.seed)},
+                        {"Evaluations", std::to_string(sidecar.evaluations)},
+                        {"Version", sidecar.version}});
 }
 
 std::string lede(const PageInput& input) {

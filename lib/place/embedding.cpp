@@ -137,20 +137,30 @@ std::vector<std::string> cost_columns(const Problem& problem) {
 
 }  // namespace
 
-Embeddings embed(const Problem& problem, const std::vector<std::vector<int64_t>>& tensor_dims, uint64_t seed) {
+Embeddings without_columns(const Problem& problem) {
   const auto& graph = problem.graph();
   Embeddings result;
+  result.rows = graph.num_units();
+  result.vocabulary = graph.type_names;
+  result.type_of_op.assign(graph.type.begin(), graph.type.end());
+  result.unit_of_op.assign(graph.unit_of.begin(), graph.unit_of.end());
+  const auto after = unit_neighbours(graph, graph.successors);
+  for (UnitId unit = 0; unit < result.rows; ++unit)
+    for (const UnitId next : after[unit])
+      result.edges.insert(result.edges.end(), {static_cast<int32_t>(unit), static_cast<int32_t>(next)});
+  return result;
+}
+
+Embeddings embed(const Problem& problem, const std::vector<std::vector<int64_t>>& tensor_dims, uint64_t seed) {
+  const auto& graph = problem.graph();
+  Embeddings result = without_columns(problem);
   result.cost_columns = cost_columns(problem);
   result.columns = {{"type", kTypeWidth},
                     {"shape", kMaxOutputs * kMaxDims},
                     {"neighbours", 2 * kMaxOutputs},
                     {"cost", static_cast<uint32_t>(result.cost_columns.size())}};
   for (const auto& [name, width] : result.columns) result.width += width;
-  result.rows = graph.num_units();
   result.values.resize(size_t{result.rows} * result.width);
-  result.vocabulary = graph.type_names;
-  result.type_of_op.assign(graph.type.begin(), graph.type.end());
-  result.unit_of_op.assign(graph.unit_of.begin(), graph.unit_of.end());
 
   std::vector<std::vector<float>> vectors;
   for (const auto& type : graph.type_names) vectors.push_back(type_vector(type, seed));
@@ -166,8 +176,6 @@ Embeddings embed(const Problem& problem, const std::vector<std::vector<int64_t>>
     add_neighbours(row, before[unit]);
     add_neighbours(row, after[unit]);
     add_costs(row, problem, unit, level, before[unit].size(), after[unit].size());
-    for (const UnitId next : after[unit])
-      result.edges.insert(result.edges.end(), {static_cast<int32_t>(unit), static_cast<int32_t>(next)});
   }
   return result;
 }
@@ -188,19 +196,25 @@ void write_embeddings(const Embeddings& embeddings, const std::string& graph_has
     text.pop_back();
     return text;
   };
-  const std::map<std::string, std::string> metadata = {{"schema", "allot.embeddings/1"},
-                                                       {"columns", line(columns)},
-                                                       {"vocabulary", line(vocabulary)},
-                                                       {"graph_hash", graph_hash},
-                                                       {"seed", std::to_string(seed)}};
+  std::map<std::string, std::string> metadata = {{"schema", "allot.embeddings/1"},
+                                                 {"columns", line(columns)},
+                                                 {"vocabulary", line(vocabulary)},
+                                                 {"graph_hash", graph_hash},
+                                                 {"seed", std::to_string(seed)}};
   const auto ops = static_cast<int64_t>(embeddings.type_of_op.size());
   const auto edges = static_cast<int64_t>(embeddings.edges.size() / 2);
-  base::write_safetensors(
-      path,
-      {tensor("embeddings", "F32", {embeddings.rows, embeddings.width}, embeddings.values),
-       tensor("type_of_op", "I32", {ops}, embeddings.type_of_op),
-       tensor("unit_of_op", "I32", {ops}, embeddings.unit_of_op), tensor("edges", "I32", {edges, 2}, embeddings.edges)},
-      metadata, replace);
+  std::vector<base::SafeTensor> tensors = {
+      tensor("embeddings", "F32", {embeddings.rows, embeddings.width}, embeddings.values),
+      tensor("type_of_op", "I32", {ops}, embeddings.type_of_op),
+      tensor("unit_of_op", "I32", {ops}, embeddings.unit_of_op), tensor("edges", "I32", {edges, 2}, embeddings.edges)};
+  if (!embeddings.policy_hash.empty()) {
+    metadata["policy_sha256"] = embeddings.policy_hash;
+    tensors.push_back(tensor("points", "F32", {embeddings.rows, 2}, embeddings.points));
+    tensors.push_back(tensor("device", "I32", {embeddings.rows}, embeddings.device_of_unit));
+    if (!embeddings.group_of_unit.empty())
+      tensors.push_back(tensor("group", "I32", {embeddings.rows}, embeddings.group_of_unit));
+  }
+  base::write_safetensors(path, tensors, metadata, replace);
 }
 
 }  // namespace allot::place

@@ -30,13 +30,20 @@ struct Embeddings {
   std::vector<std::string> vocabulary;                    // op types that occur, sorted
   std::vector<int32_t> type_of_op, unit_of_op;            // [ops]; index into vocabulary; row
   std::vector<int32_t> edges;                             // [edges, 2] rows, producer first
+  // -- of what a policy has learnt (policy/embeddings.h); else empty
+  std::vector<float> points;                           // [rows, 2]: projected onto the plane
+  std::vector<int32_t> device_of_unit, group_of_unit;  // [rows]: likeliest; group empty where it has no groups
+  std::string policy_hash;                             // SHA-256 of the policy's file
 };
+
+/// All but columns and values: a row a unit, types, edges.
+Embeddings without_columns(const Problem& problem);
 
 /// tensor_dims [num_tensors]: shape of each tensor of the graph.
 Embeddings embed(const Problem& problem, const std::vector<std::vector<int64_t>>& tensor_dims, uint64_t seed);
 
-/// `allot.embeddings/1` safetensors: tensors embeddings, type_of_op, unit_of_op, edges; metadata with vocabulary,
-/// columns, seed and the graph's hash.
+/// `allot.embeddings/1` safetensors: tensors embeddings, type_of_op, unit_of_op, edges, and of a policy's points,
+/// device and group; metadata with vocabulary, columns, seed, and hashes of graph and policy.
 void write_embeddings(const Embeddings& embeddings, const std::string& graph_hash, uint64_t seed,
                       const std::string& path, base::Replace replace);
 

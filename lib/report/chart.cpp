@@ -17,7 +17,9 @@ namespace {
 using Points = std::vector<std::pair<double, double>>;
 
 constexpr size_t kMaxPoints = 2000;
-constexpr double kWidth = 1000, kHeight = 264, kTop = 30, kBottom = 222;
+constexpr double kWidth = 1000, kHeight = 264, kTop = 30, kFoot = 42;  // kFoot: below the x axis
+constexpr size_t kMaxDots = 4000;
+constexpr double kScatterHeight = 440, kInset = 0.02;  // of the width: dots keep away from the edges
 
 /// The largest of 1, 2, 5, 10 times a power of ten near `raw`, as digit and exponent.
 std::pair<int, int> round_step(double raw) {
@@ -102,7 +104,7 @@ Axis log_axis(std::pair<double, double> data, double from, double to) {
 void draw_grid(Svg& svg, const Axis& x, const Axis& y) {
   for (const double value : y.values)
     svg.line(0, y(value), kWidth, y(value), value == y.values.front() ? "axis" : "grid");
-  for (const double value : x.values) svg.line(x(value), kBottom, x(value), kBottom + 4, "axis");
+  for (const double value : x.values) svg.line(x(value), y.at, x(value), y.at + 4, "axis");
 }
 
 /// Above the curves, so that they cannot hide a figure.
@@ -111,9 +113,9 @@ void draw_labels(Svg& svg, const Axis& x, const Axis& y, std::string_view x_labe
   for (size_t i = 0; i < y.values.size(); ++i) svg.text(0, y(y.values[i]) - 4, y.labels[i], "start", "halo");
   for (size_t i = 0; i < x.values.size(); ++i) {
     const double at = x(x.values[i]);
-    svg.text(at, kBottom + 18, x.labels[i], at <= 0 ? "start" : at >= kWidth * 0.99 ? "end" : "middle");
+    svg.text(at, y.at + 18, x.labels[i], at <= 0 ? "start" : at >= kWidth * 0.99 ? "end" : "middle");
   }
-  svg.text(kWidth, kBottom + 36, x_label, "end", "title");
+  svg.text(kWidth, y.at + 36, x_label, "end", "title");
 }
 
 void draw_levels(Svg& svg, const Axis& y, const std::vector<Level>& levels) {
@@ -123,11 +125,24 @@ void draw_levels(Svg& svg, const Axis& y, const std::vector<Level>& levels) {
   }
 }
 
-std::string legend(const std::vector<Series>& series) {
-  if (series.size() < 2) return {};
+std::string legend(const std::vector<std::string>& names) {
   std::string result = "<ul class=\"legend\">";
-  for (size_t i = 0; i < series.size(); ++i) result += fmt::format("<li>{}</li>", keyed(look(i), series[i].name));
+  for (size_t i = 0; i < names.size(); ++i) result += fmt::format("<li>{}</li>", keyed(look(i), names[i]));
   return result + "</ul>\n";
+}
+
+/// Points to draw, by category, evenly chosen where there are too many.
+std::vector<size_t> drawn_dots(const std::vector<Dot>& points) {
+  std::vector<size_t> drawn;
+  for (size_t i = 0; i < points.size(); ++i)
+    if (std::isfinite(points[i].x) && std::isfinite(points[i].y)) drawn.push_back(i);
+  if (const size_t all = drawn.size(); all > kMaxDots) {
+    for (size_t i = 0; i < kMaxDots; ++i) drawn[i] = drawn[i * all / kMaxDots];
+    drawn.resize(kMaxDots);
+  }
+  std::stable_sort(drawn.begin(), drawn.end(),
+                   [&](size_t a, size_t b) { return points[a].category < points[b].category; });
+  return drawn;
 }
 
 }  // namespace
@@ -193,7 +208,7 @@ std::string line_chart(const std::vector<Series>& series, std::string_view x_lab
   for (const Level& level : options.levels)
     height = {std::min(height.first, level.y), std::max(height.second, level.y)};
   const Axis x = options.log_x ? log_axis(width, 0, kWidth) : axis(width, 6, 0, kWidth);
-  const Axis y = axis(height, 4, kBottom, kTop);
+  const Axis y = axis(height, 4, kHeight - kFoot, kTop);
   Svg svg(kWidth, kHeight);
   draw_grid(svg, x, y);
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -203,7 +218,29 @@ std::string line_chart(const std::vector<Series>& series, std::string_view x_lab
   }
   draw_levels(svg, y, options.levels);
   draw_labels(svg, x, y, x_label, y_label);
-  return "<figure>" + legend(series) + svg.str(fmt::format("{} over {}", y_label, x_label)) + "</figure>\n";
+  std::vector<std::string> names;
+  for (const Series& one : series) names.push_back(one.name);
+  return "<figure>" + (names.size() < 2 ? "" : legend(names)) + svg.str(fmt::format("{} over {}", y_label, x_label)) +
+         "</figure>\n";
+}
+
+std::string scatter_chart(const std::vector<Dot>& points, const std::vector<std::string>& categories,
+                          std::string_view x_label, std::string_view y_label,
+                          const std::function<std::string(size_t)>& tooltip) {
+  const std::vector<size_t> drawn = drawn_dots(points);
+  Points places;
+  for (const size_t i : drawn) places.emplace_back(points[i].x, points[i].y);
+  const Axis x =
+      axis(range({places}, [](auto& point) { return point.first; }), 6, kInset * kWidth, (1 - kInset) * kWidth);
+  const Axis y = axis(range({places}, [](auto& point) { return point.second; }), 6, kScatterHeight - kFoot, kTop);
+  Svg svg(kWidth, kScatterHeight);
+  draw_grid(svg, x, y);
+  for (const size_t i : drawn) svg.dot(x(points[i].x), y(points[i].y), look(points[i].category), tooltip(i));
+  draw_labels(svg, x, y, x_label, y_label);
+  std::string html = "<figure>" + legend(categories) + svg.str(fmt::format("{} over {}", y_label, x_label));
+  if (drawn.size() < points.size())
+    html += fmt::format("<p class=\"quiet\">{} of {} points are drawn.</p>", drawn.size(), points.size());
+  return html + "</figure>\n";
 }
 
 }  // namespace allot::report

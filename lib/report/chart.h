@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Line charts and round tick values.
+// Line charts, scatter plots and round tick values.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +29,16 @@ struct ChartOptions {
 /// 2,000 points that keep its extremes. Series beyond the sixteenth repeat colours.
 std::string line_chart(const std::vector<Series>& series, std::string_view x_label, std::string_view y_label,
                        const ChartOptions& options = {});
+
+struct Dot {
+  double x, y;      // finite, or it is left out
+  size_t category;  // index of its category
+};
+/// Scatter plot, coloured by category, with a legend in order of the categories; later ones are drawn above. Of more
+/// than 4,000 points so many are drawn, evenly chosen, and a line says so. tooltip(i) is that of points[i].
+std::string scatter_chart(const std::vector<Dot>& points, const std::vector<std::string>& categories,
+                          std::string_view x_label, std::string_view y_label,
+                          const std::function<std::string(size_t)>& tooltip);
 
 /// About `count` round tick values (1, 2 or 5 times a power of ten apart) that cover [low, high]: the first is <= low,
 /// the last >= high. Never more than 4 * count + 2 values, also for equal, swapped, huge or non-finite ends.

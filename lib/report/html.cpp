@@ -184,6 +184,13 @@ std::string tiles(const std::vector<Tile>& items) {
   return result + "</dl>\n";
 }
 
+std::string facts(const std::vector<std::pair<std::string, std::string>>& items) {
+  std::string html = "<dl class=\"facts\">\n";
+  for (const auto& [name, value] : items)
+    if (!value.empty()) html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value));
+  return html + "</dl>\n";
+}
+
 std::string bar(double share, std::string_view css_class, double mark) {
   const double filled = std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
   std::string result = "<span class=\"bar\">";

@@ -50,6 +50,9 @@ struct Tile {
 /// Label-value tiles; everything is escaped.
 std::string tiles(const std::vector<Tile>& items);
 
+/// Names and values of facts, those without a value left out; everything is escaped.
+std::string facts(const std::vector<std::pair<std::string, std::string>>& items);
+
 /// A horizontal bar that fills `share` of its cell, 0 to 1; above 1 it fades out at the end. `mark`, unless negative,
 /// draws a tick at that share. `css_class` "" is neutral, "accent", "bad" or of the palette (palette.h).
 std::string bar(double share, std::string_view css_class = {}, double mark = -1);

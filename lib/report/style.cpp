@@ -85,6 +85,9 @@ svg.chart { display: block; overflow: visible }
 .chart .curve.c1, .chart .curve.c5 { stroke-dasharray: 7 3 }
 .chart .curve.c2, .chart .curve.c6 { stroke-dasharray: 2 3 }
 .chart .curve.c3, .chart .curve.c7 { stroke-dasharray: 8 3 2 3 }
+.chart .dot { fill: var(--c); fill-opacity: .8; stroke: var(--back); stroke-width: 1 }
+.chart .dot:is(.p1, .p2, .p3) { fill: var(--back); stroke: var(--c); stroke-width: 2 }
+.chart .dot:hover { stroke: var(--ink); stroke-width: 2 }
 .chart .area { fill: var(--c); stroke: none }
 .chart .faint { opacity: .3 }
 .chart .solid { opacity: .75 }

@@ -36,6 +36,11 @@ void Svg::line(double x1, double y1, double x2, double y2, std::string_view css_
                        percent(x2), short_number(y2), css_class);
 }
 
+void Svg::dot(double x, double y, std::string_view css_class, std::string_view tooltip) {
+  body_ += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"4\" class=\"dot {}\">{}</circle>\n", percent(x),
+                       short_number(y), css_class, title(tooltip));
+}
+
 // Paths have no percentages: each gets a viewport of its own whose x axis alone is stretched.
 void Svg::stretched(std::string_view path_data, std::string_view attributes, std::string_view tooltip) {
   body_ += fmt::format(

@@ -17,6 +17,8 @@ class Svg {
   Svg(double width, double height) : width_(width), height_(height) {}
   void rect(double x, double y, double w, double h, std::string_view css_class, std::string_view tooltip = {});
   void line(double x1, double y1, double x2, double y2, std::string_view css_class);
+  /// A disc around a point, round at any width of the page; of looks beyond the sixteenth a ring.
+  void dot(double x, double y, std::string_view css_class, std::string_view tooltip = {});
   /// A polyline; css_class "area" fills the shape that it encloses instead.
   void path(const std::vector<std::pair<double, double>>& points, std::string_view css_class,
             std::string_view tooltip = {});

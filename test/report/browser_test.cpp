@@ -32,6 +32,13 @@ Page page_of_everything() {
   page.section("Curve", line_chart({curve, {"other", {{0, 0.5}, {49500, 0.4}}, true}}, "step", "loss"));
   page.section("Search",
                line_chart({{"", {{9, 3}, {20000, 1}}, true}}, "evaluations", "Makespan, ms", {true, {{"bound", 0.5}}}));
+  std::vector<Dot> dots;
+  for (size_t i = 0; i < 300; ++i) dots.push_back({std::sin(double(i)) * i, std::cos(double(i)) * i, i % 18});
+  std::vector<std::string> kinds;
+  for (size_t i = 0; i < 18; ++i) kinds.push_back("OperatorNumber" + std::to_string(i));
+  page.section("Scatter", scatter_chart(dots, kinds, "first principal component (43 % of the variance)",
+                                        "second principal component (<1 % of the variance)",
+                                        [](size_t i) { return "op" + std::to_string(i); }));
   page.section("Parts", stacked_bar({{0.6, "c0", false, "gpu0", "60 %"}, {0.4, "c0", true, "gpu0 → gpu1", "40 %"}}));
   page.section("Flow", flow_diagram({{"a", "c0"}, {"b_with_a_name_too_long_for_its_column", "c1"}},
                                     {{0, 1, 5}, {1, 0, 2}}, [](double) { return std::string("5 MiB"); }));

@@ -241,3 +241,27 @@ TEST_CASE("numbers in drawings are short") {
   CHECK(short_number(-0.001) == "0");
   CHECK(short_number(0.123456, 3) == "0.123");
 }
+
+TEST_CASE("a scatter plot draws each point once in the colour of its category, later categories above") {
+  const std::vector<Dot> points = {{0, 0, 1}, {1, 2, 0}, {std::nan(""), 1, 0}, {2, 1, 17}};
+  std::vector<std::string> names(18, "kind");
+  names[1] = "a<b>";
+  const std::string html = scatter_chart(points, names, "x", "y", [](size_t i) { return "<op" + std::to_string(i); });
+  CHECK(malformation(html) == "");
+  CHECK(count(html, "<circle") == 3);  // one is not finite
+  CHECK(html.find("class=\"dot c1 p1\"") != html.npos);
+  CHECK(html.find("<title>&lt;op1</title>") < html.find("<title>&lt;op0</title>"));
+  CHECK(html.find("a&lt;b&gt;") != html.npos);
+  CHECK(html.find("points are drawn") != html.npos);
+  CHECK(malformation(scatter_chart({}, {}, "x", "y", {})) == "");
+}
+
+TEST_CASE("a scatter plot of very many points stays small") {
+  std::vector<Dot> points;
+  for (size_t i = 0; i < 100'000; ++i) points.push_back({static_cast<double>(i % 1000), i / 1000.0, i % 3});
+  const std::string html =
+      scatter_chart(points, {"a", "b", "c"}, "x", "y", [](size_t i) { return "op" + std::to_string(i); });
+  CHECK(count(html, "<circle") == 4000);
+  CHECK(html.find("4000 of 100000 points are drawn.") != html.npos);
+  CHECK(html.size() < 1'000'000);
+}
