@@ -36,6 +36,14 @@ void save_entries(ir::Model& model, std::vector<ir::Entry>& entries, const Keys&
     if (is_ours(entry.key, keys)) entry.key = model.intern(std::string(kSaved) + std::string(entry.key));
 }
 
+// By main-graph node: the group of its op, "" without one.
+std::vector<ir::Str> groups_of_nodes(ir::Model& model, const place::Sidecar& sidecar) {
+  std::vector<ir::Str> groups(model.graph.nodes.size());
+  for (const auto& op : sidecar.placement)
+    if (op.scope.empty() && op.index < groups.size() && !op.group.empty()) groups[op.index] = model.intern(op.group);
+  return groups;
+}
+
 ir::NodeDeviceConfiguration whole_on(const ir::Node& node, uint32_t device, ir::Str configuration,
                                      AnnotateOptions::Stage stage) {
   ir::NodeDeviceConfiguration result;
@@ -138,6 +146,7 @@ void annotate(ir::Model& model, const cluster::Cluster& cluster, const std::vect
   strip(model);
   require_free(model, options.configuration);
   const std::vector<Label> labels = make_labels(model, cluster);
+  const std::vector<ir::Str> groups = groups_of_nodes(model, sidecar);
   const ir::Str configuration = model.intern(options.configuration);
   std::vector<bool> used(cluster.size());
   visit_nodes(model.graph, [&](ir::Node& node, uint32_t owner) {
@@ -147,6 +156,7 @@ void annotate(ir::Model& model, const cluster::Cluster& cluster, const std::vect
     save_entries(model, node.metadata, kNodeKeys);
     node.metadata.push_back({kLayerAnnotation, labels[device].annotation, {}});
     node.metadata.push_back({kDevice, labels[device].device, {}});
+    if (!groups[owner].empty()) node.metadata.push_back({kGroup, groups[owner], {}});
     node.device_configurations.push_back(whole_on(node, device, configuration, options.stage));
   });
   add_configuration(model, labels, configuration);

@@ -18,7 +18,7 @@ struct AnnotateOptions {
 };
 
 /// Device of each node of the model's main graph (device_of_node [nodes]) written into `model`:
-///   node metadata  layer_ann = "allot.d<k>", allot.device = name
+///   node metadata  layer_ann = "allot.d<k>", allot.device = name and, of ops that have one in `sidecar`, allot.group
 ///   node           one device configuration: each non-empty output whole on device k
 ///   model          configuration "allot"; metadata allot.version, allot.devices, allot.configuration,
 ///                  allot.graph_sha256, allot.makespan_us, allot.peak_bytes, allot.ir_version (the original one) and,

@@ -18,8 +18,8 @@ namespace allot::emit {
 
 // Of nodes.
 inline constexpr std::string_view kLayerAnnotation = "layer_ann";  // ONNX Runtime's
-inline constexpr std::string_view kDevice = "allot.device";
-inline constexpr std::array kNodeKeys = {kLayerAnnotation, kDevice};
+inline constexpr std::string_view kDevice = "allot.device", kGroup = "allot.group";
+inline constexpr std::array kNodeKeys = {kLayerAnnotation, kDevice, kGroup};
 // Before a key of ours that the model had already: its entry keeps place and value under this longer name.
 inline constexpr std::string_view kSaved = "allot.prev_";
 

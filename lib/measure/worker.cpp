@@ -77,13 +77,13 @@ Reply Worker::run(const Request& request, Deadline deadline) {
   }
 }
 
-PlaceCall::PlaceCall(const PlaceRequest& request) : process_(kName, {find_worker()}, true) {
-  process_.send(to_json(request), deadline_after(kSecondsToStart));
+WorkerCall::WorkerCall(const std::string& request) : process_(kName, {find_worker()}, true) {
+  process_.send(request, deadline_after(kSecondsToStart));
 }
 
-PlaceReply PlaceCall::answer(Deadline deadline) {
+std::string WorkerCall::answer(Deadline deadline) {
   greeting_of(process_);
-  return parse_place_reply(process_.receive(deadline));
+  return process_.receive(deadline);
 }
 
 }  // namespace allot::measure

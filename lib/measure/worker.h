@@ -6,7 +6,6 @@
 #include <string>
 
 #include "measure/messages.h"
-#include "measure/place_messages.h"
 #include "measure/process.h"
 
 namespace allot::measure {
@@ -29,13 +28,13 @@ class Worker {
   Hello hello_;
 };
 
-/// A policy that is asked for placements: its worker starts, and reads the model, while the caller does the same.
-class PlaceCall {
+/// One question to a worker of its own, which starts, and reads the model, while the caller does the same.
+class WorkerCall {
  public:
-  /// Errors: unavailable as find_worker(); those of Process.
-  explicit PlaceCall(const PlaceRequest& request);
-  /// Called once. Errors: the worker's own; those of Process and Worker::hello().
-  PlaceReply answer(Deadline deadline);
+  /// request: as JSON. Errors: unavailable as find_worker(); those of Process.
+  explicit WorkerCall(const std::string& request);
+  /// The answer as JSON. Called once. Errors: those of Process and Worker::hello().
+  std::string answer(Deadline deadline);
 
  private:
   Process process_;

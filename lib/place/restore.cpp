@@ -27,6 +27,7 @@ Restored restore(const Problem& problem, const std::vector<std::string>& fingerp
 
   Restored restored;
   restored.placement.assign(graph.num_units(), graph::kNone);
+  restored.groups.resize(counterpart.size());
   const auto put_unit_of = [&](OpId op) {
     if (counterpart[op] == graph::kNone) return;
     const auto device = problem.cluster().find(sidecar.placement[rows[counterpart[op]]].device);
@@ -38,7 +39,7 @@ Restored restore(const Problem& problem, const std::vector<std::string>& fingerp
     if (counterpart[op] == graph::kNone)
       restored.unmatched.push_back(op);
     else
-      found[counterpart[op]] = true;
+      found[counterpart[op]] = true, restored.groups[op] = sidecar.placement[rows[counterpart[op]]].group;
     if (!std::binary_search(graph.shape_ops.begin(), graph.shape_ops.end(), op)) put_unit_of(op);
   }
   for (const OpId op : graph.shape_ops) put_unit_of(op);  // which may have been written apart from their unit

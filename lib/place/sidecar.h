@@ -17,6 +17,7 @@ struct PlacedOp {
   std::string scope, name, op, device, fingerprint;  // scope "" = main graph
   uint32_t index = 0;                                // node index in its scope
   std::vector<std::string> outputs;
+  std::string group = {};  // of a hierarchical policy (groups.h); "" = none
   friend bool operator==(const PlacedOp&, const PlacedOp&) = default;
 };
 
@@ -84,6 +85,7 @@ Metrics metrics_of(const Problem& problem, const sim::Outcome& outcome);
 /// whose device is gone or not allowed get kNone.
 struct Restored {
   UnitPlacement placement;
+  std::vector<std::string> groups;    // by today's op: that of its stored counterpart
   std::vector<OpId> unmatched;        // today's ops without a stored device
   std::vector<std::string> vanished;  // stored ops that are gone
 };

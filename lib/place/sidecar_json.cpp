@@ -39,7 +39,9 @@ void write_placement(base::JsonWriter& json, const std::vector<PlacedOp>& placem
   for (const auto& op : placement) {
     json.begin_object(true).field("scope", op.scope).field("index", op.index).field("name", op.name);
     json.field("op", op.op).field("outputs", op.outputs).field("device", op.device);
-    json.field("fingerprint", op.fingerprint).end_object();
+    json.field("fingerprint", op.fingerprint);
+    if (!op.group.empty()) json.field("group", op.group);
+    json.end_object();
   }
   json.end_array();
 }
@@ -77,7 +79,7 @@ void read_ops(const JsonObject& root, Sidecar& sidecar) {
   root.for_each("baselines", {"method", "makespan_us", "fits"}, [&](const JsonObject& item) {
     sidecar.baselines.push_back({item.text("method"), item.number("makespan_us"), item.truth("fits")});
   });
-  root.for_each("placement", {"scope", "index", "name", "op", "outputs", "device", "fingerprint"},
+  root.for_each("placement", {"scope", "index", "name", "op", "outputs", "device", "fingerprint"}, {"group"},
                 [&](const JsonObject& item) {
                   PlacedOp op;
                   op.scope = item.text("scope");
@@ -87,6 +89,7 @@ void read_ops(const JsonObject& root, Sidecar& sidecar) {
                   op.outputs = item.texts("outputs");
                   op.device = item.text("device");
                   op.fingerprint = item.text("fingerprint");
+                  if (item.has("group")) op.group = item.text("group");
                   sidecar.placement.push_back(std::move(op));
                 });
 }

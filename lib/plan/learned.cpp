@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/learned.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -25,27 +27,46 @@ std::string yaml_of(InputOptions options) {
   return config::dump_yaml(binder, /*minimal=*/false);
 }
 
-measure::PlaceRequest request_for(const PolicyOptions& policy, const std::string& model, const InputOptions& options,
-                                  uint64_t seed, uint32_t threads) {
-  return {.policy = fs::absolute(policy.policy).string(),
-          .model = fs::absolute(model).string(),
-          .options = yaml_of(options),
-          .samples = static_cast<uint32_t>(policy.samples),
-          .seed = seed,
-          .threads = threads};
+std::string request_for(const PolicyOptions& policy, const std::string& model, const InputOptions& options,
+                        uint64_t seed, uint32_t threads) {
+  return to_json(measure::PlaceRequest{.policy = fs::absolute(policy.policy).string(),
+                                       .model = fs::absolute(model).string(),
+                                       .options = yaml_of(options),
+                                       .samples = static_cast<uint32_t>(policy.samples),
+                                       .seed = seed,
+                                       .threads = threads});
 }
 
-void require_same_problem(const Input& input, const measure::PlaceReply& reply) {
+bool may_be_placed(const place::Problem& problem, const std::vector<uint32_t>& devices) {
+  for (graph::UnitId unit = 0; unit < devices.size(); ++unit)
+    if (devices[unit] >= problem.devices() || !problem.allowed(unit, devices[unit])) return false;
+  return true;
+}
+
+template <typename Reply>
+void require_same_problem(const Input& input, const Reply& reply,
+                          const std::vector<std::vector<uint32_t>>& placements) {
   const auto& problem = *input.problem;
-  bool same = reply.units == problem.graph().num_units() && reply.graph_hash == input.graph_hash &&
-              reply.costs_hash == input.costs_hash;
-  for (const auto& placement : reply.placements)
-    for (graph::UnitId unit = 0; same && unit < placement.size(); ++unit)
-      same =
-          placement[unit] < problem.devices() && problem.allowed(unit, static_cast<place::DeviceId>(placement[unit]));
-  if (!same)
-    throw Error(ErrorKind::internal, base::printable(input.path), "allot-worker made another problem of it",
-                "run it again if the file was changed meanwhile; else please report this");
+  if (reply.units == problem.graph().num_units() && reply.graph_hash == input.graph_hash &&
+      reply.costs_hash == input.costs_hash &&
+      std::all_of(placements.begin(), placements.end(), [&](auto& each) { return may_be_placed(problem, each); }))
+    return;
+  throw Error(ErrorKind::internal, base::printable(input.path), "allot-worker made another problem of it",
+              "run it again if the file was changed meanwhile; else please report this");
+}
+
+void require_files(const std::string& policy, const std::string& model) {
+  if (model == "-")
+    throw Error(ErrorKind::usage, "--policy", "needs a model that can be read twice, not standard input",
+                "write the model to a file first");
+  if (!fs::exists(policy))
+    throw Error(ErrorKind::input_missing, base::printable(policy), "no such file", "train one with placer-train");
+}
+
+size_t differing_units(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
+  size_t units = 0;
+  for (size_t unit = 0; unit < a.size(); ++unit) units += a[unit] != b[unit];
+  return units;
 }
 
 }  // namespace
@@ -64,11 +85,7 @@ void PolicyOptions::check(const std::string& model, const SearchOptions& search)
   if (search.method != kMethod && search.method != "auto")
     throw Error(ErrorKind::usage, "--policy", fmt::format("has no part in --method {}", search.method),
                 "use --method policy, or auto, which searches on from what the policy finds");
-  if (model == "-")
-    throw Error(ErrorKind::usage, "--policy", "needs a model that can be read twice, not standard input",
-                "write the model to a file first");
-  if (!fs::exists(policy))
-    throw Error(ErrorKind::input_missing, base::printable(policy), "no such file", "train one with placer-train");
+  require_files(policy, model);
 }
 
 LearnedPlacer::LearnedPlacer(const PolicyOptions& policy, const std::string& model, const InputOptions& options,
@@ -76,13 +93,31 @@ LearnedPlacer::LearnedPlacer(const PolicyOptions& policy, const std::string& mod
     : policy_(policy.policy), call_(request_for(policy, model, options, seed, threads)) {}
 
 std::vector<place::UnitPlacement> LearnedPlacer::proposals(const Input& input) {
-  const measure::PlaceReply reply = call_.answer(measure::deadline_after(kMostSeconds));
-  require_same_problem(input, reply);
+  reply_ = measure::parse_place_reply(call_.answer(measure::deadline_after(kMostSeconds)));
+  require_same_problem(input, reply_, reply_.placements);
   base::verbose("{}: {} placements, the likeliest with log-probability {:.1f}", base::printable(policy_),
-                reply.placements.size(), reply.log_probability[0]);
+                reply_.placements.size(), reply_.log_probability[0]);
   std::vector<place::UnitPlacement> placements;
-  for (const auto& devices : reply.placements) placements.emplace_back(devices.begin(), devices.end());
+  for (const auto& devices : reply_.placements) placements.emplace_back(devices.begin(), devices.end());
   return placements;
+}
+
+void LearnedPlacer::note_groups(const Input& input, Placed& placed) const {
+  const auto& methods = placed.comparison.methods;
+  const auto& chosen = methods[placed.comparison.best];
+  if (reply_.groupings.empty() || !place::find_placer(chosen.method).searches) return;
+  size_t least = SIZE_MAX;
+  for (const auto& method : methods)
+    if (!place::find_placer(method.method).searches)
+      least = std::min(least, differing_units(method.placement, chosen.placement));
+  std::optional<uint32_t> grouping;
+  for (size_t i = 0; i < reply_.placements.size(); ++i) {
+    const size_t units = differing_units(reply_.placements[i], chosen.placement);
+    if (units > least || (units == least && grouping)) continue;
+    least = units;
+    grouping = reply_.grouping[i];
+  }
+  if (grouping) plan::note_groups(input, reply_.groupings[*grouping], placed);
 }
 
 void LearnedPlacer::join_registry(const Input& input) {
@@ -99,6 +134,23 @@ void LearnedPlacer::join_registry(const Input& input) {
                           .searches = true,
                           .place = place,
                           .leads = true});
+}
+
+LearnedEmbeddings::LearnedEmbeddings(const std::string& policy, const std::string& model, const InputOptions& options,
+                                     const std::string& output, base::Replace replace)
+    : call_([&] {
+        require_files(policy, model);
+        return to_json(measure::EmbedRequest{.policy = fs::absolute(policy).string(),
+                                             .model = fs::absolute(model).string(),
+                                             .options = yaml_of(options),
+                                             .output = output.empty() ? "" : fs::absolute(output).string(),
+                                             .replace = replace == base::Replace::any});
+      }()) {}
+
+emit::EmbeddingPicture LearnedEmbeddings::picture(const Input& input) {
+  auto reply = measure::parse_embed_reply(call_.answer(measure::deadline_after(kMostSeconds)));
+  require_same_problem(input, reply, {reply.picture.devices});
+  return std::move(reply.picture);
 }
 
 }  // namespace allot::plan

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Placing by a trained policy, which another process runs: placer-apply --policy.
+// Trained policies, which another process runs: placer-apply --policy, placer-embed --policy.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "base/file.h"
 #include "config/binder.h"
+#include "measure/place_messages.h"
 #include "measure/worker.h"
 #include "plan/input.h"
 #include "plan/placed.h"
@@ -27,7 +29,7 @@ struct PolicyOptions {
 /// samples while this one reads the model, too.
 class LearnedPlacer {
  public:
-  /// Errors: those of measure::PlaceCall.
+  /// Errors: those of measure::WorkerCall.
   LearnedPlacer(const PolicyOptions& policy, const std::string& model, const InputOptions& options, uint64_t seed,
                 uint32_t threads);
 
@@ -36,12 +38,32 @@ class LearnedPlacer {
   /// those of the other process; internal when that one understands the model otherwise.
   void join_registry(const Input& input);
 
+  /// Where the policy is hierarchical, and what was placed stems from it: notes the groups of the proposal that differs
+  /// from it in the fewest units. It stems from the policy unless a constructive method gave it, or something that
+  /// differs in fewer units.
+  void note_groups(const Input& input, Placed& placed) const;
+
  private:
   /// By unit of the input.
   std::vector<place::UnitPlacement> proposals(const Input& input);
 
   std::string policy_;
-  measure::PlaceCall call_;
+  measure::WorkerCall call_;
+  measure::PlaceReply reply_;  // once it was asked for proposals
+};
+
+/// A policy that is asked what it has learnt of one model's operations, while this process reads the model, too.
+class LearnedEmbeddings {
+ public:
+  /// output: where the worker writes them (allot.embeddings/1); "" = nowhere. Errors: usage for a model that cannot be
+  /// read twice; input_missing; those of measure::WorkerCall.
+  LearnedEmbeddings(const std::string& policy, const std::string& model, const InputOptions& options,
+                    const std::string& output, base::Replace replace);
+  /// Called once, when the file is written. Errors: those of LearnedPlacer::join_registry, and of writing.
+  emit::EmbeddingPicture picture(const Input& input);
+
+ private:
+  measure::WorkerCall call_;
 };
 
 }  // namespace allot::plan

@@ -136,6 +136,11 @@ Placed describe(const Input& input, place::Comparison comparison, const place::B
   return placed;
 }
 
+void note_groups(const Input& input, const place::GroupOfUnit& groups, Placed& placed) {
+  const auto names = place::group_names(*input.problem, groups, placed.placement);
+  for (graph::OpId op = 0; op < placed.sidecar.placement.size(); ++op) placed.sidecar.placement[op].group = names[op];
+}
+
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path) {
   const auto restored = place::restore(*input.problem, input.fingerprints, stored);
   if (!restored.unmatched.empty())
@@ -163,7 +168,9 @@ Placed use_placement(const Input& input, const place::Sidecar& stored, const std
   given.evaluations = 1;
   comparison.best = comparison.methods.size();
   comparison.methods.push_back(std::move(given));
-  return describe(input, std::move(comparison), none);
+  Placed placed = describe(input, std::move(comparison), none);
+  for (graph::OpId op = 0; op < restored.groups.size(); ++op) placed.sidecar.placement[op].group = restored.groups[op];
+  return placed;
 }
 
 }  // namespace allot::plan

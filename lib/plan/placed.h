@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/binder.h"
+#include "place/groups.h"
 #include "place/placer.h"
 #include "place/robustness.h"
 #include "place/sidecar.h"
@@ -41,8 +42,11 @@ Placed place_model(const Input& input, const SearchOptions& search, const place:
 /// place_model.
 Placed describe(const Input& input, place::Comparison comparison, const place::Budget& budget);
 
-/// Takes a stored placement as it is, scored on today's model and costs beside the constructive methods.
-/// Errors: malformed naming the first ops that it does not cover or may not place so.
+/// Tells the sidecar in which groups a hierarchical policy placed the ops.
+void note_groups(const Input& input, const place::GroupOfUnit& groups, Placed& placed);
+
+/// Takes a stored placement as it is, with its groups, scored on today's model and costs beside the constructive
+/// methods. Errors: malformed naming the first ops that it does not cover or may not place so.
 Placed use_placement(const Input& input, const place::Sidecar& stored, const std::string& path);
 
 }  // namespace allot::plan

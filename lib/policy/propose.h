@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "place/groups.h"
 #include "policy/policy.h"
 
 namespace allot::policy {
@@ -12,6 +13,9 @@ namespace allot::policy {
 struct Proposals {
   std::vector<UnitPlacement> placements;  // by unit
   std::vector<double> log_probability;    // of all decisions of each
+  // -- of a policy that groups first; else both are empty
+  std::vector<place::GroupOfUnit> groupings;
+  std::vector<uint32_t> grouping;  // [placements]: which of them
 };
 
 /// `count` placements: the likeliest device each time first, then drawn ones; where a policy groups first, up to eight

@@ -128,6 +128,8 @@ std::vector<Case> crafted_models() {
            .add(2, "producer")
            .add(1, uint64_t{7})
            .bytes},
+      {"foreign groups",
+       with(node("Relu", "x", "y").add(9, entry("allot.group", "a")).add(9, entry("name", "r"))).bytes},
       {"functions",
        plain_model(
            Message().add(1, node("f", "x", "y").add(7, "local")).add(11, value_info("x")).add(12, value_info("y")))
@@ -156,6 +158,8 @@ place::Sidecar sidecar() {
   sidecar.graph_hash = "abc";
   sidecar.metrics.makespan_us = 12.5;
   sidecar.metrics.peak_bytes = {{"cpu0", 100}, {"gpu0", 0}, {"gpu1", 7}};
+  sidecar.placement = {{"", "first", "Relu", "cpu0", "f0", 0, {"y"}},  // only the second has a group
+                       {"", "second", "Neg", "gpu0", "f1", 1, {"z"}, "7/gpu0"}};
   return sidecar;
 }
 
@@ -265,6 +269,17 @@ TEST_CASE("nodes in bodies go where their outermost node is") {
   CHECK(nodes == 2 + 2 + 4);  // main graph, two middle bodies with one If each, four leaves
   ir::Model copy = parse(annotated(plain_model(nested_graph()).bytes));
   CHECK(strip(copy) == 8);
+}
+
+TEST_CASE("nodes of ops with a group tell it, those in bodies that of the node around them") {
+  const ir::Model model = parse(annotated(plain_model(nested_graph()).bytes));
+  visit_nodes(model.graph, [&](const ir::Node& node, uint32_t owner) {
+    CHECK(value(node, "allot.group") == (owner == 1 ? "7/gpu0" : "-"));
+  });
+  const ir::Model foreign = parse(annotated(crafted_models()[9].bytes));
+  CHECK(value(foreign.graph.nodes[0], "allot.prev_allot.group") == "a");
+  CHECK(value(foreign.graph.nodes[0], "allot.group") == "-");
+  CHECK(value(foreign.graph.nodes[1], "allot.group") == "7/gpu0");
 }
 
 TEST_CASE("function bodies are left alone") {

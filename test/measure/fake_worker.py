@@ -37,7 +37,8 @@ def fault(nodes):
 def propose(request):
     count = request["samples"]
     return {"schema": "allot.place-reply/1", "units": 3, "graph_hash": "g", "costs_hash": "c",
-            "placements": [{"devices": [0, 1, i % 2]} for i in range(count)], "log_probability": [-1.0] * count}
+            "placements": [{"devices": [0, 1, i % 2]} for i in range(count)], "log_probability": [-1.0] * count,
+            "groupings": [], "grouping": []}
 
 
 def answer(request):

@@ -22,7 +22,9 @@ PlaceReply small_reply() {
           .graph_hash = "g",
           .costs_hash = "c",
           .placements = {{0, 1, 1}, {1, 0, 1}},
-          .log_probability = {-0.5, -2.25}};
+          .log_probability = {-0.5, -2.25},
+          .groupings = {{4, 4, -1}},
+          .grouping = {0, 0}};
 }
 
 std::string with(std::string text, const std::string& part, const std::string& other) {
@@ -47,6 +49,11 @@ TEST_CASE("requests for placements and their answers arrive as they were sent") 
   CHECK(reply.costs_hash == "c");
   CHECK(reply.placements == small_reply().placements);
   CHECK(reply.log_probability == small_reply().log_probability);
+  CHECK(reply.groupings == small_reply().groupings);
+  CHECK(reply.grouping == small_reply().grouping);
+  PlaceReply flat = small_reply();
+  flat.groupings.clear(), flat.grouping.clear();
+  CHECK(parse_place_reply(to_json(flat)).groupings.empty());
 }
 
 TEST_CASE("answers that do not add up are malformed") {
@@ -55,6 +62,11 @@ TEST_CASE("answers that do not add up are malformed") {
                                     {"[0,1,1]", "[0,1,64]"},
                                     {"[0,1,1]", "[0,1,-1]"},
                                     {"-2.25", ""},
+                                    {"[4,4,-1]", "[4,4]"},
+                                    {"[4,4,-1]", "[4,4,-2]"},
+                                    {"\"grouping\":[0,0]", "\"grouping\":[0]"},
+                                    {"\"grouping\":[0,0]", "\"grouping\":[0,1]"},
+                                    {"\"grouping\":[0,0]", "\"grouping\":[]"},
                                     {",-2.25", ""},
                                     {"\"units\":3", "\"units\":4"},
                                     {"\"units\":3", "\"units\":3,\"more\":1"},
@@ -86,10 +98,12 @@ TEST_CASE("errors of a policy keep their kind, place and remedy") {
 TEST_CASE("what is asked before the worker is up is answered") {
   ::setenv("ALLOT_WORKER", (std::string(ALLOT_SOURCE_DIR) + "/test/measure/fake_worker.py").c_str(), 1);
   ::setenv("ALLOT_FAKE_VERSION", std::string(cli::version()).c_str(), 1);
-  PlaceCall call({.policy = "/p", .model = "/m", .options = "", .samples = 5, .seed = 0, .threads = 1});
-  CHECK(call.answer(deadline_after(30)).placements.size() == 5);
+  const std::string request =
+      to_json(PlaceRequest{.policy = "/p", .model = "/m", .options = "", .samples = 5, .seed = 0, .threads = 1});
+  WorkerCall call(request);
+  CHECK(parse_place_reply(call.answer(deadline_after(30))).placements.size() == 5);
   ::setenv("ALLOT_FAKE_VERSION", "9.9.9", 1);
-  PlaceCall old({.policy = "/p", .model = "/m", .options = "", .samples = 5, .seed = 0, .threads = 1});
+  WorkerCall old(request);
   CHECK_THROWS_WITH(old.answer(deadline_after(30)), Contains("is of version 9.9.9"));
   ::unsetenv("ALLOT_FAKE_VERSION");
   ::unsetenv("ALLOT_WORKER");

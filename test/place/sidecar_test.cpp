@@ -39,7 +39,7 @@ Sidecar small() {
   sidecar.cost_model_version = 3;
   sidecar.dims = {{"batch", 8}};
   sidecar.placement = {{"", "conv1", "Conv", "gpu0", "f1", 0, {"x1"}},
-                       {"", "loop", "Loop", "cpu0", "f2", 1, {"", "x2"}},
+                       {"", "loop", "Loop", "cpu0", "f2", 1, {"", "x2"}, "12/cpu0"},
                        {"loop/body", "add", "Add", "cpu0", "f3", 0, {"x3"}}};
   sidecar.metrics.makespan_us = 12.5;
   sidecar.metrics.peak_bytes = {{"cpu0", 10}, {"gpu0", 20}};
@@ -90,6 +90,7 @@ Sidecar sidecar_gen() {
   for (int n = *rc::gen::inRange(0, 6); n > 0; --n) {
     PlacedOp op{utf8_gen(), utf8_gen(), utf8_gen(), utf8_gen(), utf8_gen(), *rc::gen::arbitrary<uint32_t>(), {}};
     for (int m = *rc::gen::inRange(0, 3); m > 0; --m) op.outputs.push_back(utf8_gen());
+    op.group = utf8_gen();
     s.placement.push_back(std::move(op));
   }
   return s;
@@ -117,7 +118,8 @@ TEST_CASE("a sidecar keeps the model's file name and one line an op") {
   CHECK(text.find("somewhere") == std::string::npos);
   CHECK(text.find(
             "    {\"scope\": \"\", \"index\": 1, \"name\": \"loop\", \"op\": \"Loop\", \"outputs\": [\"\", \"x2\"], "
-            "\"device\": \"cpu0\", \"fingerprint\": \"f2\"},\n") != std::string::npos);
+            "\"device\": \"cpu0\", \"fingerprint\": \"f2\", \"group\": \"12/cpu0\"},\n") != std::string::npos);
+  CHECK(text.find("\"fingerprint\": \"f3\"}") != std::string::npos);  // no key without a group
   CHECK(to_json(small()) == text);
 }
 
@@ -158,6 +160,7 @@ TEST_CASE("a malformed sidecar is refused with file, line and key") {
       {"[\"x1\"]", "\"x1\"", "key /placement/0/outputs must be a list"},
       {"[\"x1\"]", "[\"x1\", 5]", "key /placement/0/outputs must be a list of texts"},
       {"\"device\": \"gpu0\"", "\"device\": 0", "key /placement/0/device must be text"},
+      {"\"group\": \"12/cpu0\"", "\"group\": 12", "key /placement/1/group must be text"},
       {"{\"batch\": 8}", "[8]", "/model/dims must be an object"},
       {"{\"batch\": 8}", "{\"batch\": -8}", ":8: key /model/dims/batch must be in"},
   };

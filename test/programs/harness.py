@@ -191,6 +191,20 @@ def random_inputs(model, inference, seed):
     return feed
 
 
+SAFETENSORS_TYPES = {"F32": np.float32, "F64": np.float64, "I32": np.int32, "I64": np.int64, "U8": np.uint8}
+
+
+def read_safetensors(path):
+    """Tensors by name, and the metadata."""
+    data = pathlib.Path(path).read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    metadata = header.pop("__metadata__", {})
+    return {name: np.frombuffer(data[begin:][slice(*entry["data_offsets"])],
+                                SAFETENSORS_TYPES[entry["dtype"]]).reshape(entry["shape"])
+            for name, entry in header.items()}, metadata
+
+
 def same_bits(a, b):
     return len(a) == len(b) and all(x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
                                     for x, y in zip(a, b))

@@ -52,15 +52,6 @@ def two_branches(path, steps=3):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
 
 
-def read_safetensors(path):
-    data = path.read_bytes()
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + size])
-    header.pop("__metadata__", None)
-    return {name: np.frombuffer(data[8 + size:][slice(*entry["data_offsets"])], np.float32).reshape(entry["shape"])
-            for name, entry in header.items()}
-
-
 class Runs(harness.TestCase):
     def setUp(self):
         super().setUp()
@@ -187,7 +178,7 @@ class Report(Runs):
         self.assertTrue(result["check"]["ok"])
         self.assertEqual(len(result["seconds"]), 3)
         expected = onnxruntime.InferenceSession(str(self.model), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
-        np.testing.assert_allclose(read_safetensors(outputs)["y"], expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(harness.read_safetensors(outputs)[0]["y"], expected, rtol=1e-5, atol=1e-5)
         self.place()  # two devices of one provider
         self.run_placed("--runner", "ort", "--python", sys.executable, code=69)
 
@@ -233,7 +224,7 @@ class Worker(Runs):
         self.assertTrue(all(d["peak_bytes"] > 0 and d["busy_us"] > 0 for d in result["devices"]))
         self.assertIn(("left", "right", 4 * SIZE * 4), [(t["from"], t["to"], t["bytes"]) for t in result["transfers"]])
         expected = onnxruntime.InferenceSession(str(self.model), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
-        np.testing.assert_allclose(read_safetensors(outputs)["y"], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(harness.read_safetensors(outputs)[0]["y"], expected, rtol=1e-4, atol=1e-4)
 
     def test_training_and_trace(self):
         self.place()

@@ -98,8 +98,9 @@ int apply(const cli::App& app, Options& options, const std::string& model) {
                     static_cast<uint32_t>(common.threads));
   const auto input = plan::load(model, options.input);
   if (learned) learned->join_registry(*input);
-  const auto placed = options.placement.empty() ? plan::place_model(*input, options.search, budget(app, options))
-                                                : plan::use_placement(*input, stored, options.placement);
+  auto placed = options.placement.empty() ? plan::place_model(*input, options.search, budget(app, options))
+                                          : plan::use_placement(*input, stored, options.placement);
+  if (learned) learned->note_groups(*input, placed);
   const std::string text = !options.explain.empty() ? plan::explain_text(*input, placed, options.explain)
                            : common.json            ? plan::methods_json(*input, placed)
                                                     : plan::methods_text(*input, placed);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // placer-embed: an ONNX model as a sequence of operation embeddings, with a cost and parallelism report.
 #include <charconv>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,12 +11,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/app.h"
+#include "cli/version.h"
+#include "emit/embedding_pictures.h"
 #include "graph/generate_model.h"
 #include "onnxio/writer.h"
 #include "place/embedding.h"
 #include "plan/calibration.h"
 #include "plan/input.h"
 #include "plan/language_model.h"
+#include "plan/learned.h"
 #include "plan/text.h"
 
 namespace {
@@ -55,6 +60,14 @@ int calibrate(const cli::App& app, const std::string& model, const plan::InputOp
   return 0;
 }
 
+std::string page_of(const plan::Input& input, const emit::EmbeddingPicture& picture, const std::string& policy) {
+  return emit::embedding_page(std::filesystem::path(input.path).filename().string(), *input.problem, picture,
+                              {{"Model", input.path},
+                               {"Model hash", input.model_hash},
+                               {"Policy", policy},
+                               {"Version", std::string(cli::version())}});
+}
+
 std::string families_help() {
   std::string names;
   for (const auto& family : graph::families()) names += fmt::format("{}{}", names.empty() ? "" : ", ", family.name);
@@ -68,7 +81,7 @@ int main(int argc, char** argv) {
                "Reads an ONNX model, prints its operations, costs and parallelism, and writes embeddings");
   plan::InputOptions input_options;
   std::vector<std::string> models, cache_lengths;
-  std::string output, report, recipe;
+  std::string output, report, recipe, policy;
   int64_t top = 10;
   plan::CalibrationOptions calibration;
   app.positionals("MODEL", models, "ONNX model; - is standard input", 0, 1);
@@ -76,7 +89,12 @@ int main(int argc, char** argv) {
     input_options.bind(binder);
     binder.text("output", output, "write the operation embeddings here (.safetensors); with --gen, the model")
         .cli_only = true;
-    binder.text("report", report, "write a row an operation here (.json or .csv)").cli_only = true;
+    binder.text("report", report, "write a row an operation here (.json or .csv); with --policy, also a page (.html)")
+        .cli_only = true;
+    binder
+        .text("policy", policy,
+              "write what this policy (.safetensors) has learnt of the operations, as embeddings and pictures")
+        .cli_only = true;
     binder.text("gen", recipe, families_help()).cli_only = true;
     binder.list("kv_cache", cache_lengths, "of a language model, report cache, prompt and next token at these lengths")
         .cli_only = true;
@@ -86,6 +104,8 @@ int main(int argc, char** argv) {
   app.short_flag("o", "output");
   app.example("placer-embed model.onnx", "what is in the model, and where its time goes");
   app.example("placer-embed model.onnx --dim batch=8 -o model.safetensors", "embeddings at batch 8");
+  app.example("placer-embed model.onnx --policy policy.safetensors -o model.safetensors --report model.html",
+              "what a policy that placer-train made has learnt of them, with pictures");
   app.example("placer-embed gpt2.onnx --kv-cache 1024", "key-value cache, prompt and next token at 1,024 tokens");
   app.example("placer-embed --gen transformer:ops=1000,width=4 -o graph.onnx", "a sharded transformer of 1,000 ops");
   app.example("placer-embed model.onnx --report ops.csv --cluster configs/clusters/h100-node.yaml", "costs of each op");
@@ -108,19 +128,30 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (calibration.wanted()) return calibrate(app, models[0], input_options, calibration);
+    if (policy.empty() && report.ends_with(".html"))
+      throw base::Error(base::ErrorKind::usage, "--report", "is a page only of what a policy has learnt",
+                        "add --policy policy.safetensors, or name a .json or .csv file");
+    std::optional<plan::LearnedEmbeddings> learned;
+    if (!policy.empty())
+      learned.emplace(policy, models[0], input_options, common.dry_run ? "" : output, common.replace());
     const auto input = plan::load(models[0], input_options);
+    emit::EmbeddingPicture picture;
+    if (learned) picture = learned->picture(*input);
     if (common.json)
       fmt::print("{}", plan::report_json(*input));
     else
       fmt::print("{}\n{}", plan::totals_text(*input), plan::top_operators_text(*input, static_cast<size_t>(top)));
     if (common.dry_run) return 0;
-    if (!output.empty()) {
+    if (!output.empty() && !learned) {
       const auto seed = static_cast<uint64_t>(common.seed);
       place::write_embeddings(place::embed(*input->problem, plan::tensor_dims(*input), seed), input->graph_hash, seed,
                               output, common.replace());
     }
     if (!report.empty())
-      base::write_file(report, report.ends_with(".csv") ? plan::report_csv(*input) : plan::report_json(*input),
+      base::write_file(report,
+                       report.ends_with(".html")  ? page_of(*input, picture, policy)
+                       : report.ends_with(".csv") ? plan::report_csv(*input)
+                                                  : plan::report_json(*input),
                        common.replace());
     return 0;
   });

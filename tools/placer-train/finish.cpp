@@ -10,10 +10,23 @@
 #include "plan/placed.h"
 #include "plan/text.h"
 #include "policy/baselines.h"
+#include "policy/embeddings.h"
 #include "policy/page.h"
+#include "policy/propose.h"
 
 namespace allot {
 namespace {
+
+/// By unit, where a hierarchical policy placed them and not a constructive method: the groups that it finds likeliest
+/// as it is now. Otherwise empty.
+place::GroupOfUnit groups_of(const policy::Policy& policy, const policy::Task& task,
+                             const place::UnitPlacement& found) {
+  const policy::CanonicalForm canonical(task.problem);  // elites have it
+  for (const auto& seed : task.seeds)
+    if (canonical.of(seed.placement) == found) return {};
+  const auto likeliest = policy::propose(policy, task.instance, 1, 0, 1);
+  return likeliest.groupings.empty() ? place::GroupOfUnit() : likeliest.groupings.front();
+}
 
 /// Compares, prints and writes the best placement of one model.
 place::Comparison finish_one(const Finish& of, size_t number, plan::NamedInput& model) {
@@ -41,7 +54,9 @@ place::Comparison finish_one(const Finish& of, size_t number, plan::NamedInput& 
   budget.seed = baselines.seed;
   budget.threads = baselines.threads;
   budget.seconds = of.stop ? 0 : -1;
-  const auto placed = plan::describe(*model.input, comparison, budget);
+  auto placed = plan::describe(*model.input, comparison, budget);
+  const auto groups = groups_of(of.policy, task, found);
+  if (comparison.best == 0 && !groups.empty()) plan::note_groups(*model.input, groups, placed);
   fmt::print("{}", common.json ? plan::methods_json(*model.input, placed) : plan::methods_text(*model.input, placed));
   const std::string stem = of.folder.file("best/" + model.name);
   plan::OutputOptions output;
@@ -65,6 +80,9 @@ void finish(const Finish& of, std::vector<plan::NamedInput>& models) {
   }
   for (size_t i = 0; i < models.size(); ++i)
     learned.push_back({models[i].name, *models[i].input->problem, comparisons[i], "best/" + models[i].name + ".html"});
+  if (learned.size() == 1)  // pictures are large
+    learned[0].embeddings = emit::embedding_pictures(
+        learned[0].problem, policy::learned_embeddings(of.policy, of.trainer.tasks()[0]->instance).picture);
   base::write_file(of.folder.file("report.html"),
                    policy::learning_page(learned, policy::read_metrics(of.folder.file("metrics.jsonl")),
                                          {{"Policy", of.options.train.policy},

@@ -15,6 +15,7 @@ namespace allot {
 struct Finish {
   const cli::App& app;
   const Options& options;
+  const policy::Policy& policy;
   const policy::Trainer& trainer;
   const policy::TrainingRun& run;
   const Measuring* finalists;  // who choose among the best; null: nobody

@@ -82,7 +82,7 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
   run.begin();
   go_on(run, trainer, options.train.measures(), team.is_first());
   if (team.is_first()) {
-    finish({app, options, trainer, run, finalists.get(), *folder, team.stop_requested()}, models);
+    finish({app, options, policy, trainer, run, finalists.get(), *folder, team.stop_requested()}, models);
     if (team.stop_code() != 0) base::warn("stopped early; --resume goes on");
   }
   return team.stop_code();
