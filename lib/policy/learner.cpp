@@ -163,7 +163,7 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
   return sums;
 }
 
-LearningReport Learner::step(std::vector<at::Tensor> gradients) {
+LearningReport Learner::apply(std::vector<at::Tensor> gradients) {
   LearningReport report;
   nn::compute_alone();
   report.learning_rate = learning_rate();
@@ -195,7 +195,7 @@ LearningReport Learner::learn(const Instance& instance, const Lesson& lesson) {
     double entropy = 0;
     auto gradients = gradient(instance, *learned, &entropy);
     if (std::none_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) break;
-    report = step(std::move(gradients));
+    report = apply_ ? apply_(gradients) : apply(std::move(gradients));
     report.entropy = entropy;
   }
   ++updates_;
@@ -205,7 +205,8 @@ LearningReport Learner::learn(const Instance& instance, const Lesson& lesson) {
 LearningReport Learner::imitate(const Instance& instance, const std::vector<Samples>& samples) {
   Lesson lesson;
   lesson.imitated = samples;
-  LearningReport report = step(gradient(instance, lesson));
+  auto gradients = gradient(instance, lesson);
+  const LearningReport report = apply_ ? apply_(gradients) : apply(std::move(gradients));
   ++updates_;
   return report;
 }

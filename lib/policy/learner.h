@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -45,7 +46,16 @@ class Learner {
   /// One step that makes decisions likelier: their mean cross-entropy.
   LearningReport imitate(const Instance& instance, const std::vector<Samples>& samples);
 
+  /// One step of Adam along gradients, which are clipped. Errors: as learn().
+  LearningReport apply(std::vector<at::Tensor> gradients);
+  /// From now on others take the steps of learn() and imitate(), and change the parameters.
+  using Apply = std::function<LearningReport(const std::vector<at::Tensor>&)>;
+  void apply_by(Apply apply) { apply_ = std::move(apply); }
+
   int64_t updates() const { return updates_; }
+  void set_updates(int64_t updates) { updates_ = updates; }
+  int64_t steps() const { return adam_.steps(); }
+  const nn::Parameters& parameters() const { return network_.parameters(); }
   std::vector<nn::NamedTensor> state() const;
   void assign(const std::vector<nn::NamedTensor>& state, const std::string& where);
 
@@ -56,13 +66,13 @@ class Learner {
   double learning_rate() const;
   double entropy_weight() const;
   at::Tensor taught(const Scores& scores, const Lesson& lesson, size_t shard, double kept) const;
-  LearningReport step(std::vector<at::Tensor> gradients);
 
   Network& network_;
   LearningSettings settings_;
   unsigned threads_;
   dist::Team* team_;
   nn::Adam adam_;
+  Apply apply_;  // in place of apply()
   int64_t updates_ = 0;
 };
 

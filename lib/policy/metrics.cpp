@@ -29,16 +29,19 @@ void visit_numbers(M& metric, const Visit& visit) {
   visit("entropy", metric.entropy);
   visit("gradient_norm", metric.gradient_norm);
   visit("learning_rate", metric.learning_rate);
+  visit("rank", metric.rank);
+  visit("staleness", metric.staleness);
   visit("of_quick", metric.of_quick);
 }
 
 Metric parse(std::string_view line, const std::string& path, size_t number) {
   const base::JsonSource source{fmt::format("{}, line {}", path, number), std::string(line), "begin the run anew"};
   const auto document = base::parse_json(source.text, source.path);
-  const base::JsonObject object(source, document, "",
-                                {"phase", "model", "update", "evaluations", "model_seconds", "seconds", "best_value",
-                                 "best_makespan_ps", "best_overflow_bytes", "samples", "executed", "mean_cost",
-                                 "best_cost", "entropy", "gradient_norm", "learning_rate", "of_quick"});
+  const base::JsonObject object(
+      source, document, "",
+      {"phase", "model", "update", "evaluations", "model_seconds", "seconds", "best_value", "best_makespan_ps",
+       "best_overflow_bytes", "samples", "executed", "mean_cost", "best_cost", "entropy", "gradient_norm",
+       "learning_rate", "rank", "staleness", "of_quick"});
   Metric metric;
   metric.phase = object.text("phase");
   metric.model = object.text("model");

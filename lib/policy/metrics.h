@@ -23,6 +23,8 @@ struct Metric {
   double mean_cost = 0, best_cost = 0;  // of what was executed
   double entropy = 0;                   // mean over decisions, natural units
   double gradient_norm = 0, learning_rate = 0;
+  uint32_t rank = 0;     // that computed it, where ranks are not in step
+  double staleness = 0;  // and by how many steps the parameters had changed meanwhile, in the mean
   double of_quick = 0;  // validation: `best` is what the policy finds likeliest, as a multiple of the best quick method
 };
 

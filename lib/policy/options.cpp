@@ -22,6 +22,9 @@ void TrainOptions::bind(config::Binder& binder) {
   binder.choice("compare", compare,
                 "searches that are given, for comparison, what training spent: auto of placer-apply, all others, too",
                 {"auto", "all", "none"});
+  binder.choice("ranks", ranks,
+                "how ranks of mpirun learn: in step, or as controllers of a parameter server, which the first one is",
+                {"sync", "async"});
   binder.number("save_every", save_every_s, "time between checkpoints", 0, 1e9, config::Unit::seconds);
   binder.section("network", "what the policy is", [this](config::Binder& b) { settings.network.bind(b); });
   binder.section("learning", "how it learns", [this](config::Binder& b) { settings.learning.bind(b); });

@@ -18,7 +18,7 @@ struct TrainOptions {
   Settings settings;  // those of `policy`, as changed by other options
   int64_t evaluations = 0, updates = 0, validate_every = 20;
   double seconds = -1;
-  std::string reward = "simulated", finals = "none", compare = "auto";
+  std::string reward = "simulated", finals = "none", compare = "auto", ranks = "sync";
   double save_every_s = 60;
 
   void bind(config::Binder& binder);

@@ -39,10 +39,12 @@ Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<s
     task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
   }
   const auto learner = [&](Network* network) {
-    return network ? std::make_unique<Learner>(*network, settings_, options_.threads, options_.team) : nullptr;
+    return network ? std::make_unique<Learner>(*network, settings_, options_.threads, in_step()) : nullptr;
   };
   flat_ = learner(policy.flat());
   hierarchical_ = learner(policy.grouping());
+  if (options_.team && !options_.in_step && options_.team->is_first())
+    server_ = std::make_unique<ParameterServer>(*options_.team, learner_of());
 }
 
 Learner& Trainer::learner(const Task& task) const {
@@ -149,10 +151,11 @@ Lesson Trainer::lesson_of(Task& task, std::vector<Samples> shards, const std::ve
   return lesson;
 }
 
-void Trainer::polish(size_t at, const std::vector<UnitPlacement>& placements,
+void Trainer::polish(uint32_t update, const std::vector<UnitPlacement>& placements,
                      const std::vector<Judgement>& judgements) {
   if (settings_.polished == 0) return;
-  Task& task = *tasks_[at];
+  Task& task = task_of(update);
+  const place::LocalSearch& descent = *local_searches_[update % tasks_.size()];
   std::vector<size_t> order(placements.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
@@ -164,11 +167,11 @@ void Trainer::polish(size_t at, const std::vector<UnitPlacement>& placements,
   }
   const auto most = static_cast<uint64_t>(settings_.polish) * task.problem.graph().num_units();
   std::vector<place::Improved> improved(best.size());
-  const auto mine = dist::dealt(options_.team, best.size());
+  const auto mine = dist::dealt(in_step(), best.size());
   base::parallel_for(mine.size(), options_.threads, [&](size_t i) {
-    improved[mine[i]] = local_searches_[at]->improve_one(best[mine[i]], update_, static_cast<uint32_t>(mine[i]), most);
+    improved[mine[i]] = descent.improve_one(best[mine[i]], update, static_cast<uint32_t>(mine[i]), most);
   });
-  dist::exchange(options_.team, improved, kWrite, read_improved);
+  dist::exchange(in_step(), improved, kWrite, read_improved);
   std::vector<UnitPlacement> found;
   std::vector<place::Score> scores;
   for (place::Improved& one : improved) {
@@ -181,31 +184,38 @@ void Trainer::polish(size_t at, const std::vector<UnitPlacement>& placements,
 
 UpdateReport Trainer::update() {
   if (const auto* stop = stop_in_between(); stop && stop->load(std::memory_order_relaxed)) throw base::Stopped();
-  const size_t at = update_ % tasks_.size();
-  Task& task = *tasks_[at];
+  if (server_) return take(server_->serve(update_));
+  const UpdateReport report = learn(update_);
+  ++update_;
+  return report;
+}
+
+/// Update number `update`, of its task.
+UpdateReport Trainer::learn(uint32_t update) {
+  Task& task = task_of(update);
   const place::Score before = task.elites.best().score;
   UpdateReport report;
   if (learner(task).updates() < settings_.imitation) {
     report = imitate(task);
   } else {
     const Network& network = policy_.network(task.instance);
-    auto shards = learner(task).draw(task.instance, options_.seed, update_, policy_.hierarchical(task.instance));
+    auto shards = learner(task).draw(task.instance, options_.seed, update, policy_.hierarchical(task.instance));
     std::vector<UnitPlacement> placements;
     for (const Samples& shard : shards)
       for (auto& placement : network.placements(task.instance, shard)) placements.push_back(std::move(placement));
     const auto judgements = judge(task, placements);
     Lesson lesson = lesson_of(task, std::move(shards), judgements, report);
     if (settings_.elite_weight > 0) {
-      base::Rng rng(options_.seed, kEliteStream, update_);
+      base::Rng rng(options_.seed, kEliteStream, update);
       const auto elites = worth_imitating(task);
       lesson.imitated = network.decisions(task.instance, {elites[rng.below(static_cast<uint32_t>(elites.size()))]});
       lesson.imitation_weight = settings_.elite_weight;
     }
     report.learning = learner(task).learn(task.instance, lesson);
-    polish(at, placements, judgements);
+    polish(update, placements, judgements);
   }
-  report.task = at;
-  report.update = update_++;
+  report.task = update % tasks_.size();
+  report.update = update;
   report.evaluations = task.evaluations;
   report.baseline = task.baseline;
   report.best = task.elites.best().score;

@@ -68,7 +68,7 @@ std::string TrainingRun::stored_state() const {
 
 /// Whether the run goes on where an earlier part of it ended.
 bool TrainingRun::take_up() {
-  const std::string stored = options_.team ? options_.team->from_first(stored_state()) : stored_state();
+  const std::string stored = trainer_.team() ? trainer_.team()->from_first(stored_state()) : stored_state();
   if (stored.empty()) return false;
   const std::string path = folder_ ? folder_->file("checkpoint") : "checkpoint";
   dist::WireReader in(stored);
@@ -108,18 +108,22 @@ double TrainingRun::share_spent() const {
   return std::min(1.0, std::max(searchable, updates));
 }
 
-/// Whether all ranks go on: the first one's clock counts, and nobody was asked to stop.
-bool TrainingRun::goes_on(bool wanted) const {
-  return options_.team ? options_.team->goes_on(wanted) : wanted && !stopped();
+/// Whether all ranks that are in step go on: the first one's clock counts, and nobody was asked to stop.
+bool TrainingRun::goes_on(dist::Team* team, bool wanted) const {
+  return team ? team->goes_on(wanted) : wanted && !stopped();
 }
 
 bool TrainingRun::may_learn() const {
   const auto [searchable, updates] = shares();
-  return goes_on(searchable < 1 - options_.final_search && updates < 1);
+  return goes_on(trainer_.in_step(), searchable < 1 - options_.final_search && updates < 1);
 }
 
 void TrainingRun::go_on(const Show& show) {
-  learn(show);
+  if (trainer_.is_controller())
+    trainer_.control();
+  else
+    learn(show);
+  if (trainer_.is_server()) trainer_.end_control();
   save();
   search(show);
   save();
@@ -149,9 +153,9 @@ void TrainingRun::learn(const Show& show) {
 
 void TrainingRun::search(const Show& show) {
   if (options_.final_search == 0) return;
-  const size_t tasks = seconds_.size(), ranks = options_.team ? options_.team->size() : 1;
+  const size_t tasks = seconds_.size(), ranks = trainer_.team() ? trainer_.team()->size() : 1;
   const size_t together = options_.budget.evaluations > 0 ? ranks : 1;
-  for (size_t first = 0; first < tasks && goes_on(true); first += together) {
+  for (size_t first = 0; first < tasks && goes_on(trainer_.team(), true); first += together) {
     std::vector<SearchLimits> limits;
     for (size_t task = first; task < std::min(tasks, first + together); ++task)
       if (const auto left = left_for(task)) limits.push_back(*left);
@@ -174,13 +178,13 @@ std::optional<SearchLimits> TrainingRun::left_for(size_t task) const {
 
 void TrainingRun::validate(const Show& show) {
   std::vector<place::Score> scores(options_.validation.size());
-  for (const size_t i : dist::dealt(options_.team, scores.size())) {
+  for (const size_t i : dist::dealt(trainer_.in_step(), scores.size())) {
     Task& task = *options_.validation[i];
     const Network& network = policy_.network(task.instance);
     const auto placements = network.placements(task.instance, network.sample(task.instance, {.greedy = true}));
     scores[i] = task.reward->judge(placements).front().score;
   }
-  dist::exchange(options_.team, scores, kWrite, read_score);
+  dist::exchange(trainer_.in_step(), scores, kWrite, read_score);
   for (size_t i = 0; i < scores.size(); ++i) {
     const Task& task = *options_.validation[i];
     Metric metric;
@@ -213,6 +217,8 @@ void TrainingRun::report(size_t task, std::string phase, const UpdateReport* upd
     metric.entropy = std::max(0.0, update->learning.entropy);
     metric.gradient_norm = update->learning.gradient_norm;
     metric.learning_rate = update->learning.learning_rate;
+    metric.rank = update->rank;
+    metric.staleness = update->staleness;
   }
   note(task, metric, show);
 }

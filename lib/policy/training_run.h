@@ -61,7 +61,7 @@ class TrainingRun {
     double searchable = 0, updates = 0;  // of evaluations or seconds, which a search may use, too; of updates
   };
   Shares shares() const;
-  bool goes_on(bool wanted) const;
+  bool goes_on(dist::Team* team, bool wanted) const;
   bool may_learn() const;
   std::string stored_state() const;
   bool take_up();

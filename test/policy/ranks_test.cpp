@@ -115,3 +115,62 @@ TEST_CASE("what ranks send is what they get") {
   CHECK(bits(policy::Policy::from(same, "memory")) == bits(toy.policy));
   CHECK(in.at_end());
 }
+
+TEST_CASE("controllers of a parameter server bring a cost to 0, and their gradients are as stale as they should be") {
+  constexpr uint32_t kOps = 16, kDevices = 4, kMostUpdates = 400;
+  const auto problem = test::chain_problem(kOps, kDevices);
+  const auto elsewhere = [](const place::UnitPlacement& placement) {
+    return static_cast<double>(
+        std::count_if(placement.begin(), placement.end(), [](auto d) { return d != kDevices - 1; }));
+  };
+  auto settings = small_preset("flat", 16);
+  settings.network.devices = settings.network.schedule = false;  // equal devices are told apart by number alone
+  settings.learning.imitation = settings.learning.polished = 0;
+  settings.learning.elite_weight = 0;
+  settings.learning.cost = "identity";
+  settings.learning.relative = false;
+  settings.learning.learning_rate = 5e-3;
+  settings.learning.groupings = 2;
+  const auto learn = [&](uint32_t ranks, policy::Settings with) {
+    std::vector<policy::UpdateReport> reports;
+    double greedy = -1;
+    test::run_ranks(ranks, [&](auto& self, auto&) {
+      dist::Team team(self);
+      Toy toy(problem, with, 1 + self.rank());  // the server's parameters count
+      auto trainer = toy.trainer(std::make_unique<test::KnownReward>(elsewhere), 1, &team, false);
+      trainer.seed();
+      if (trainer.is_controller()) {
+        trainer.control();
+      } else {
+        const auto cost = [&] {
+          const auto sample = toy.network().sample(toy.instance, {.greedy = true});
+          return elsewhere(toy.network().placements(toy.instance, sample)[0]);
+        };
+        while (trainer.updates() < kMostUpdates && (trainer.updates() % 5 != 4 || cost() > 0))
+          reports.push_back(trainer.update());
+        greedy = cost();
+        trainer.end_control();
+      }
+      team.gather({});
+    });
+    CHECK(greedy == 0);
+    return reports;
+  };
+  const auto one = learn(2, settings);
+  for (const auto& report : one) CHECK(report.staleness == 0);
+  const auto several = learn(4, settings);
+  double staleness = 0;
+  std::vector<int> of_rank(4);
+  for (size_t i = 0; i < several.size(); ++i) {
+    CHECK(several[i].update == i);
+    staleness += several[i].staleness;
+    ++of_rank.at(several[i].rank);
+  }
+  staleness /= static_cast<double>(several.size());
+  CHECK(of_rank[0] == 0);
+  for (const int rank : {1, 2, 3}) CHECK(of_rank[rank] > 0);
+  CHECK(staleness > 0.5);  // two others, about as quick
+  CHECK(staleness < 6);
+  settings.learning.algorithm = "reinforce";
+  CHECK(learn(3, settings).size() <= kMostUpdates);
+}

@@ -88,13 +88,14 @@ struct Toy {
   }
   /// With a simulated reward unless one is given.
   policy::Trainer trainer(std::unique_ptr<policy::Reward> reward = nullptr, unsigned threads = 1,
-                          dist::Team* team = nullptr) {
+                          dist::Team* team = nullptr, bool in_step = true) {
     if (!reward)
       reward = std::make_unique<policy::SimulatedReward>(
           problem, policy::SimulatedRewardOptions{.threads = threads, .team = team});
     std::vector<std::unique_ptr<policy::Task>> tasks;
     tasks.push_back(task(std::move(reward)));
-    return policy::Trainer(policy, settings.learning, std::move(tasks), {.seed = 3, .threads = threads, .team = team});
+    return policy::Trainer(policy, settings.learning, std::move(tasks),
+                           {.seed = 3, .threads = threads, .team = team, .in_step = in_step});
   }
 
   const place::Problem& problem;

@@ -201,7 +201,7 @@ TEST_CASE("a run is not resumed on another problem") {
 
 TEST_CASE("metrics are read as they were written, and damage is told with its line") {
   const test::ScratchFolder scratch;
-  Metric metric{"policy", "a \"model\"", 7, 1234, 1.5, 2.25, {1, 2, 3}, 64, 60, 1.25, 1.125, 0.5, 10, 3e-4, 1.5};
+  Metric metric{"policy", "a \"model\"", 7, 1234, 1.5, 2.25, {1, 2, 3}, 64, 60, 1.25, 1.125, 0.5, 10, 3e-4, 2, 0.25, 1.5};
   test::put(scratch / "m", policy::to_json(metric) + "\n" + policy::to_json(metric) + "\n");
   const auto read = policy::read_metrics(scratch / "m");
   REQUIRE(read.size() == 2);
@@ -226,7 +226,7 @@ TEST_CASE("the page shows curves, comparison and names as they are stored") {
   std::vector<Metric> metrics;
   for (uint32_t update = 0; update < 5; ++update)
     metrics.push_back({"policy", "<b>.onnx", update, 100 * (update + 1), 0.5 * (update + 1), 0.5 * (update + 1),
-                       heft.result.score, 8, 8, 2.0 - 0.1 * update, 1, 0.4, 3, 1e-3, 0});
+                       heft.result.score, 8, 8, 2.0 - 0.1 * update, 1, 0.4, 3, 1e-3, 0, 0, 0});
   metrics.push_back(metrics.back());
   metrics.back().phase = "validation";
   metrics.back().of_quick = 1.1;

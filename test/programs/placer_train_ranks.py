@@ -85,11 +85,10 @@ class PlacerTrainRanks(harness.TestCase):
         self.assertEqual(len(metrics(self.folder / "run")), updates + 1)
 
     def test_the_number_of_ranks_changes_nothing(self):
-        for limit in (["--updates", 10], ["--evaluations", 3000]):
-            with self.subTest(limit):
-                one = self.train(0, *limit, "--force", folder="one")
-                for ranks in (2, 3):
-                    self.assert_same_run(self.train(ranks, *limit, "--force", folder=f"ranks{ranks}"), one)
+        one = self.train(0, "--evaluations", 3000, folder="one")
+        self.assertEqual(metrics(one)[-1]["phase"], "search")
+        for ranks in (2, 3):
+            self.assert_same_run(self.train(ranks, "--evaluations", 3000, folder=f"ranks{ranks}"), one)
 
     def test_hierarchical_and_several_models(self):
         other = self.folder / "other.onnx"
@@ -132,6 +131,22 @@ class PlacerTrainRanks(harness.TestCase):
                 self.assertEqual([self.code_of(0), self.code_of(1)], [143, 143], err)
                 self.assertIn("stopped early; --resume goes on", err)
                 self.assert_resumes()
+
+    def test_controllers_of_a_parameter_server(self):
+        run = self.train(3, "--ranks", "async", "--updates", 24, "--evaluations", 30000, "--learning.placements", 4)
+        lines = metrics(run)
+        updates = [line for line in lines if line["phase"] in ("imitation", "policy")]
+        self.assertEqual([line["update"] for line in updates], list(range(24)))
+        self.assertEqual({line["rank"] for line in updates}, {1, 2})
+        self.assertTrue(any(line["staleness"] > 0 for line in updates))
+        self.assertEqual(lines[-1]["phase"], "search")
+        self.assertLess(lines[-1]["best_value"], lines[0]["best_value"])
+        self.assertGreater(lines[-1]["evaluations"], updates[-1]["evaluations"])
+        resumed = self.train(2, "--ranks", "async", "--updates", 30, "--learning.placements", 4, "--resume")
+        self.assertEqual([line["update"] for line in metrics(resumed) if line["phase"] == "policy"][-1], 29)
+        outcome = subprocess.run(self.command("--ranks", "async", folder="x"), capture_output=True, text=True)
+        self.assertEqual(outcome.returncode, 64)
+        self.assertIn("start it by mpirun -n 2 or more", outcome.stderr)
 
     def test_errors_are_told_once(self):
         missing = self.mpirun(2, self.command("--resume"))

@@ -34,6 +34,7 @@ void go_on(policy::TrainingRun& run, const policy::Trainer& trainer, bool measur
   });
 }
 
+/// Errors: usage for options that do not go together.
 void check_options(const Options& options, const dist::Team& team) {
   if (options.output.empty())
     throw base::Error(base::ErrorKind::usage, "--output", "is missing", "name a folder for the run: -o run/");
@@ -41,6 +42,9 @@ void check_options(const Options& options, const dist::Team& team) {
     throw base::Error(base::ErrorKind::usage, "mpirun",
                       "would measure on several ranks at once, which disturb each other",
                       "run it without mpirun, or leave --reward and --finals out");
+  if (team.size() == 1 && options.train.ranks == "async")
+    throw base::Error(base::ErrorKind::usage, "--ranks async", "needs a server and at least one controller",
+                      "start it by mpirun -n 2 or more");
 }
 
 int learn(const cli::App& app, Options& options, const std::vector<std::string>& paths, dist::Team& team) {
@@ -57,9 +61,11 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
   if (options.train.measures()) rewards = std::make_unique<Measuring>(reward, models, options.runner, seed, threads);
   if (finals != "none") finalists = std::make_unique<Measuring>(finals, models, options.runner, seed, threads);
   policy::Policy policy = make_policy(options.from, options.train.settings.network, models, seed);
-  const Judging judging{rewards.get(), threads, &team, together ? nullptr : &team.stop_requested()};
-  policy::Trainer trainer(policy, options.train.settings.learning, make_tasks(models, policy, judging),
-                          {.seed = seed, .threads = threads, .stop = &team.stop_requested(), .team = &team});
+  const bool in_step = options.train.ranks == "sync";
+  const Judging judging{rewards.get(), threads, in_step ? &team : nullptr, together ? nullptr : &team.stop_requested()};
+  policy::Trainer trainer(
+      policy, options.train.settings.learning, make_tasks(models, policy, judging),
+      {.seed = seed, .threads = threads, .stop = &team.stop_requested(), .team = &team, .in_step = in_step});
   if (team.is_first())
     for (const auto& task : trainer.tasks())
       base::info("{}: {} units to place on {} devices", base::printable(task->name), task->instance.elements(),
@@ -75,7 +81,6 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
                            .final_search = options.train.settings.learning.final_search,
                            .save_every_s = options.train.save_every_s,
                            .stop = &team.stop_requested(),
-                           .team = &team,
                            .fingerprints = fingerprints(models),
                            .validation = make_tasks(unseen, policy, {nullptr, threads, nullptr, judging.stop}),
                            .validate_every = static_cast<uint64_t>(options.train.validate_every)});
