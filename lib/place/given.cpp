@@ -19,6 +19,7 @@ constexpr size_t kScoredTogether = 8;
 struct Scored {
   UnitPlacement placement;
   Score score;
+  size_t origin;  // which of those given
 };
 
 std::vector<Scored> score_all(const Problem& problem, std::vector<UnitPlacement> given, unsigned threads) {
@@ -26,7 +27,7 @@ std::vector<Scored> score_all(const Problem& problem, std::vector<UnitPlacement>
   base::parallel_for((given.size() + kScoredTogether - 1) / kScoredTogether, threads, [&](size_t shard) {
     Evaluator evaluator(problem);
     for (size_t i = shard * kScoredTogether; i < std::min(given.size(), (shard + 1) * kScoredTogether); ++i)
-      scored[i].score = evaluator.score(given[i]), scored[i].placement = std::move(given[i]);
+      scored[i].score = evaluator.score(given[i]), scored[i].placement = std::move(given[i]), scored[i].origin = i;
   });
   return scored;
 }
@@ -63,7 +64,8 @@ void tell(const Budget& budget, uint64_t evaluations, Clock::time_point begin, c
 
 }  // namespace
 
-UnitPlacement improve_given(const Problem& problem, std::vector<UnitPlacement> given, const Budget& budget) {
+UnitPlacement improve_given(const Problem& problem, std::vector<UnitPlacement> given, const Budget& budget,
+                            size_t* origin) {
   const auto begin = Clock::now();
   if (budget.start) given.push_back(*budget.start);
   const uint64_t scored = given.size();
@@ -78,6 +80,7 @@ UnitPlacement improve_given(const Problem& problem, std::vector<UnitPlacement> g
   const auto found = std::min_element(improved.begin(), improved.end(),
                                       [](const Improved& a, const Improved& b) { return a.score < b.score; });
   tell(budget, scored + search.evaluations(), begin, found->score);
+  if (origin) *origin = best[static_cast<size_t>(found - improved.begin())].origin;
   return std::move(found->placement);
 }
 

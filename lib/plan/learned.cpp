@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -63,12 +62,6 @@ void require_files(const std::string& policy, const std::string& model) {
     throw Error(ErrorKind::input_missing, base::printable(policy), "no such file", "train one with placer-train");
 }
 
-size_t differing_units(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
-  size_t units = 0;
-  for (size_t unit = 0; unit < a.size(); ++unit) units += a[unit] != b[unit];
-  return units;
-}
-
 }  // namespace
 
 void PolicyOptions::bind(config::Binder& binder) {
@@ -103,21 +96,13 @@ std::vector<place::UnitPlacement> LearnedPlacer::proposals(const Input& input) {
 }
 
 void LearnedPlacer::note_groups(const Input& input, Placed& placed) const {
-  const auto& methods = placed.comparison.methods;
-  const auto& chosen = methods[placed.comparison.best];
-  if (reply_.groupings.empty() || !place::find_placer(chosen.method).searches) return;
-  size_t least = SIZE_MAX;
-  for (const auto& method : methods)
-    if (!place::find_placer(method.method).searches)
-      least = std::min(least, differing_units(method.placement, chosen.placement));
-  std::optional<uint32_t> grouping;
-  for (size_t i = 0; i < reply_.placements.size(); ++i) {
-    const size_t units = differing_units(reply_.placements[i], chosen.placement);
-    if (units > least || (units == least && grouping)) continue;
-    least = units;
-    grouping = reply_.grouping[i];
-  }
-  if (grouping) plan::note_groups(input, reply_.groupings[*grouping], placed);
+  if (origin_ >= reply_.grouping.size()) return;
+  const auto& [methods, best, ending, curve] = placed.comparison;
+  const auto policy = std::find_if(methods.begin(), methods.end(), [](auto& m) { return m.method == kMethod; });
+  const bool led = std::all_of(methods.begin(), policy, [&](auto& before) { return policy->score < before.score; });
+  const auto chosen = methods.begin() + static_cast<std::ptrdiff_t>(best);
+  if (chosen == policy || (chosen > policy && led))  // what searches after it begins with the best so far
+    plan::note_groups(input, reply_.groupings[reply_.grouping[origin_]], placed);
 }
 
 void LearnedPlacer::join_registry(const Input& input) {
@@ -127,7 +112,7 @@ void LearnedPlacer::join_registry(const Input& input) {
     place::Budget left = budget;
     const double waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (left.seconds > 0) left.seconds = std::max(0.0, left.seconds - waited_s);
-    return place::improve_given(problem, std::move(given), left);
+    return place::improve_given(problem, std::move(given), left, &origin_);
   };
   place::register_placer({.name = kMethod,
                           .summary = "what a trained policy proposes, improved",

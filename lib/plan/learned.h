@@ -38,9 +38,8 @@ class LearnedPlacer {
   /// those of the other process; internal when that one understands the model otherwise.
   void join_registry(const Input& input);
 
-  /// Where the policy is hierarchical, and what was placed stems from it: notes the groups of the proposal that differs
-  /// from it in the fewest units. It stems from the policy unless a constructive method gave it, or something that
-  /// differs in fewer units.
+  /// Where the policy is hierarchical, and the chosen placement was found by a search that began with a proposal of it:
+  /// notes the groups of that proposal.
   void note_groups(const Input& input, Placed& placed) const;
 
  private:
@@ -50,6 +49,7 @@ class LearnedPlacer {
   std::string policy_;
   measure::WorkerCall call_;
   measure::PlaceReply reply_;  // once it was asked for proposals
+  size_t origin_ = SIZE_MAX;   // which of them, if any, became the method's answer
 };
 
 /// A policy that is asked what it has learnt of one model's operations, while this process reads the model, too.

@@ -53,9 +53,13 @@ TEST_CASE("it is never worse than the start, and without time it is the best as 
   place::Evaluator evaluator(problem);
   place::Budget budget;
   budget.seconds = 0;
-  CHECK(std::count(given.begin(), given.end(), place::improve_given(problem, given, budget)) == 1);
+  size_t origin = 99;
+  const auto answer = place::improve_given(problem, given, budget, &origin);
+  REQUIRE(origin < given.size());
+  CHECK(answer == given[origin]);
   budget.start = &heft;
-  CHECK(evaluator.score(place::improve_given(problem, given, budget)) <= evaluator.score(heft));
+  CHECK(evaluator.score(place::improve_given(problem, given, budget, &origin)) <= evaluator.score(heft));
+  CHECK(origin == given.size());
 }
 
 TEST_CASE("it depends on the seed, and not on the number of threads") {

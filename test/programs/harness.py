@@ -205,6 +205,16 @@ def read_safetensors(path):
             for name, entry in header.items()}, metadata
 
 
+def proposals(policy, model, options, samples):
+    """What a policy proposes for a model, the likeliest first: an answer of allot-worker. `options`: YAML."""
+    request = json.dumps({"schema": "allot.place-request/1", "policy": str(policy), "model": str(model),
+                          "options": options, "samples": samples, "seed": 0, "threads": 1}).encode()
+    done = subprocess.run([BIN / "allot-worker"], input=len(request).to_bytes(8, "little") + request,
+                          capture_output=True, timeout=120)
+    hello = int.from_bytes(done.stdout[:8], "little")
+    return json.loads(done.stdout[8 + hello + 8:])
+
+
 def same_bits(a, b):
     return len(a) == len(b) and all(x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
                                     for x, y in zip(a, b))

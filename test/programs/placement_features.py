@@ -14,7 +14,6 @@ import json
 import math
 import os
 import pathlib
-import struct
 import subprocess
 import sys
 import tempfile
@@ -73,15 +72,9 @@ class Folder:
         self.out = done.stdout
 
     def proposals(self, run):
-        """What the policy of a run proposes for net.onnx, the likeliest first: an answer of allot-worker."""
-        policy = self.path / run / "best/policy.safetensors"
-        request = json.dumps({"schema": "allot.place-request/1", "policy": str(policy),
-                              "model": str(self.path / "net.onnx"), "options": (self.path / "input.yaml").read_text(),
-                              "samples": 17, "seed": 0, "threads": 1}).encode()
-        done = subprocess.run([harness.BIN / "allot-worker"], input=struct.pack("<Q", len(request)) + request,
-                              cwd=self.path, capture_output=True, timeout=120)
-        hello = struct.unpack("<Q", done.stdout[:8])[0]
-        return json.loads(done.stdout[8 + hello + 8:])
+        """Of the policy of a run for net.onnx."""
+        options = f"cluster: {harness.ROOT / CLUSTER}\ncolocation: none\n"
+        return harness.proposals(self.path / run / "best/policy.safetensors", self.path / "net.onnx", options, 17)
 
     def json(self, name):
         return json.loads((self.path / name).read_text())
