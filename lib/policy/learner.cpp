@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
@@ -126,28 +127,64 @@ at::Tensor cross_entropy(const Scores& scores) {
   return scores.group_log_probability.defined() ? devices - scores.group_log_probability.mean() : devices;
 }
 
+/// What is scored at once: a shard, decisions to be imitated, or both.
+struct Piece {
+  Samples samples;
+  size_t shard = 0;    // number of it
+  int64_t taught = 0;  // rows that are the shard's; the rest is imitated
+};
+
+/// A batch of one takes half as long as one of 32, so that what is imitated is scored as a row of the last shard where
+/// nothing but the row tells them apart: no grouping, no noise.
+std::vector<Piece> pieces_of(const Lesson& lesson, bool teaches) {
+  std::vector<Piece> pieces;
+  if (teaches)
+    for (size_t i = 0; i < lesson.shards.size(); ++i)
+      pieces.push_back({lesson.shards[i], i, lesson.shards[i].devices.size(0)});
+  const bool plain =
+      !pieces.empty() && !pieces.back().samples.groups.defined() && pieces.back().samples.draw.noise == 0;
+  if (plain && lesson.imitated.size() == 1) {
+    at::Tensor& rows = pieces.back().samples.devices;
+    rows = at::cat({rows, lesson.imitated.front().devices});
+  } else {
+    for (const Samples& imitated : lesson.imitated) pieces.push_back({imitated});
+  }
+  return pieces;
+}
+
+Scores rows_of(const Scores& scores, int64_t first, int64_t end) {
+  Scores rows = scores;
+  rows.log_probability = scores.log_probability.narrow(0, first, end - first);
+  rows.entropy = scores.entropy.narrow(0, first, end - first);
+  return rows;
+}
+
 }  // namespace
 
 std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson& lesson, double* entropy) const {
   const auto parameters = network_.parameters().tensors();
   const double kept = count_kept(lesson);
-  const size_t shards = kept > 0 ? lesson.shards.size() : 0, imitated = lesson.imitated.size();
+  const double weight = lesson.imitation_weight / static_cast<double>(std::max<size_t>(1, lesson.imitated.size()));
+  const std::vector<Piece> pieces = pieces_of(lesson, kept > 0);
   nn::compute_alone();
   const at::Tensor embeddings = network_.embed(instance);
-  std::vector<Part> parts(shards + imitated);
+  std::vector<Part> parts(pieces.size());
   const auto mine = dist::dealt(team_, parts.size());
   base::parallel_for(mine.size(), threads_, [&](size_t number) {
     nn::compute_alone();
-    const size_t i = mine[number];
-    std::vector<at::Tensor> leaves = parameters;
+    const auto& [samples, shard, taught_rows] = pieces[mine[number]];
+    Part& part = parts[mine[number]];
+    std::vector<at::Tensor> leaves = parameters, descended;
     leaves.push_back(embeddings.detach().set_requires_grad(true));
-    const Scores scores =
-        network_.score(instance, leaves.back(), i < shards ? lesson.shards[i] : lesson.imitated[i - shards]);
-    if (i < shards) parts[i].entropy = scores.entropy.mean().item<double>() / static_cast<double>(shards);
-    const auto descended = i < shards
-                               ? taught(scores, lesson, i, kept)
-                               : cross_entropy(scores) * (lesson.imitation_weight / static_cast<double>(imitated));
-    parts[i].gradients = torch::autograd::grad({descended}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+    const Scores scores = network_.score(instance, leaves.back(), samples);
+    const int64_t rows = samples.devices.size(0);
+    if (taught_rows > 0) {
+      const Scores of_shard = rows_of(scores, 0, taught_rows);
+      part.entropy = of_shard.entropy.mean().item<double>() / static_cast<double>(lesson.shards.size());
+      descended.push_back(taught(of_shard, lesson, shard, kept));
+    }
+    if (taught_rows < rows) descended.push_back(cross_entropy(rows_of(scores, taught_rows, rows)) * weight);
+    part.gradients = torch::autograd::grad(descended, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
   });
   dist::exchange(team_, parts, write_part, read_part);
   std::vector<at::Tensor> sums(parameters.size() + 1);
