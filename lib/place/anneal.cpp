@@ -3,11 +3,13 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "place/critical_chain.h"
 #include "place/methods.h"
+#include "place/move_policy.h"
 #include "place/search.h"
 #include "place/walker.h"
 
@@ -20,6 +22,7 @@ constexpr std::array kLadder = {0.15, 0.6, 2.0, 6.0};  // temperatures tried: of
 constexpr double kColdest = 0.02;                      // the last temperature: of a unit's mean time
 constexpr double kTrial = 0.06;                        // of the budget, for each temperature tried
 constexpr double kLonger = 2;                          // the long cycle is hotter than the best short one
+constexpr double kMostGain = 3;                        // temperatures: of a move, to learn from
 constexpr uint64_t kChainAge = 100;                    // evaluations after which the critical chain is looked up again
 constexpr size_t kMostKnown = 1 << 18;  // placements remembered; walks over large graphs never come back to one
 
@@ -89,6 +92,7 @@ class Annealing {
   Annealing(const Problem& problem, const UnitPlacement& start, const Budget& budget, uint32_t chain)
       : search_(problem, budget),
         walker_(problem, start),
+        policy_(budget.moves ? std::make_unique<MovePolicy>(problem, *budget.moves) : nullptr),
         origin_(start),
         energy_(problem, search_.start(start)),
         unit_share_(unit_share(problem, search_.best_score())),
@@ -107,6 +111,9 @@ class Annealing {
     if (!search_.over()) cycle(UnitPlacement(search_.best()), kLonger * temperature, 1);
     return search_.finish();
   }
+
+  /// What was learned of moves; there was a budget.moves.
+  const MoveWeights& learned() const { return policy_->weights(); }
 
  private:
   /// From `start` until part `end` of the budget is spent. Returns the lowest energy on the way.
@@ -130,7 +137,11 @@ class Annealing {
     if (moves.empty()) return search_.skip();
     // Metropolis: the limit is drawn before anything is evaluated, so that hopeless candidates can be cut off.
     const double limit = current_ - temperature * std::log(1 - rng_.uniform());
+    const double before = current_;
+    const bool alone = moves.size() == 1;
+    const UnitMove first = moves.front();
     if (!accepted(moves, limit)) walker_.undo();
+    if (policy_ && alone) policy_->learn(first, std::clamp((before - current_) / temperature, 0.0, kMostGain));
   }
 
   bool accepted(std::span<const UnitMove> moves, double limit) {
@@ -149,7 +160,8 @@ class Annealing {
 
   Search search_;
   Walker walker_;
-  CriticalChain chain_{search_, walker_, kChainAge};
+  std::unique_ptr<MovePolicy> policy_;  // may be null
+  CriticalChain chain_{search_, walker_, kChainAge, policy_.get()};
   const UnitPlacement origin_;
   const Energy energy_;
   const double unit_share_;
@@ -175,9 +187,13 @@ UnitPlacement place_anneal(const Problem& problem, const Budget& budget) {
   const bool by_time = budget.seconds >= 0 && budget.evaluations == 0;
   const unsigned chains = by_time ? base::resolve_threads(budget.threads) : 1;
   std::vector<UnitPlacement> ends(chains);
+  std::vector<MoveWeights> learned(budget.moves ? chains : 0);
   base::parallel_for(chains, budget.threads, [&](size_t chain) {
-    ends[chain] = Annealing(problem, start, budget, static_cast<uint32_t>(chain)).run();
+    Annealing annealing(problem, start, budget, static_cast<uint32_t>(chain));
+    ends[chain] = annealing.run();
+    if (budget.moves) learned[chain] = annealing.learned();
   });
+  if (budget.moves) *budget.moves = mean(learned);
   Evaluator evaluator(problem);
   return *std::min_element(ends.begin(), ends.end(), [&](const UnitPlacement& a, const UnitPlacement& b) {
     return evaluator.score(a) < evaluator.score(b);

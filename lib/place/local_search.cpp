@@ -53,7 +53,7 @@ class Descent {
 
   Search search_;
   Walker walker_;
-  CriticalChain chain_{search_, walker_, kChainAge};
+  CriticalChain chain_{search_, walker_, kChainAge, nullptr};
   const bool cuts_off_;
   Score current_;
   base::Rng rng_;

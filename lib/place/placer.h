@@ -14,6 +14,8 @@
 
 namespace allot::place {
 
+struct MoveWeights;  // move_policy.h
+
 /// The best so far after some evaluations.
 struct CurvePoint {
   uint64_t evaluations = 0;
@@ -32,7 +34,8 @@ struct Budget {
   const UnitPlacement* start = nullptr;  // the best known so far, to begin with; else a search finds its own
   std::function<void(uint64_t evaluations, const Score& best)> progress = {};  // may be empty; called now and then
   std::function<void(const CurvePoint&)> improved = {};                        // may be empty; called for each new best
-  bool* proved = nullptr;  // set by a method that proves its answer optimal
+  MoveWeights* moves = nullptr;  // annealing draws its moves by what these know, and leaves there what it has learned
+  bool* proved = nullptr;        // set by a method that proves its answer optimal
 };
 /// About 20 million op visits, at least 100 and at most 20,000 evaluations.
 uint64_t default_evaluations(const Problem& problem);

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 
+#include "place/move_policy.h"
+
 namespace allot::place {
 namespace {
 
 constexpr uint32_t kKeys = 0x77616C6B;  // stream of random numbers
 constexpr double kCritical = 0.5;       // of the units drawn
 constexpr double kBesideNeighbour = 0.5;
+constexpr double kByPolicy = 0.7;  // of the moves drawn, where there is a policy: it must keep hearing of others, too
 constexpr double kAlone = 0.6, kWithNeighbours = 0.2, kSwap = 0.1;  // of the moves; the rest are clusters
 constexpr uint32_t kLargestCluster = 16;
 
@@ -84,12 +87,11 @@ void Walker::set_critical(std::span<const UnitId> units) {
 std::span<const UnitMove> Walker::propose(base::Rng& rng) {
   moves_.clear();
   before_.clear();
-  const UnitId unit = draw_unit(rng);
+  const auto [unit, device] = draw(rng);
   const double kind = rng.uniform();
   if (kind < kAlone) {
-    put(unit, draw_device(unit, rng));
+    put(unit, device);
   } else if (kind < kAlone + kWithNeighbours) {
-    const DeviceId device = draw_device(unit, rng);
     put(unit, device);
     for (const UnitId neighbour : neighbours_[unit])
       if (rng.next_u32() & 1) put(neighbour, device);
@@ -98,7 +100,7 @@ std::span<const UnitMove> Walker::propose(base::Rng& rng) {
     const DeviceId here = placement_[unit], there = placement_[other];
     if (problem_.allowed(unit, there) && problem_.allowed(other, here)) put(unit, there), put(other, here);
   } else {
-    put_cluster(unit, draw_device(unit, rng), rng);
+    put_cluster(unit, device, rng);
   }
   return moves_;
 }
@@ -117,6 +119,12 @@ void Walker::put_cluster(UnitId unit, DeviceId device, base::Rng& rng) {
     for (const UnitId neighbour : neighbours_[next])
       if (placement_[neighbour] == from) cluster_.push_back(neighbour);
   }
+}
+
+UnitMove Walker::draw(base::Rng& rng) const {
+  if (policy_ && policy_->ready() && rng.uniform() < kByPolicy) return policy_->draw(rng);
+  const UnitId unit = draw_unit(rng);
+  return {unit, draw_device(unit, rng)};
 }
 
 UnitId Walker::draw_unit(base::Rng& rng) const {

@@ -12,6 +12,8 @@
 
 namespace allot::place {
 
+class MovePolicy;
+
 struct UnitMove {
   UnitId unit;
   DeviceId device;
@@ -32,6 +34,9 @@ class Walker {
   /// The units whose times add up to the makespan now; those without a choice are left out.
   void set_critical(std::span<const UnitId> units);
 
+  /// From now on most units and devices are drawn by the policy, which must outlive the walker; null: none are.
+  void follow(const MovePolicy* policy) { policy_ = policy; }
+
   /// Changes the placement. Returns the moves, at most one a unit; none if what was drawn changes nothing.
   std::span<const UnitMove> propose(base::Rng& rng);
   /// Takes the last proposal back.
@@ -41,6 +46,7 @@ class Walker {
   uint64_t fingerprint() const;
 
  private:
+  UnitMove draw(base::Rng& rng) const;
   UnitId draw_unit(base::Rng& rng) const;
   DeviceId draw_device(UnitId unit, base::Rng& rng) const;
   void put_cluster(UnitId unit, DeviceId device, base::Rng& rng);
@@ -48,6 +54,7 @@ class Walker {
   void set(UnitId unit, DeviceId device);
 
   const Problem& problem_;
+  const MovePolicy* policy_ = nullptr;
   base::Csr<UnitId> neighbours_;
   UnitPlacement placement_;
   std::vector<UnitId> movable_, critical_;

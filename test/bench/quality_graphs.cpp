@@ -30,22 +30,45 @@ constexpr std::array kRecipes = {"layered:ops=200,width=8,seed=1",
                                  "matmul:ops=200,width=8"};
 constexpr std::array kDevices = {2, 4, 8};
 
-cluster::Cluster gpus(int count, bool two_speeds) {
+struct Machine {
+  int gpus;
+  bool two_speeds;
+  const char* bandwidth = "25GB/s";
+  bool host = false;  // the CPU is a device, too, where inputs come from
+  double memory = 0;  // of all GPUs together: times what the graph needs; 0: plenty
+};
+
+cluster::Cluster cluster_of(const Machine& machine, int64_t graph_bytes) {
   std::string text = "schema: allot.cluster/1\ndevices:\n";
-  for (int i = 0; i < count; ++i)
-    text += fmt::format("  - {{name: gpu{}, preset: {}}}\n", i, two_speeds && i % 2 ? "v100-16" : "a100-40");
-  return cluster::parse(text + "links: {default: {bandwidth: 25GB/s, latency: 5us}}\n", "generated");
+  if (machine.host) text += "  - {name: cpu0, preset: epyc-7763, memory: 1TiB}\n";
+  std::string memory;
+  if (machine.memory > 0)
+    memory = fmt::format(", memory: {:.0f}", machine.memory * static_cast<double>(graph_bytes) / machine.gpus);
+  for (int i = 0; i < machine.gpus; ++i)
+    text += fmt::format("  - {{name: gpu{}, preset: {}{}}}\n", i, machine.two_speeds && i % 2 ? "v100-16" : "a100-40",
+                        memory);
+  text += fmt::format("links: {{default: {{bandwidth: {}, latency: 5us}}}}\n", machine.bandwidth);
+  if (machine.host) text += "io_device: cpu0\n";
+  return cluster::parse(text, "generated");
 }
 
-QualityCase generated(const std::string& recipe, int devices, bool two_speeds) {
+/// Weights and the largest tensor, about.
+int64_t bytes_of(const graph::OpGraph& graph) {
+  int64_t weights = 0, largest = 0;
+  for (const int64_t bytes : graph.param_bytes) weights += bytes;
+  for (const int64_t bytes : graph.tensor_bytes) largest = std::max(largest, bytes);
+  return weights + 8 * largest;
+}
+
+QualityCase generated(const std::string& recipe, const Machine& machine) {
   const ir::Model model = graph::generate(graph::parse_recipe(recipe));
   const auto planning = graph::prepare(model, {});
   auto built = graph::build(planning, {});
-  auto cluster = gpus(devices, two_speeds);
+  auto cluster = cluster_of(machine, bytes_of(built.graph));
   auto costs = cost::make_table(built.graph, cost::op_costs(planning, built.graph), cluster);
-  QualityCase result{fmt::format("{} x{}{}", recipe, devices, two_speeds ? " of two speeds" : ""), nullptr};
+  QualityCase result{fmt::format("{} x{}{}", recipe, machine.gpus, machine.two_speeds ? " of two speeds" : ""),
+                     nullptr};
   result.problem = std::make_shared<place::Problem>(std::move(built.graph), std::move(cluster), std::move(costs));
-  ALLOT_ASSERT(result.problem->bounds().parallelism >= 1.5);
   return result;
 }
 
@@ -65,7 +88,26 @@ QualityCase published(const std::filesystem::path& model) {
 std::vector<QualityCase> generated_cases() {
   std::vector<QualityCase> cases;
   for (const char* recipe : kRecipes)
-    for (const int devices : kDevices) cases.push_back(generated(recipe, devices, cases.size() % 2 == 1));
+    for (const int devices : kDevices)
+      cases.push_back(generated(recipe, {.gpus = devices, .two_speeds = cases.size() % 2 == 1}));
+  for (const auto& test : cases) ALLOT_ASSERT(test.problem->bounds().parallelism >= 1.5);
+  return cases;
+}
+
+std::vector<QualityCase> training_cases() {
+  constexpr std::array kKinds = {"layered", "random", "giph", "fork-join"};
+  constexpr std::array kBandwidths = {"25GB/s", "12GB/s", "100GB/s"};
+  constexpr std::array kMemories = {0.0, 1.3, 2.0};
+  std::vector<QualityCase> cases;
+  for (size_t i = 0; i < 24; ++i) {
+    const std::string recipe =
+        fmt::format("{}:ops={},width={},seed={}", kKinds[i % 4], 150 + 60 * (i % 5), 6 + 2 * (i % 6), 100 + i);
+    cases.push_back(generated(recipe, {.gpus = kDevices[i / 4 % 3],
+                                       .two_speeds = i % 2 == 1,
+                                       .bandwidth = kBandwidths[i % 3],
+                                       .host = i % 5 < 3,
+                                       .memory = kMemories[i / 8]}));
+  }
   return cases;
 }
 

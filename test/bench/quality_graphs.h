@@ -19,6 +19,9 @@ struct QualityCase {
 /// speeds; their parallelism is at least 1.5.
 std::vector<QualityCase> generated_cases();
 
+/// 24 others, of four families, 150 to 390 ops, on 2 to 8 GPUs with and without the host and enough memory: to learn from.
+std::vector<QualityCase> training_cases();
+
 /// Every `stem`.onnx below `folder` that has a `stem`.costs.json and `stem`.cluster.yaml, as the converters in scripts/
 /// write them, in order of names.
 std::vector<QualityCase> published_cases(const std::string& folder);
