@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+
 namespace allot::place {
 namespace {
 
@@ -12,6 +14,17 @@ constexpr double kRate = 0.5;  // of learning
 constexpr double kLargestOdds = 20, kLeastLogGain = -12, kMostLogGain = 2;
 
 }  // namespace
+
+MoveWeights move_weights(std::span<const double> stored, const std::string& path) {
+  MoveWeights moves;
+  const bool finite = std::all_of(stored.begin(), stored.end(), [](double weight) { return std::isfinite(weight); });
+  if (stored.size() != MoveWeights::kSize || !finite)
+    throw base::Error(base::ErrorKind::malformed, base::printable(path),
+                      fmt::format("its tensor '{}' should be {} finite numbers", kMovesTensor, MoveWeights::kSize),
+                      "train the policy anew");
+  std::copy(stored.begin(), stored.end(), moves.weight.begin());
+  return moves;
+}
 
 MoveWeights mean(const std::vector<MoveWeights>& learned) {
   MoveWeights result{{}, learned.front().learns};

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "base/rng.h"
@@ -18,6 +20,11 @@ struct MoveWeights {
   std::array<double, kSize> weight{-2.0};
   bool learns = true;  // false: a search leaves them as they are
 };
+
+/// Their tensor in the file of a policy, float64 [kSize].
+constexpr const char* kMovesTensor = "moves";
+/// From stored numbers. Errors: malformed, naming `path`, for another number of them or what is not finite.
+MoveWeights move_weights(std::span<const double> stored, const std::string& path);
 
 /// The mean of what several walks learned that began alike.
 MoveWeights mean(const std::vector<MoveWeights>& learned);

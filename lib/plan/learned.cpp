@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/safetensors.h"
 #include "place/given.h"
 
 namespace allot::plan {
@@ -34,6 +36,16 @@ std::string request_for(const PolicyOptions& policy, const std::string& model, c
                                        .samples = static_cast<uint32_t>(policy.samples),
                                        .seed = seed,
                                        .threads = threads});
+}
+
+std::optional<place::MoveWeights> moves_of(const std::string& policy) {
+  const base::SafeTensors file = base::read_safetensors(policy);
+  const auto found = file.tensors.find(place::kMovesTensor);
+  if (found == file.tensors.end()) return std::nullopt;
+  const auto& [name, dtype, shape, data] = found->second;
+  std::vector<double> stored(dtype == "F64" ? data.size() / sizeof(double) : 0);
+  std::memcpy(stored.data(), data.data(), stored.size() * sizeof(double));
+  return place::move_weights(stored, policy);
 }
 
 bool may_be_placed(const place::Problem& problem, const std::vector<uint32_t>& devices) {
@@ -83,7 +95,9 @@ void PolicyOptions::check(const std::string& model, const SearchOptions& search)
 
 LearnedPlacer::LearnedPlacer(const PolicyOptions& policy, const std::string& model, const InputOptions& options,
                              uint64_t seed, uint32_t threads)
-    : policy_(policy.policy), call_(request_for(policy, model, options, seed, threads)) {}
+    : policy_(policy.policy),
+      moves_(moves_of(policy.policy)),
+      call_(request_for(policy, model, options, seed, threads)) {}
 
 std::vector<place::UnitPlacement> LearnedPlacer::proposals(const Input& input) {
   reply_ = measure::parse_place_reply(call_.answer(measure::deadline_after(kMostSeconds)));

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/file.h"
 #include "config/binder.h"
 #include "measure/place_messages.h"
 #include "measure/worker.h"
+#include "place/move_policy.h"
 #include "plan/input.h"
 #include "plan/placed.h"
 
@@ -29,7 +31,7 @@ struct PolicyOptions {
 /// samples while this one reads the model, too.
 class LearnedPlacer {
  public:
-  /// Errors: those of measure::WorkerCall.
+  /// Errors: those of measure::WorkerCall and base::read_safetensors; malformed for what no policy holds.
   LearnedPlacer(const PolicyOptions& policy, const std::string& model, const InputOptions& options, uint64_t seed,
                 uint32_t threads);
 
@@ -42,11 +44,15 @@ class LearnedPlacer {
   /// notes the groups of that proposal.
   void note_groups(const Input& input, Placed& placed) const;
 
+  /// What the policy knows of moves, for the searches of place::Budget; null if it knows nothing.
+  place::MoveWeights* moves() { return moves_ ? &*moves_ : nullptr; }
+
  private:
   /// By unit of the input.
   std::vector<place::UnitPlacement> proposals(const Input& input);
 
   std::string policy_;
+  std::optional<place::MoveWeights> moves_;
   measure::WorkerCall call_;
   measure::PlaceReply reply_;  // once it was asked for proposals
   size_t origin_ = SIZE_MAX;   // which of them, if any, became the method's answer

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/policy.h"
 
+#include <ATen/ops/tensor.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -79,6 +80,7 @@ train::Checkpoint Policy::checkpoint() const {
                          {"shape", line(shape)}};
   if (flat_) checkpoint.add("flat.", flat_->parameters().all());
   if (hierarchical_) checkpoint.add("hierarchical.", hierarchical_->parameters().all());
+  checkpoint.add("", {{place::kMovesTensor, to_tensor(moves_)}});
   return checkpoint;
 }
 
@@ -94,7 +96,21 @@ Policy Policy::from(const train::Checkpoint& checkpoint, const std::string& path
   Policy policy(settings, Vocabulary(base::JsonObject(words, types, "", {"types"}).texts("types")), shape, 0);
   if (policy.flat_) policy.flat_->parameters().assign(checkpoint.with_prefix("flat."), path);
   if (policy.hierarchical_) policy.hierarchical_->parameters().assign(checkpoint.with_prefix("hierarchical."), path);
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (name == place::kMovesTensor) policy.moves_ = move_weights(tensor, path);
   return policy;
+}
+
+at::Tensor to_tensor(const place::MoveWeights& moves) {
+  return at::tensor(at::ArrayRef<double>(moves.weight.data(), moves.weight.size()), at::kDouble);
+}
+
+place::MoveWeights move_weights(const at::Tensor& tensor, const std::string& path) {
+  if (tensor.scalar_type() != at::kDouble)
+    throw base::Error(base::ErrorKind::malformed, base::printable(path), "its move weights are not float64",
+                      "train the policy anew");
+  const at::Tensor flat = tensor.contiguous();
+  return place::move_weights({flat.const_data_ptr<double>(), static_cast<size_t>(flat.numel())}, path);
 }
 
 Policy read_policy(const std::string& path) { return Policy::from(train::read_checkpoint(path, kSchema), path); }

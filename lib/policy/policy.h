@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "place/move_policy.h"
 #include "policy/network.h"
 #include "train/checkpoint.h"
 
@@ -31,6 +32,10 @@ class Policy {
   Network* flat() const { return flat_.get(); }
   Network* grouping() const { return hierarchical_.get(); }
 
+  /// Which moves a search should try, as searches of earlier graphs learned.
+  place::MoveWeights& moves() { return moves_; }
+  const place::MoveWeights& moves() const { return moves_; }
+
   /// `allot.policy/1`: all parameters, settings, vocabulary and shape.
   train::Checkpoint checkpoint() const;
   /// Errors: malformed for text that is not what checkpoint() writes, or tensors that do not fit the settings.
@@ -41,7 +46,12 @@ class Policy {
   Vocabulary vocabulary_;
   Shape shape_;
   std::unique_ptr<Network> flat_, hierarchical_;
+  place::MoveWeights moves_;
 };
+
+/// Move weights as a tensor, float64 [MoveWeights::kSize], and back. Errors: malformed for another one.
+at::Tensor to_tensor(const place::MoveWeights& moves);
+place::MoveWeights move_weights(const at::Tensor& tensor, const std::string& path);
 
 /// Errors: those of train::read_checkpoint and Policy::from.
 Policy read_policy(const std::string& path);

@@ -23,6 +23,7 @@ Settings published() {
   learning.entropy = learning.batch_mean = learning.elite_weight = 0;
   learning.imitation = learning.polished = 0;
   learning.final_search = 0;
+  learning.moves = false;
   learning.epochs = 1;
   return settings;
 }
@@ -149,6 +150,7 @@ void LearningSettings::bind(config::Binder& binder) {
   binder.integer("polished", polished, "placements an update that local search improves", 0, 1 << 16);
   binder.integer("polish", polish, "evaluations of it a unit", 0, 1 << 20);
   binder.number("final_search", final_search, "part of the budget that annealing from the best has at the end", 0, 1);
+  binder.flag("moves", moves, "that annealing learns which moves to try, beginning with what the policy knows of it");
   binder.number("elite_weight", elite_weight, "of imitating one of the best so far", 0, 1e3);
   binder.flag("bug_compatible", bug_compatible, "do wrong what the released code does wrong: for comparison only");
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "place/move_policy.h"
 #include "place/placer.h"
 #include "policy/elites.h"
 #include "policy/instance.h"
@@ -27,6 +28,7 @@ struct Task {
   double baseline = 0;                     // moving average of costs
   bool has_baseline = false;
   uint64_t evaluations = 0;  // of everything spent on it, rewards included
+  place::MoveWeights moves;  // what annealing begins with, and then what it learned
 };
 
 /// What a judgement costs, which is what learning descends: a function of the time (LearningSettings::cost). In

@@ -36,6 +36,7 @@ Trainer::Trainer(Policy& policy, const LearningSettings& settings, std::vector<s
     local_searches_.push_back(std::make_unique<place::LocalSearch>(
         task->problem, place::LocalSearchOptions{.seed = options_.seed, .threads = options_.threads}));
     task->baseline = settings_.relative ? 0 : cost_of({.score = {}, .executed = false, .why = {}}, *task, settings_);
+    task->moves = policy.moves();
     task->has_baseline = !settings_.relative;  // the published ones begin with the failing signal
   }
   const auto learner = [&](Network* network) {

@@ -12,17 +12,20 @@ namespace {
 /// An annealing, and what it took.
 struct Walk {
   place::Improved found;
+  place::MoveWeights moves;  // as they were learned
   double seconds = 0;
 };
 
 void write_walk(dist::WireWriter& out, const Walk& walk) {
   write(out, walk.found);
+  for (const double weight : walk.moves.weight) out.number(weight);
   out.number(walk.seconds);
 }
 
 Walk read_walk(dist::WireReader& in) {
   Walk walk;
   walk.found = read_improved(in);
+  for (double& weight : walk.moves.weight) weight = in.number<double>();
   walk.seconds = in.number<double>();
   return walk;
 }
@@ -50,15 +53,17 @@ std::vector<SearchLimits> read_limits(const std::string& bytes) {
   return limits;
 }
 
-Walk anneal(const place::Problem& problem, const SearchLimits& limits, place::Budget budget) {
+Walk anneal(const Task& task, bool learned_moves, const SearchLimits& limits, place::Budget budget) {
   const auto begin = std::chrono::steady_clock::now();
   Walk walk;
+  walk.moves = task.moves;
+  if (learned_moves) budget.moves = &walk.moves;
   budget.evaluations = limits.evaluations;
   budget.seconds = limits.seconds;
   budget.start = &limits.start;
   budget.progress = [&](uint64_t done, const place::Score&) { walk.found.evaluations = done; };
-  walk.found.placement = place::find_placer("anneal").place(problem, budget);
-  walk.found.score = place::Evaluator(problem).score(walk.found.placement);
+  walk.found.placement = place::find_placer("anneal").place(task.problem, budget);
+  walk.found.score = place::Evaluator(task.problem).score(walk.found.placement);
   walk.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return walk;
 }
@@ -79,7 +84,7 @@ std::vector<std::pair<size_t, double>> Trainer::search(std::vector<SearchLimits>
   for (const size_t i : dist::dealt(options_.team, walks.size())) {
     place::Budget budget = this->budget();
     if (i > 0 && of[i - 1] == of[i]) budget.seed += i;  // another way from the same start
-    walks[i] = anneal(tasks_[limits[of[i]].task]->problem, limits[of[i]], budget);
+    walks[i] = anneal(*tasks_[limits[of[i]].task], settings_.moves, limits[of[i]], budget);
   }
   dist::exchange(options_.team, walks, write_walk, read_walk);
   std::vector<std::pair<size_t, double>> took;
@@ -91,6 +96,15 @@ std::vector<std::pair<size_t, double>> Trainer::search(std::vector<SearchLimits>
     add_found(task, {walks[i].found.placement}, {walks[i].found.score});
     seconds = std::max(seconds, walks[i].seconds);
   }
+  for (size_t i = 0; i < limits.size(); ++i) {
+    std::vector<place::MoveWeights> learned;
+    for (size_t walk = 0; walk < walks.size(); ++walk)
+      if (of[walk] == i) learned.push_back(walks[walk].moves);
+    tasks_[limits[i].task]->moves = place::mean(learned);
+  }
+  std::vector<place::MoveWeights> of_tasks;
+  for (const auto& task : tasks_) of_tasks.push_back(task->moves);
+  policy_.moves() = place::mean(of_tasks);
   return took;
 }
 

@@ -28,6 +28,7 @@ std::vector<nn::NamedTensor> task_state(const Task& task) {
           {"scores", integers(elites.scores)},
           {"evaluations", integers({static_cast<int64_t>(task.evaluations)})},
           {"known", integers(task.reward->state())},
+          {"moves", to_tensor(task.moves)},
           {"baseline", at::tensor({task.baseline, task.has_baseline ? 1.0 : 0.0}, at::kDouble)}};
 }
 
@@ -37,6 +38,7 @@ void restore_task(Task& task, const std::vector<nn::NamedTensor>& state, const s
   task.reward->restore(numbers(state, "known", path), path);
   const auto evaluations = numbers(state, "evaluations", path);
   for (const auto& [name, tensor] : state) {
+    if (name == "moves") task.moves = move_weights(tensor, path);
     if (name != "baseline") continue;
     if (tensor.scalar_type() != at::kDouble || tensor.numel() != 2 || evaluations.size() != 1)
       throw base::Error(base::ErrorKind::malformed, base::printable(path),

@@ -97,8 +97,12 @@ int apply(const cli::App& app, Options& options, const std::string& model) {
     learned.emplace(options.policy, model, options.input, static_cast<uint64_t>(common.seed),
                     static_cast<uint32_t>(common.threads));
   const auto input = plan::load(model, options.input);
-  if (learned) learned->join_registry(*input);
-  auto placed = options.placement.empty() ? plan::place_model(*input, options.search, budget(app, options))
+  place::Budget limits = budget(app, options);
+  if (learned) {
+    learned->join_registry(*input);
+    limits.moves = learned->moves();
+  }
+  auto placed = options.placement.empty() ? plan::place_model(*input, options.search, limits)
                                           : plan::use_placement(*input, stored, options.placement);
   if (learned) learned->note_groups(*input, placed);
   const std::string text = !options.explain.empty() ? plan::explain_text(*input, placed, options.explain)
