@@ -27,7 +27,9 @@ class Alone : public Ranks {
 bool is_one_of_several() {
   for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"})
     if (const char* size = std::getenv(variable)) return std::atoi(size) > 1;
-  return false;
+  // srun --mpi=pmix; what else srun starts does not know of MPI.
+  const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
+  return std::getenv("PMIX_RANK") && tasks && std::atoi(tasks) > 1;
 }
 
 Ranks& ranks() {

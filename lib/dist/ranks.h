@@ -40,9 +40,9 @@ class Ranks {
   virtual void forsake() = 0;
 };
 
-/// The ranks of this job. Joins MPI when mpirun (Open MPI, MPICH, Slurm's PMI) started the process, at the first call
-/// in the process; otherwise one rank alone. Errors: unavailable when mpirun started it, but Allot was built without
-/// MPI.
+/// The ranks of this job. Joins MPI when mpirun (Open MPI, MPICH) or srun (PMI, PMIx) started the process, at the first
+/// call in the process; otherwise one rank alone. Errors: unavailable when mpirun started it, but Allot was built
+/// without MPI.
 Ranks& ranks();
 
 /// Whether mpirun started this process as one of several, by its environment.
