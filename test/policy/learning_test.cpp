@@ -231,6 +231,28 @@ TEST_CASE("a failed sample beside others changes nothing") {
   }
 }
 
+TEST_CASE("what is imitated beside samples adds its own gradient, in one batch with them or not") {
+  const auto problem = test::chain_problem(8, 2);
+  for (const char* preset : {"flat", "hierarchical"}) {
+    Toy toy(problem, small_preset(preset));
+    auto samples = toy.network().sample(toy.instance, {.seed = 2, .count = 3});
+    const auto imitated = toy.network().decisions(toy.instance, {Placement(8, 1)});
+    const auto gradient = [&](double of_samples, double of_imitated) {
+      const policy::Learner learner(toy.network(), toy.settings.learning, 1);
+      Lesson lesson{{samples}, {{1.0, -2.0, 0.5}}, {{1, 1, 1}}, {}};
+      if (of_samples == 0) lesson.kept = {{0, 0, 0}};
+      if (of_imitated > 0) lesson.imitated = imitated, lesson.imitation_weight = of_imitated;
+      return flattened(learner.gradient(toy.instance, lesson), toy.network().parameters());
+    };
+    const at::Tensor both = gradient(1, 0.3), alone = gradient(1, 0) + 0.3 * gradient(0, 1);
+    INFO(preset);
+    CHECK((both - alone).norm().item<double>() < 1e-5 * alone.norm().item<double>());
+    CHECK((both - gradient(1, 0)).norm().item<double>() > 0.01 * alone.norm().item<double>());
+    samples.draw.noise = 1e-9;  // apart from them
+    CHECK((gradient(1, 0.3) - both).norm().item<double>() < 1e-5 * both.norm().item<double>());
+  }
+}
+
 TEST_CASE("a seed gives the same run at any number of threads, and a resumed one goes on as if it had not ended") {
   const auto problem = test::random_problem({.ops = 40, .devices = 3});
   for (const auto& preset : policy::preset_names()) {
