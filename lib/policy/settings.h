@@ -64,7 +64,7 @@ struct LearningSettings {
   int64_t imitation = 150;      // updates that imitate the best seeds first
   int64_t polished = 4;         // of a batch, improved by local search; 0: none
   int64_t polish = 2;           // evaluations of it a unit
-  double final_search = 0.4;    // of the budget: what annealing from the best has at the end
+  double final_search = 0.8;    // of the budget: what annealing from the best has at the end
   bool moves = true;            // that annealing draws its moves as it learned to, here and on earlier graphs
   double elite_weight = 0.3;    // of imitating a placement out of the best
   bool bug_compatible = false;  // reproduces what the released code does wrong (placement 3.7, defects 1 to 4)
