@@ -107,7 +107,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   if (argc < 2)
     return std::fputs("usage: zero_shot_bench POLICY [--evaluations N] [--filter TEXT] [FOLDER...]\n", stderr), 64;
-  base::configure_log({.program = "zero_shot_bench", .level = base::LogLevel::quiet});
+  base::configure_log({.program = "zero_shot_bench", .level = base::LogLevel::quiet, .file = ""});
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
