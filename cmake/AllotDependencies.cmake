@@ -18,6 +18,8 @@ if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)  # namespaced only from 0.8
 endif()
 allot_require(yaml-cpp::yaml-cpp libyaml-cpp-dev)
+find_package(ZLIB QUIET)
+allot_require(ZLIB::ZLIB zlib1g-dev)
 
 # Protobuf comes before anything of torch or ONNX: both would otherwise bring one of their own.
 find_package(Protobuf QUIET)

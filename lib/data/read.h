@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files to datasets, by content and extension.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/dataset.h"
+
+namespace allot::data {
+
+struct ReadOptions {
+  std::string label = "";                  // array or column that holds the labels; "": y, label or labels, if there
+  LabelKind label_kind = LabelKind::none;  // none: what their dtype and shape suggest
+  uint64_t most_bytes = 16ull << 30;       // of memory for one array
+};
+
+/// Reads a dataset:
+///   .npz .npy   arrays by name; an .npy's is "x". Uncompressed, aligned arrays stay mapped.
+/// Booleans and integers become uint8 or int64, all floats float32. Labels: integers of rank 1 are classes, a uint8 or
+/// boolean matrix is multilabel, other integers are tokens, floats are targets.
+/// Errors: input_missing; malformed naming file, place and remedy; unavailable for element types that are no numbers.
+Dataset read(const std::string& path, const ReadOptions& options = {});
+
+}  // namespace allot::data
