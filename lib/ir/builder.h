@@ -21,6 +21,8 @@ class Builder {
   void set_scope(std::string scope) { scope_ = std::move(scope); }
 
   Str input(std::string name, DataType elem, const std::vector<int64_t>& dims);
+  /// `bytes` are the elements as raw_data holds them. Names are not changed by the scope.
+  Str initializer(std::string name, DataType elem, std::vector<int64_t> dims, std::string bytes);
   /// A one-dimensional int64 initializer; equal lists share one.
   Str ints(const std::vector<int64_t>& values);
   /// A float32 scalar initializer; equal numbers share one.
@@ -42,8 +44,6 @@ class Builder {
   Model finish() { return std::move(model_); }
 
  private:
-  Str initializer(std::string name, DataType elem, std::vector<int64_t> dims, std::string bytes);
-
   Model model_;
   std::string scope_;
   std::map<std::vector<int64_t>, Str> ints_;

@@ -15,9 +15,7 @@
 namespace allot::nn {
 namespace {
 
-std::string type_and_shape(const at::Tensor& tensor) {
-  return c10::str(tensor.scalar_type(), " ", tensor.sizes());
-}
+std::string type_and_shape(const at::Tensor& tensor) { return c10::str(tensor.scalar_type(), " ", tensor.sizes()); }
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
   throw base::Error(base::ErrorKind::malformed, where, what, "use a file that the same network was written to");

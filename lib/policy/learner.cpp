@@ -41,7 +41,11 @@ void add(std::vector<at::Tensor>& sums, const std::vector<at::Tensor>& gradients
 }  // namespace
 
 Learner::Learner(Network& network, const LearningSettings& settings, unsigned threads, dist::Team* team)
-    : network_(network), settings_(settings), threads_(threads), team_(team), adam_(network.parameters()) {}
+    : network_(network),
+      settings_(settings),
+      threads_(threads),
+      team_(team),
+      optimizer_(nn::trained_tensors(network.parameters().all()), {.kind = "adamw", .clip_norm = settings.clip_norm}) {}
 
 std::vector<Samples> Learner::draw(const Instance& instance, uint64_t seed, uint32_t update, bool hierarchical) const {
   Draw draw{.seed = seed, .update = update};
@@ -200,16 +204,16 @@ std::vector<at::Tensor> Learner::gradient(const Instance& instance, const Lesson
   return sums;
 }
 
-LearningReport Learner::apply(std::vector<at::Tensor> gradients) {
+LearningReport Learner::apply(const std::vector<at::Tensor>& gradients) {
   LearningReport report;
   nn::compute_alone();
   report.learning_rate = learning_rate();
-  report.gradient_norm = nn::clip_norm(gradients, settings_.clip_norm);
-  if (!std::isfinite(report.gradient_norm))
+  const nn::StepReport step = optimizer_.step(gradients, report.learning_rate);
+  report.gradient_norm = step.gradient_norm;
+  if (!step.taken)
     throw base::Error(base::ErrorKind::check_failed, fmt::format("update {}", updates_),
                       "the gradient is not a finite number",
                       "lower the learning rate, and resume from the last checkpoint");
-  adam_.step(gradients, report.learning_rate);
   report.stepped = true;
   return report;
 }
@@ -232,7 +236,7 @@ LearningReport Learner::learn(const Instance& instance, const Lesson& lesson) {
     double entropy = 0;
     auto gradients = gradient(instance, *learned, &entropy);
     if (std::none_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) break;
-    report = apply_ ? apply_(gradients) : apply(std::move(gradients));
+    report = apply_ ? apply_(gradients) : apply(gradients);
     report.entropy = entropy;
   }
   ++updates_;
@@ -243,25 +247,25 @@ LearningReport Learner::imitate(const Instance& instance, const std::vector<Samp
   Lesson lesson;
   lesson.imitated = samples;
   auto gradients = gradient(instance, lesson);
-  const LearningReport report = apply_ ? apply_(gradients) : apply(std::move(gradients));
+  const LearningReport report = apply_ ? apply_(gradients) : apply(gradients);
   ++updates_;
   return report;
 }
 
 std::vector<nn::NamedTensor> Learner::state() const {
-  auto state = adam_.state();
+  auto state = optimizer_.state();
   state.emplace_back("updates", at::tensor({updates_}, at::kLong));
   return state;
 }
 
 void Learner::assign(const std::vector<nn::NamedTensor>& state, const std::string& where) {
-  std::vector<nn::NamedTensor> of_adam;
+  std::vector<nn::NamedTensor> of_optimizer;
   for (const auto& named : state)
     if (named.first == "updates")
       updates_ = named.second.item<int64_t>();
     else
-      of_adam.push_back(named);
-  adam_.assign(of_adam, where);
+      of_optimizer.push_back(named);
+  optimizer_.assign(of_optimizer, where);
 }
 
 }  // namespace allot::policy

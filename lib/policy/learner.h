@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "dist/team.h"
-#include "nn/adam.h"
+#include "nn/optimizer.h"
 #include "policy/network.h"
 
 namespace allot::policy {
@@ -47,14 +47,14 @@ class Learner {
   LearningReport imitate(const Instance& instance, const std::vector<Samples>& samples);
 
   /// One step of Adam along gradients, which are clipped. Errors: as learn().
-  LearningReport apply(std::vector<at::Tensor> gradients);
+  LearningReport apply(const std::vector<at::Tensor>& gradients);
   /// From now on others take the steps of learn() and imitate(), and change the parameters.
   using Apply = std::function<LearningReport(const std::vector<at::Tensor>&)>;
   void apply_by(Apply apply) { apply_ = std::move(apply); }
 
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
-  int64_t steps() const { return adam_.steps(); }
+  int64_t steps() const { return optimizer_.steps(); }
   const nn::Parameters& parameters() const { return network_.parameters(); }
   std::vector<nn::NamedTensor> state() const;
   void assign(const std::vector<nn::NamedTensor>& state, const std::string& where);
@@ -71,7 +71,7 @@ class Learner {
   LearningSettings settings_;
   unsigned threads_;
   dist::Team* team_;
-  nn::Adam adam_;
+  nn::Optimizer optimizer_;
   Apply apply_;  // in place of apply()
   int64_t updates_ = 0;
 };

@@ -129,7 +129,7 @@ void LearningSettings::bind(config::Binder& binder) {
   binder.number("decay", decay, "of the learning rate, every decay_every updates after decay_after", 0, 1);
   binder.integer("decay_every", decay_every, "see decay", 1, kMost);
   binder.integer("decay_after", decay_after, "see decay", 0, kMost);
-  binder.number("clip_norm", clip_norm, "largest norm of a gradient", 0, 1e9);
+  binder.number("clip_norm", clip_norm, "largest norm of a gradient; 0 = any", 0, 1e9);
   binder.number("baseline_decay", baseline_decay, "of the moving average of costs", 0, 1);
   binder.number("failing", failing, "seconds that a placement counts for that cannot run", 0, 1e9);
   binder.integer("executed_only_after", executed_only_after, "updates from which such placements teach nothing", 0,

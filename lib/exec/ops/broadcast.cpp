@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/ops/broadcast.h"
 
+#include <ATen/autocast_mode.h>
+
 #include "exec/check.h"
 #include "exec/dtype.h"
 
@@ -18,6 +20,7 @@ at::Tensor aligned(const at::Tensor& a, const at::Tensor& b, int64_t axis) {
 
 void check_same_type(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() == b.scalar_type()) return;
+  if (at::autocast::is_autocast_enabled(a.device().type())) return;  // which chooses types by itself
   throw base::Error(base::ErrorKind::malformed, "",
                     fmt::format("its inputs are of different types, {} and {}", ir::name(data_type(a.scalar_type())),
                                 ir::name(data_type(b.scalar_type()))),

@@ -11,7 +11,7 @@ namespace allot::exec {
 /// Errors: malformed when it does not fit there.
 at::Tensor aligned(const at::Tensor& a, const at::Tensor& b, int64_t axis);
 
-/// ONNX never promotes types; torch would do so silently. Errors: malformed, naming both.
+/// ONNX never promotes types; torch would do so silently, and may under autocast. Errors: malformed, naming both.
 void check_same_type(const at::Tensor& a, const at::Tensor& b);
 
 /// The kernel of an operator of two tensors of one type.
