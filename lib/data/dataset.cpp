@@ -166,6 +166,61 @@ Dataset take(const Dataset& dataset, std::span<const int64_t> items) {
   return part;
 }
 
+namespace {
+
+Array join(const std::vector<Dataset>& datasets, const Array& (*pick)(const Dataset&, size_t), size_t index) {
+  const Array& first = pick(datasets[0], index);
+  auto owner = std::make_shared<std::vector<std::byte>>();
+  Array joined{first.name, first.dtype, first.shape, {}, owner};
+  joined.shape[0] = 0;
+  for (const Dataset& dataset : datasets) {
+    const Array& array = pick(dataset, index);
+    if (array.name != first.name || array.dtype != first.dtype || array.elements() != first.elements())
+      fail(dataset,
+           fmt::format("array '{}' is not like '{}' of {}", printable(array.name), printable(first.name),
+                       printable(datasets[0].origin)),
+           "read files of the same kind together");
+    owner->insert(owner->end(), array.bytes.begin(), array.bytes.end());
+    joined.shape[0] += array.items();
+  }
+  joined.bytes = *owner;
+  return joined;
+}
+
+}  // namespace
+
+Dataset concatenate(std::vector<Dataset> datasets) {
+  ALLOT_ASSERT(!datasets.empty());
+  if (datasets.size() == 1) return std::move(datasets[0]);
+  const Dataset& first = datasets[0];
+  Dataset all{first.origin, {}, first.label_kind, {}, first.class_names, {}, {}, 0};
+  const auto has_any = [&](auto member) {
+    return std::any_of(datasets.begin(), datasets.end(),
+                       [&](const Dataset& dataset) { return !(dataset.*member).empty(); });
+  };
+  const bool has_ids = has_any(&Dataset::ids), has_parts = has_any(&Dataset::parts);
+  for (const Dataset& dataset : datasets) {
+    if (dataset.features.size() != first.features.size() || dataset.label_kind != first.label_kind ||
+        dataset.class_names != first.class_names)
+      fail(dataset, fmt::format("has other arrays, labels or class names than {}", printable(first.origin)),
+           "read files of the same kind together");
+    for (int64_t item = 0; item < dataset.size(); ++item) {
+      const auto i = static_cast<size_t>(item);
+      if (has_ids) all.ids.push_back(dataset.ids.empty() ? std::to_string(all.ids.size()) : dataset.ids[i]);
+      if (has_parts) all.parts.push_back(dataset.parts.empty() ? "" : dataset.parts[i]);
+    }
+    all.skipped += dataset.skipped;
+  }
+  for (size_t i = 0; i < first.features.size(); ++i)
+    all.features.push_back(join(
+        datasets, [](const Dataset& dataset, size_t index) -> const Array& { return dataset.features[index]; }, i));
+  if (first.label_kind != LabelKind::none)
+    all.labels = join(
+        datasets, [](const Dataset& dataset, size_t) -> const Array& { return dataset.labels; }, 0);
+  check(all);
+  return all;
+}
+
 size_t checked_bytes(std::span<const int64_t> shape, DType dtype, uint64_t most_bytes, std::string_view where) {
   uint64_t bytes = dtype_bytes(dtype);
   bool fits = true;

@@ -95,6 +95,10 @@ void check(const Dataset& dataset);
 Array take(const Array& array, std::span<const int64_t> items);
 Dataset take(const Dataset& dataset, std::span<const int64_t> items);
 
+/// All items of one dataset after those of another. Errors: malformed, naming the one that has other arrays, kinds of
+/// labels or class names than the first.
+Dataset concatenate(std::vector<Dataset> datasets);
+
 /// Bytes of an array of these dimensions. Errors: malformed, naming `where`, if one is negative or the product is above
 /// `most_bytes`.
 size_t checked_bytes(std::span<const int64_t> shape, DType dtype, uint64_t most_bytes, std::string_view where);

@@ -12,6 +12,10 @@ namespace allot::data {
 /// that no stream of this length can reach allocate nothing.
 bool inflate_raw(std::string_view packed, uint64_t size, std::string& out);
 
+/// Unpacks a gzip file of one or more members. Errors, naming `path`: malformed if it is damaged or needs more than
+/// `most_bytes`.
+std::string gunzip(std::string_view packed, uint64_t most_bytes, const std::string& path);
+
 /// CRC-32 as zip and gzip use it.
 uint32_t checksum(std::string_view bytes);
 

@@ -12,13 +12,18 @@ namespace allot::data {
 struct ReadOptions {
   std::string label = "";                  // array or column that holds the labels; "": y, label or labels, if there
   LabelKind label_kind = LabelKind::none;  // none: what their dtype and shape suggest
-  uint64_t most_bytes = 16ull << 30;       // of memory for one array
+  uint64_t most_bytes = 16ull << 30;       // of memory for one file
 };
 
 /// Reads a dataset:
-///   .npz .npy   arrays by name; an .npy's is "x". Uncompressed, aligned arrays stay mapped.
-/// Booleans and integers become uint8 or int64, all floats float32. Labels: integers of rank 1 are classes, a uint8 or
-/// boolean matrix is multilabel, other integers are tokens, floats are targets.
+///   .npz .npy .safetensors   arrays by name; an .npy's is "x". Arrays of .npy and .safetensors that are uint8, int64
+///                            or float32 already stay mapped
+///   .csv .tsv                a line of names, then numbers (read_table.h)
+///   IDX                      images, with their labels from the file beside them (read_idx.h)
+///   .bin                     CIFAR-10 and CIFAR-100 (read_cifar.h)
+///   a folder                 of IDX files or CIFAR's: all of them, those of "t10k" and "test" as part "test"
+/// all but folders also packed by gzip. Booleans and integers become uint8 or int64, all floats float32. Labels:
+/// integers of rank 1 are classes, a uint8 or boolean matrix is multilabel, other integers are tokens, floats targets.
 /// Errors: input_missing; malformed naming file, place and remedy; unavailable for element types that are no numbers.
 Dataset read(const std::string& path, const ReadOptions& options = {});
 

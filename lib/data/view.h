@@ -58,7 +58,7 @@ class View {
 /// dimension. Empty mean or deviation: 0 and 1; of one element: the same for all.
 struct Scaling {
   float factor = 1;
-  std::vector<float> mean, deviation;
+  std::vector<float> mean{}, deviation{};
 };
 
 /// Mean and deviation by column (last dimension) of `items`, in double; constant columns get deviation 1.
