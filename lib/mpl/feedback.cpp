@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mpl/feedback.h"
+
+#include <ATen/ops/dot.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "mpl/views.h"
+
+namespace allot::mpl {
+namespace {
+
+template <typename T>
+double dot_of(const T* a, const T* b, int64_t size) {
+  std::array<double, 4> sums{};  // independent, so that additions overlap
+  int64_t i = 0;
+  for (; i + 4 <= size; i += 4)
+    for (int64_t k = 0; k < 4; ++k) sums[k] += static_cast<double>(a[i + k]) * static_cast<double>(b[i + k]);
+  for (; i < size; ++i) sums[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sums[0] + sums[1] + (sums[2] + sums[3]);
+}
+
+double dot_of(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return 0;
+  const at::Tensor x = a.contiguous(), y = b.contiguous();
+  if (x.is_cpu() && x.scalar_type() == at::kFloat)
+    return dot_of(x.const_data_ptr<float>(), y.const_data_ptr<float>(), x.numel());
+  if (x.is_cpu() && x.scalar_type() == at::kDouble)
+    return dot_of(x.const_data_ptr<double>(), y.const_data_ptr<double>(), x.numel());
+  return at::dot(x.flatten().to(at::kDouble), y.flatten().to(at::kDouble)).item<double>();
+}
+
+}  // namespace
+
+double dot(const Gradients& a, const Gradients& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += dot_of(a[i], b[i]);
+  return sum;
+}
+
+double norm(const Gradients& a) { return std::sqrt(dot(a, a)); }
+
+double cosine(const Gradients& a, const Gradients& b) { return dot(a, b) / (norm(a) * norm(b) + 1e-12); }
+
+Look look_at(const Network& student, const Task& task, const Inputs& inputs, const at::Tensor& labels, const Pass& pass,
+             bool with_gradients) {
+  const at::AutoGradMode recording(with_gradients);
+  const at::Tensor loss = task.loss(student.logits(inputs, pass), labels);
+  return {loss.item<double>(), with_gradients ? gradients_of(loss, leaves_of(student)) : Gradients()};
+}
+
+at::Tensor soft_feedback(const Network& student, const Task& task, const Inputs& inputs, const Pass& pass,
+                         const Turn& turn, const at::Tensor& q, double smoothing) {
+  const double epsilon = 2e-3 / std::max(norm(turn.direction), 1e-3);
+  std::vector<at::Tensor> leaves = leaves_of(student), end;
+  std::array<at::Tensor, 2> logits;  // at start + epsilon direction, start - epsilon direction
+  {
+    const at::NoGradGuard no_gradients;
+    for (const at::Tensor& leaf : leaves) end.push_back(leaf.clone());
+    for (const int side : {0, 1}) {
+      for (size_t i = 0; i < leaves.size(); ++i) {
+        leaves[i].copy_(turn.start[i]);
+        if (turn.direction[i].defined()) leaves[i].add_(turn.direction[i], side == 0 ? epsilon : -epsilon);
+      }
+      logits[static_cast<size_t>(side)] = student.logits(inputs, pass);
+    }
+    for (size_t i = 0; i < leaves.size(); ++i) leaves[i].copy_(end[i]);
+  }
+  return (task.loss(logits[1], q, smoothing) - task.loss(logits[0], q, smoothing)) * (turn.factor / (2 * epsilon));
+}
+
+void FeedbackOptions::bind(config::Binder& binder) {
+  binder.choice("kind", kind, "what tells the teacher how well the student does",
+                {"cos", "dot", "dot2", "fd", "jvp", "none", "inverted-fd"});
+  binder.number("scale", scale, "of the teacher's share of it", 0, 1e6);
+  binder.flag("baseline", baseline, "less its moving average");
+  binder.number("clip", clip, "largest, after that; 0 = no limit", 0, 1e9);
+  binder.choice("probe_mode", probe_mode,
+                "how the student is probed: as in evaluation, or as in training with the same random numbers",
+                {"eval", "train-crn"});
+}
+
+double Baseline::centered(double h) {
+  value_ = begun_ ? value_ + 0.01 * (h - value_) : h;
+  begun_ = true;
+  return h - value_;
+}
+
+double weight_of(double h, const FeedbackOptions& options, Baseline& baseline) {
+  double weight = options.baseline ? baseline.centered(h) : h;
+  if (options.clip > 0) weight = std::clamp(weight, -options.clip, options.clip);
+  return options.scale * weight;
+}
+
+}  // namespace allot::mpl
