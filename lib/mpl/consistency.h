@@ -10,10 +10,10 @@
 namespace allot::mpl {
 
 struct ConsistencyOptions {
-  double weight = 1;        // lambda
-  double temperature = 0.5; // of the target
-  double threshold = 0.8;   // items less sure than that do not count
-  int64_t ramp = 0;         // steps in which the weight rises linearly from 0
+  double weight = 1;         // lambda
+  double temperature = 0.5;  // of the target
+  double threshold = 0.8;    // items less sure than that do not count
+  int64_t ramp = 0;          // steps in which the weight rises linearly from 0
 
   void bind(config::Binder& binder);
   /// lambda(t) = weight min(1, t / ramp). Source: specification of mpl-train, 1.4.

@@ -2,6 +2,7 @@
 #include "mpl/feedback.h"
 
 #include <ATen/ops/dot.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -83,10 +84,15 @@ void FeedbackOptions::bind(config::Binder& binder) {
                 {"eval", "train-crn"});
 }
 
+Baseline::Baseline() : state_(at::zeros({2}, at::kDouble)) {}
+
+double Baseline::value() const { return state_.const_data_ptr<double>()[0]; }
+
 double Baseline::centered(double h) {
-  value_ = begun_ ? value_ + 0.01 * (h - value_) : h;
-  begun_ = true;
-  return h - value_;
+  double* state = state_.mutable_data_ptr<double>();
+  state[0] = state[1] != 0 ? state[0] + 0.01 * (h - state[0]) : h;
+  state[1] = 1;
+  return h - state[0];
 }
 
 double weight_of(double h, const FeedbackOptions& options, Baseline& baseline) {

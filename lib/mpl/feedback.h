@@ -49,11 +49,11 @@ at::Tensor soft_feedback(const Network& student, const Task& task, const Inputs&
                          const Turn& turn, const at::Tensor& q, double smoothing);
 
 struct FeedbackOptions {
-  std::string kind = "cos";        // cos, dot, dot2, fd, jvp, none, inverted-fd
-  double scale = 1;                // of what the teacher gets
-  bool baseline = true;            // subtract the moving average of h
-  double clip = 0;                 // largest |h - baseline|; 0: none
-  std::string probe_mode = "eval"; // or train-crn: batch statistics and the same dropout in every probe
+  std::string kind = "cos";         // cos, dot, dot2, fd, jvp, none, inverted-fd
+  double scale = 1;                 // of what the teacher gets
+  bool baseline = true;             // subtract the moving average of h
+  double clip = 0;                  // largest |h - baseline|; 0: none
+  std::string probe_mode = "eval";  // or train-crn: batch statistics and the same dropout in every probe
 
   void bind(config::Binder& binder);
 
@@ -65,15 +65,15 @@ struct FeedbackOptions {
 /// The moving average of h, decay 0.99, which begins as the first h.
 class Baseline {
  public:
+  Baseline();
   /// h less the average that includes it.
   double centered(double h);
-  double value() const { return value_; }
-  bool begun() const { return begun_; }
-  void assign(double value, bool begun) { value_ = value, begun_ = begun; }
+  double value() const;
+  /// The average and whether it has begun: float64 [2], sharing memory.
+  const at::Tensor& state() const { return state_; }
 
  private:
-  double value_ = 0;
-  bool begun_ = false;
+  at::Tensor state_;
 };
 
 /// What the teacher's gradient is multiplied with: centred, clipped, scaled.

@@ -51,7 +51,8 @@ void MetaOptions::check(const Task& task) const {
   if (one_number && (pseudo_label == "soft" || !task.draws()))
     throw base::Error(base::ErrorKind::config, "feedback.kind",
                       fmt::format("'{}' teaches nothing about soft labels: the teacher's cross-entropy with its own "
-                                  "distribution has no gradient", feedback.kind),
+                                  "distribution has no gradient",
+                                  feedback.kind),
                       "use jvp, or labels that are drawn");
 }
 
@@ -73,7 +74,8 @@ Report MetaPseudoLabels::step(const Batch& batch, uint32_t step, Rates rates) {
   const SavedStatistics teacher_statistics(teacher_.network), student_statistics(student_.network);
   const TeacherPass teacher = label(batch, step, report);
   const Gradients g = student_gradients(batch, teacher.label, step, report);
-  report.skipped = !std::isfinite(report.student_norm) || (teacher.supervised.defined() && !std::isfinite(report.supervised_loss)) ||
+  report.skipped = !std::isfinite(report.student_norm) ||
+                   (teacher.supervised.defined() && !std::isfinite(report.supervised_loss)) ||
                    (teacher.consistency.defined() && !std::isfinite(report.consistency_loss));
   if (report.skipped) {
     teacher_statistics.restore();
@@ -87,11 +89,11 @@ Report MetaPseudoLabels::step(const Batch& batch, uint32_t step, Rates rates) {
 
 MetaPseudoLabels::TeacherPass MetaPseudoLabels::label(const Batch& batch, uint32_t step, Report& report) const {
   const bool from_weak = options_.label_view == "weak", agrees = options_.consistency.weight_at(step) > 0;
-  const auto logits = logits_of(teacher_.network,
-                                {options_.supervised > 0 ? &batch.labelled : nullptr,
-                                 from_weak || agrees ? &batch.weak : nullptr,
-                                 !from_weak || agrees ? &batch.strong : nullptr},
-                                {true, true, seed_ ^ kTeacherSeed, step});
+  const auto logits =
+      logits_of(teacher_.network,
+                {options_.supervised > 0 ? &batch.labelled : nullptr, from_weak || agrees ? &batch.weak : nullptr,
+                 !from_weak || agrees ? &batch.strong : nullptr},
+                {true, true, seed_ ^ kTeacherSeed, step});
   TeacherPass pass;
   if (options_.supervised > 0) pass.supervised = supervised_loss(logits[0], batch.labels, step);
   if (agrees) {
@@ -149,9 +151,8 @@ MetaPseudoLabels::Feedback MetaPseudoLabels::learn(const Batch& batch, const Tea
     for (const at::Tensor& leaf : student_leaves_) start.push_back(leaf.detach().clone());
   const nn::StepReport taken = student_.optimizer.step(g, rate);
   const Look after = look(batch, step, options.by_gradient());
-  const Response response = options.by_gradient() && !options.is("cos")
-                                ? response_of(student_.optimizer, taken, rate)
-                                : Response();
+  const Response response =
+      options.by_gradient() && !options.is("cos") ? response_of(student_.optimizer, taken, rate) : Response();
   if (options.by_gradient()) {
     report.probe_norm = norm(after.gradients);
     report.cosine = cosine(after.gradients, g);
@@ -162,9 +163,9 @@ MetaPseudoLabels::Feedback MetaPseudoLabels::learn(const Batch& batch, const Tea
   if (options.is("jvp")) {
     const at::Tensor q = task_.soft_label(teacher.logits);
     const Turn turn{start, response.along(after.gradients), response.factor};
-    return {options.scale, soft_feedback(student_.network, task_, batch.strong, {true, false, seed_, step}, turn,
-                                         batch.counted.defined() ? task_.only(q, batch.counted) : q,
-                                         options_.label_smoothing)};
+    return {options.scale,
+            soft_feedback(student_.network, task_, batch.strong, {true, false, seed_, step}, turn,
+                          batch.counted.defined() ? task_.only(q, batch.counted) : q, options_.label_smoothing)};
   }
   report.weight = weight_of(report.h, options, baseline_);
   report.baseline = baseline_.value();

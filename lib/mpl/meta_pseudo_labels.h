@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "config/binder.h"
-#include "mpl/batch.h"
+#include "mpl/algorithm.h"
 #include "mpl/consistency.h"
 #include "mpl/feedback.h"
 #include "mpl/response.h"
 #include "mpl/task.h"
-#include "nn/optimizer.h"
 
 namespace allot::mpl {
 
@@ -31,29 +30,18 @@ struct MetaOptions {
   void check(const Task& task) const;
 };
 
-/// A network in training.
-struct Learner {
-  const Network& network;
-  nn::Optimizer& optimizer;  // of network.parameters(), in order
-};
-
-struct Rates {
-  double teacher, student;
-};
-
 /// One iteration after another, in the order of the specification of mpl-train, 1.6. Views that no loss asks for are
 /// not computed; those that are go through the teacher together, so that batch statistics see the mixture.
-class MetaPseudoLabels {
+class MetaPseudoLabels final : public Algorithm {
  public:
   /// Everything must outlive it. `steps`: of the whole run, for training-signal annealing.
   /// Errors: those of MetaOptions::check.
   MetaPseudoLabels(Learner teacher, Learner student, const Task& task, MetaOptions options, uint64_t seed,
                    uint64_t steps = 0);
 
-  /// Iteration `step`. While the student's rate is 0 it does not move, and h is 0.
-  Report step(const Batch& batch, uint32_t step, Rates rates);
-
-  Baseline& baseline() { return baseline_; }
+  /// While the student's rate is 0 it does not move, and h is 0.
+  Report step(const Batch& batch, uint32_t step, Rates rates) override;
+  std::vector<nn::NamedTensor> state() const override { return {{"baseline", baseline_.state()}}; }
 
  private:
   struct TeacherPass {

@@ -4,10 +4,10 @@
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
-#include <ATen/ops/where.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,10 +30,12 @@ at::Tensor exact(const at::Tensor& logits) {
 class Classification final : public Task {
  public:
   at::Tensor losses(const at::Tensor& logits, const at::Tensor& label, double smoothing) const override {
-    return cross_entropy(logits, label, smoothing, at::Reduction::None);
+    if (label.is_floating_point()) return soft_cross_entropies(logits, label, smoothing);
+    return hard_cross_entropy(logits, label, smoothing, at::Reduction::None);
   }
   at::Tensor loss(const at::Tensor& logits, const at::Tensor& label, double smoothing) const override {
-    return cross_entropy(logits, label, smoothing, at::Reduction::Mean);
+    if (label.is_floating_point()) return soft_cross_entropies(logits, label, smoothing).sum() / label.detach().sum();
+    return hard_cross_entropy(logits, label, smoothing, at::Reduction::Mean);
   }
   at::Tensor soft_label(const at::Tensor& logits, double temperature) const override {
     const at::Tensor z = exact(logits);
@@ -68,12 +70,18 @@ class Classification final : public Task {
   }
 
  private:
-  static at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& label, double smoothing,
-                                  at::Reduction::Reduction reduction) {
-    const at::Tensor z = exact(logits).flatten(0, -2);
-    const bool soft = label.is_floating_point();
-    return at::cross_entropy_loss(z, soft ? label.to(z.scalar_type()).flatten(0, -2) : label.flatten(), {}, reduction,
-                                  kNotCounted, smoothing);
+  /// Fused where labels are hard: half of a small network's step.
+  static at::Tensor hard_cross_entropy(const at::Tensor& logits, const at::Tensor& label, double smoothing,
+                                       at::Reduction::Reduction reduction) {
+    return at::cross_entropy_loss(exact(logits).flatten(0, -2), label.flatten(), {}, reduction, kNotCounted, smoothing);
+  }
+  /// Of rows that add up to 0 there is no loss.
+  static at::Tensor soft_cross_entropies(const at::Tensor& logits, const at::Tensor& label, double smoothing) {
+    const at::Tensor log_p = at::log_softmax(exact(logits), -1);
+    const at::Tensor q = label.to(log_p.scalar_type());
+    if (smoothing == 0) return -(q * log_p).sum(-1).flatten();
+    const at::Tensor uniform = q.detach().sum(-1, true) * (smoothing / static_cast<double>(q.size(-1)));
+    return -((q * (1 - smoothing) + uniform) * log_p).sum(-1).flatten();
   }
 };
 

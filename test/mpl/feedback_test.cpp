@@ -20,7 +20,8 @@ at::Tensor row(std::vector<double> values) { return at::tensor(values, at::kDoub
 }  // namespace
 
 TEST_CASE("products of gradients count what is undefined as 0") {
-  const mpl::Gradients a = {row({1, 2, 3, 4, 5}), at::Tensor(), row({2})}, b = {row({1, 0, 1, 0, 1}), row({7}), row({-1})};
+  const mpl::Gradients a = {row({1, 2, 3, 4, 5}), at::Tensor(), row({2})},
+                       b = {row({1, 0, 1, 0, 1}), row({7}), row({-1})};
   CHECK(mpl::dot(a, b) == 7);
   CHECK(mpl::norm(a) == Approx(std::sqrt(59.0)));
   CHECK(mpl::cosine(a, a) == Approx(1));

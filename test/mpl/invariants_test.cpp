@@ -72,8 +72,8 @@ TEST_CASE("I1: feedback as a number on soft labels would teach nothing, and is r
   Lesson lesson(1);
   const auto task = mpl::make_task("classification");
   const at::Tensor logits = lesson.teacher.logits(lesson.batch.strong, {});
-  const Tensors gradient = mpl::gradients_of(task->loss(logits, task->soft_label(logits.detach())),
-                                             mpl::leaves_of(lesson.teacher));
+  const Tensors gradient =
+      mpl::gradients_of(task->loss(logits, task->soft_label(logits.detach())), mpl::leaves_of(lesson.teacher));
   CHECK(mpl::norm(gradient) < 1e-15);
   for (const char* kind : {"fd", "dot", "dot2", "cos", "inverted-fd"})
     CHECK_THROWS_AS(lesson.run(feedback_only(kind, "soft"), {1, 1}), base::Error);
@@ -148,7 +148,8 @@ TEST_CASE("jvp is the exact gradient for every task") {
   constexpr double kRate = 0.3;
   Lesson lesson(5);
   SECTION("classification") {
-    CHECK(relative(teacher_gradient(lesson, feedback_only("jvp", "soft"), kRate), exact_gradient(lesson, kRate)) < 1e-5);
+    CHECK(relative(teacher_gradient(lesson, feedback_only("jvp", "soft"), kRate), exact_gradient(lesson, kRate)) <
+          1e-5);
   }
   SECTION("multilabel") {
     lesson.batch.labels = at::tensor({0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0}, at::kDouble).view({3, 3});

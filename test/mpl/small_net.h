@@ -23,8 +23,7 @@ namespace allot::test {
 inline at::Tensor uniform(std::vector<int64_t> shape, uint64_t seed, double limit = 1) {
   at::Tensor tensor = at::empty(shape, at::kDouble);
   base::Rng rng(seed);
-  for (int64_t i = 0; i < tensor.numel(); ++i)
-    tensor.mutable_data_ptr<double>()[i] = (2 * rng.uniform() - 1) * limit;
+  for (int64_t i = 0; i < tensor.numel(); ++i) tensor.mutable_data_ptr<double>()[i] = (2 * rng.uniform() - 1) * limit;
   return tensor;
 }
 
@@ -111,8 +110,8 @@ struct Lesson {
   /// Iterations with these options; `steps` of them, the last one's report.
   mpl::Report run(mpl::MetaOptions options, mpl::Rates rates, uint32_t steps = 1, uint64_t seed = 11,
                   const char* kind = "classification") {
-    nn::Optimizer of_teacher(nn::trained_tensors(teacher.parameters()), sgd), of_student(
-        nn::trained_tensors(student.parameters()), sgd);
+    nn::Optimizer of_teacher(nn::trained_tensors(teacher.parameters()), sgd),
+        of_student(nn::trained_tensors(student.parameters()), sgd);
     const auto task = mpl::make_task(kind);
     mpl::MetaPseudoLabels meta({teacher, of_teacher}, {student, of_student}, *task, std::move(options), seed);
     mpl::Report report;

@@ -89,8 +89,10 @@ TEST_CASE("three iterations are those of an independent implementation") {
     test::Mlp teacher({2, 8, 8, 2}, 0), student({2, 8, 8, 2}, 0);
     assign(teacher, all["teacher"]);
     assign(student, all["student"]);
-    const nn::OptimizerOptions sgd{.momentum = settings["momentum"], .nesterov = true,
-                                   .weight_decay = settings["weight_decay"], .clip_norm = settings["clip_norm"]};
+    const nn::OptimizerOptions sgd{.momentum = settings["momentum"],
+                                   .nesterov = true,
+                                   .weight_decay = settings["weight_decay"],
+                                   .clip_norm = settings["clip_norm"]};
     nn::Optimizer of_teacher(nn::trained_tensors(teacher.parameters()), sgd),
         of_student(nn::trained_tensors(student.parameters()), sgd);
     mpl::MetaPseudoLabels meta({teacher, of_teacher}, {student, of_student}, *task, options_of(settings, kind),
