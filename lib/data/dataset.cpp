@@ -6,6 +6,8 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "base/hash.h"
+
 namespace allot::data {
 namespace {
 
@@ -142,6 +144,20 @@ void check(const Dataset& dataset) {
       if (!seen.insert(id).second) fail(dataset, fmt::format("two items have the id '{}'", printable(id)));
   }
   check_labels(dataset);
+}
+
+std::string fingerprint(const Dataset& dataset) {
+  base::Sha256 hash;
+  for (const Array& array : dataset.features) {
+    hash.add_field(array.name);
+    hash.add_field(static_cast<int64_t>(array.dtype));
+    hash.add_field(std::ssize(array.shape));
+    for (const int64_t dim : array.shape) hash.add_field(dim);
+  }
+  hash.add_field(static_cast<int64_t>(dataset.label_kind));
+  hash.add_field({reinterpret_cast<const char*>(dataset.labels.bytes.data()), dataset.labels.bytes.size()});
+  for (const std::string& id : dataset.ids) hash.add_field(id);
+  return hash.hex();
 }
 
 Array take(const Array& array, std::span<const int64_t> items) {

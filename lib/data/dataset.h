@@ -91,6 +91,9 @@ struct Dataset {
 /// out of range or not finite in part, or ids repeat. Readers and generators call it.
 void check(const Dataset& dataset);
 
+/// SHA-256 over shapes, labels and ids, but not over features: tells whether item numbers mean the same.
+std::string fingerprint(const Dataset& dataset);
+
 /// Rows `items` of an array, in that order, in memory.
 Array take(const Array& array, std::span<const int64_t> items);
 Dataset take(const Dataset& dataset, std::span<const int64_t> items);

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/rng.h"
+#include "data/glyphs.h"
 #include "data/streams.h"
 
 namespace allot::data {
@@ -81,7 +82,7 @@ Dataset points(const Task& task, const GenerateOptions& options) {
 }  // namespace
 
 const std::vector<std::string>& task_names() {
-  static const std::vector<std::string> names{"moons", "rings", "blobs", "spirals"};
+  static const std::vector<std::string> names{"moons", "rings", "blobs", "spirals", "glyphs"};
   return names;
 }
 
@@ -92,6 +93,9 @@ Dataset generate(const GenerateOptions& options) {
   if (options.per_class < 1 || options.per_class > 10'000'000 || options.classes < 0 || options.classes > 100)
     fail(fmt::format("cannot make {} classes of {} items", options.classes, options.per_class),
          "ask for up to 100 classes of up to 10000000 items");
+  if (options.size < 4 || options.size > 256)
+    fail(fmt::format("cannot draw glyphs of {} pixels", options.size), "ask for 4 to 256");
+  if (options.task == "glyphs") return glyphs(options);
   for (const Task& task : kTasks) {
     if (options.task != task.name) continue;
     if (options.classes > 0 && options.classes != task.classes && !task.other_counts)

@@ -10,6 +10,7 @@
 #include "data/numbers.h"
 #include "data/read_cifar.h"
 #include "data/read_idx.h"
+#include "data/read_images.h"
 #include "data/read_numpy.h"
 #include "data/read_table.h"
 
@@ -38,15 +39,16 @@ Dataset read_file(const std::string& path, const ReadOptions& options) {
   if (name.ends_with(".csv")) return read_table(file, ',', options);
   if (name.ends_with(".tsv")) return read_table(file, '\t', options);
   if (name.ends_with(".safetensors")) return read_tensors(path, options);
+  if (name.ends_with(".jsonl")) return read_manifest(file, options);
   if (name.ends_with(".bin")) return read_cifar(file);
   if (bytes.starts_with("\x93NUMPY")) return read_npy_dataset(std::move(file), options);
   if (bytes.starts_with("PK\3\4") || bytes.starts_with("PK\5\6")) return read_npz(std::move(file), options);
   if (is_idx(bytes)) return read_idx(std::move(file), options);
   throw base::Error(base::ErrorKind::malformed, base::printable(path), "is in no format that datasets come in",
-                    "give .npz, .npy, .safetensors, .csv, .tsv, IDX, CIFAR's .bin or a folder");
+                    "give .npz, .npy, .safetensors, .csv, .tsv, .jsonl, IDX, CIFAR's .bin or a folder");
 }
 
-// Files of a published dataset in one folder, those for testing as that part.
+// Image files by class, or the files of a published dataset in one folder, those for testing as that part.
 Dataset read_folder(const std::string& path, const ReadOptions& options) {
   std::vector<std::string> files;
   for (const auto& entry : fs::directory_iterator(path)) {
@@ -54,8 +56,7 @@ Dataset read_folder(const std::string& path, const ReadOptions& options) {
     if (name.find("images-idx3-ubyte") != std::string::npos || name.ends_with(".bin"))
       files.push_back(entry.path().string());
   }
-  if (files.empty())
-    throw base::Error(base::ErrorKind::malformed, base::printable(path), "holds no files of a dataset");
+  if (files.empty()) return read_image_folder(path, options);
   std::sort(files.begin(), files.end());
   std::vector<Dataset> datasets;
   for (const std::string& file : files) {
@@ -72,7 +73,13 @@ Dataset read_folder(const std::string& path, const ReadOptions& options) {
 }  // namespace
 
 Dataset read(const std::string& path, const ReadOptions& options) {
-  return fs::is_directory(path) ? read_folder(path, options) : read_file(path, options);
+  try {
+    return fs::is_directory(path) ? read_folder(path, options) : read_file(path, options);
+  } catch (const fs::filesystem_error& error) {
+    const bool is_denied = error.code() == std::errc::permission_denied;
+    throw base::Error(is_denied ? base::ErrorKind::permission : base::ErrorKind::io,
+                      base::printable(error.path1().string()), error.code().message());
+  }
 }
 
 }  // namespace allot::data

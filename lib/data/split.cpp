@@ -105,6 +105,23 @@ Items follow_parts(const Dataset& dataset, Split& split) {
   return free;
 }
 
+// Makes `chosen` the labelled part and returns what is left of `free`.
+Items set_apart(const Dataset& dataset, const Items& chosen, Items free, Split& split) {
+  std::vector<bool> is_chosen(static_cast<size_t>(dataset.size()));
+  std::vector<bool> is_free(static_cast<size_t>(dataset.size()));
+  for (const int64_t item : free) is_free[static_cast<size_t>(item)] = true;
+  for (const int64_t item : chosen) {
+    if (!is_free[static_cast<size_t>(item)])
+      throw Error(ErrorKind::malformed, printable(dataset.origin),
+                  fmt::format("item {} cannot be trained on as labelled", dataset.id(item)),
+                  "choose items that have a label and are not for validation or test");
+    is_chosen[static_cast<size_t>(item)] = true;
+  }
+  split.labelled = chosen;
+  std::erase_if(free, [&](int64_t item) { return is_chosen[static_cast<size_t>(item)]; });
+  return free;
+}
+
 void require_every_class(const Dataset& dataset, const Split& split) {
   if (dataset.label_kind != LabelKind::classes) {
     if (split.labelled.empty())
@@ -143,13 +160,15 @@ Share Share::parse(const std::string& text) {
 
 Split split(const Dataset& dataset, const SplitOptions& options) {
   Split split;
-  const Items free = follow_parts(dataset, split);
+  Items free = follow_parts(dataset, split);
+  if (!options.labelled_items.empty()) free = set_apart(dataset, options.labelled_items, std::move(free), split);
   Deck deck(dataset, free, options.seed);
   const auto add = [](Items& to, const Items& more) { to.insert(to.end(), more.begin(), more.end()); };
   add(split.test, deck.deal(options.test, free.size(), "test"));
   add(split.validation, deck.deal(options.validation, free.size(), "validation"));
-  split.labelled = options.per_class > 0 ? deck.deal_per_class(static_cast<size_t>(options.per_class))
-                                         : deck.deal(options.labelled, deck.size(), "training");
+  if (options.labelled_items.empty())
+    split.labelled = options.per_class > 0 ? deck.deal_per_class(static_cast<size_t>(options.per_class))
+                                           : deck.deal(options.labelled, deck.size(), "training");
   add(split.unlabelled, deck.deal({1.0, true}, deck.size(), "training"));
   for (Items* items : {&split.labelled, &split.unlabelled, &split.validation, &split.test})
     std::sort(items->begin(), items->end());

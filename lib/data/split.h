@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "data/dataset.h"
 
 namespace allot::data {
@@ -27,6 +28,7 @@ struct SplitOptions {
   int64_t per_class = 0;       // labelled items of each class; 0: as `labelled` says
   Share labelled{1.0, true};   // of the labelled items that validation and test leave, classes in equal proportion
   Share validation{}, test{};  // of the labelled items, classes in equal proportion
+  std::vector<int64_t> labelled_items{};  // if any: these, and no others
   uint64_t seed = 0;
 };
 
@@ -34,5 +36,13 @@ struct SplitOptions {
 /// that tells parts of its own keeps them: "test" and "val"/"validation" items go where they belong, "unlabeled" ones
 /// to unlabelled. Errors: malformed for a class without a labelled item, usage for more items than there are.
 Split split(const Dataset& dataset, const SplitOptions& options);
+
+/// allot.split/1 (JSON): the four lists and what the dataset was, so that a run can be repeated exactly.
+void write_split(const std::string& path, const Split& split, const Dataset& dataset, base::Replace replace);
+/// Errors: malformed for anything else, items that are twice in it or not in the dataset, and another dataset's split.
+Split read_split(const std::string& path, const Dataset& dataset);
+
+/// Items that a text file names by id, one a line. Errors: malformed with file:line for an unknown or repeated one.
+std::vector<int64_t> read_items(const std::string& path, const Dataset& dataset);
 
 }  // namespace allot::data

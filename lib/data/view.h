@@ -70,4 +70,14 @@ std::unique_ptr<View> plain_view(const Array& array, const Scaling* scaling = nu
 /// As plain_view with normal noise of deviation `sigma` added after scaling: tables and points.
 std::unique_ptr<View> jitter_view(const Array& array, const Scaling& scaling, double sigma);
 
+struct TokenOptions {
+  double dropout = 0;      // probability that a token becomes `mask`
+  double replacement = 0;  // probability that it becomes one drawn from the array itself
+  int64_t mask = 0;
+  std::vector<int64_t> kept{};  // special ids (padding, separators, ...) that neither happens to, nor becomes of others
+};
+
+/// int64 token ids with some dropped or replaced in place, so that masks and positions stay right.
+std::unique_ptr<View> token_view(const Array& array, const TokenOptions& options);
+
 }  // namespace allot::data

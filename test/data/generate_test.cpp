@@ -55,3 +55,27 @@ TEST_CASE("generate: every task makes its classes") {
   CHECK(error_of([] { data::generate({.task = "moons", .classes = 3}); }).starts_with("64 "));
   CHECK(error_of([] { data::generate({.per_class = 0}); }).starts_with("64 "));
 }
+
+TEST_CASE("generate: glyphs of a class are alike, those of different classes are not") {
+  const auto dataset = data::generate({.task = "glyphs", .per_class = 40, .seed = 2});
+  const auto& x = dataset.feature("x");
+  REQUIRE(x.shape == std::vector<int64_t>{400, 1, 10, 10});
+  std::vector<std::vector<double>> means(10, std::vector<double>(100));
+  for (int64_t i = 0; i < 400; ++i)
+    for (size_t p = 0; p < 100; ++p) means[static_cast<size_t>(i / 40)][p] += x.row<float>(i)[p] / 40;
+  int nearest_is_own = 0;
+  for (int64_t i = 0; i < 400; ++i) {
+    size_t best = 0;
+    double best_distance = 1e9;
+    for (size_t c = 0; c < 10; ++c) {
+      double distance = 0;
+      for (size_t p = 0; p < 100; ++p) distance += std::pow(x.row<float>(i)[p] - means[c][p], 2);
+      if (distance < best_distance) best_distance = distance, best = c;
+    }
+    nearest_is_own += static_cast<int64_t>(best) == i / 40;
+  }
+  CHECK(nearest_is_own >= 320);  // of 400; 40 by chance
+  CHECK(data::generate({.task = "glyphs", .per_class = 1, .classes = 3, .size = 16, .seed = 2}).feature("x").shape[3] ==
+        16);
+  CHECK(error_of([] { data::generate({.task = "glyphs", .size = 3}); }).starts_with("64 "));
+}
