@@ -15,7 +15,7 @@ using base::Error;
 using base::ErrorKind;
 using base::printable;
 
-constexpr int64_t kMostClasses = 1 << 24;
+constexpr int64_t kMostClasses = 1 << 20;
 
 [[noreturn]] void fail(const Dataset& dataset, std::string_view what, std::string_view fix = {}) {
   throw Error(ErrorKind::malformed, printable(dataset.origin), what, fix);
@@ -135,6 +135,7 @@ void check(const Dataset& dataset) {
            fmt::format("array '{}' has {} items, '{}' {}", printable(array.name), array.items(),
                        printable(dataset.features[0].name), dataset.size()),
            "store one row an item in every array");
+  if (dataset.size() == 0) fail(dataset, "holds no items");
   ALLOT_ASSERT(dataset.parts.empty() || std::ssize(dataset.parts) == dataset.size());
   if (!dataset.ids.empty()) {
     if (std::ssize(dataset.ids) != dataset.size())
