@@ -102,7 +102,7 @@ Array as_labels(const Array& array, LabelKind kind, const std::string& where) {
   Array labels = array;
   const bool integers = kind == LabelKind::classes || kind == LabelKind::tokens;
   if (kind == LabelKind::classes) {
-    if (array.elements() != 1 && array.items() > 0) fail("class labels are not one a item");
+    if (array.elements() != 1 && array.items() > 0) fail("class labels are not one an item");
     labels.shape = {array.items()};
   }
   const DType wanted = integers ? DType::int64 : kind == LabelKind::multilabel ? DType::uint8 : DType::float32;

@@ -104,6 +104,10 @@ TEST_CASE("npz: labels by dtype and shape, ids, and what does not fit together")
   CHECK(error({{"z.npy", npy("|u1", "3,", "\1\1\1")}}).find("'x' has 2 items, 'z' 3") != std::string::npos);
   CHECK(error({{"y.npy", npy("|i1", "2,", "\1\xf0")}}).find("label -16 of item 1 is no class") != std::string::npos);
   CHECK(error({{"x.npy", npy("|u1", "2,", "ab")}}).find("holds 'x' twice") != std::string::npos);
+  CHECK(error({{"z.npy", npy("|u1", "2, 0", "")}}).find("items of array 'z' have no elements") != std::string::npos);
+  CHECK(error({{"y.npy", npy("|u1", "2, 0", "")}}).starts_with("65 "));
+  CHECK(error({{"z.npy", npy("|u1", "0, 4611686018427387904, 4", "")}}).find("impossible dimensions") !=
+        std::string::npos);
   CHECK(error({}, {.label = "target"}).starts_with("66 "));
   CHECK(error({}, {.most_bytes = 10}).find("more memory than the limit") != std::string::npos);
 }
