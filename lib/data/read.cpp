@@ -48,14 +48,18 @@ Dataset read_file(const std::string& path, const ReadOptions& options) {
                     "give .npz, .npy, .safetensors, .csv, .tsv, .jsonl, IDX, CIFAR's .bin or a folder");
 }
 
+bool is_published_name(const std::string& name) {
+  for (const char* cifar : {"train.bin", "test.bin", "test_batch.bin"})
+    if (name == cifar) return true;
+  return name.find("images-idx3-ubyte") != std::string::npos ||
+         (name.starts_with("data_batch_") && name.ends_with(".bin"));
+}
+
 // Image files by class, or the files of a published dataset in one folder, those for testing as that part.
 Dataset read_folder(const std::string& path, const ReadOptions& options) {
   std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    const std::string name = entry.path().filename().string();
-    if (name.find("images-idx3-ubyte") != std::string::npos || name.ends_with(".bin"))
-      files.push_back(entry.path().string());
-  }
+  for (const auto& entry : fs::directory_iterator(path))
+    if (is_published_name(entry.path().filename().string())) files.push_back(entry.path().string());
   if (files.empty()) return read_image_folder(path, options);
   std::sort(files.begin(), files.end());
   std::vector<Dataset> datasets;

@@ -148,6 +148,21 @@ TEST_CASE("image view: strong without operations, cutout and a second crop is th
   CHECK(equal <= 28);
 }
 
+TEST_CASE("image view: strong views of reals are those of the levels that they stand for") {
+  std::vector<uint8_t> levels(3 * 12 * 12);
+  std::vector<float> reals(levels.size());
+  base::Rng rng(4);
+  for (size_t i = 0; i < levels.size(); ++i)
+    levels[i] = static_cast<uint8_t>(rng.below(256)), reals[i] = levels[i] / 255.0f;
+  const auto bytes = data::make_array("x", {1, 3, 12, 12}, std::move(levels));
+  const auto floats = data::make_array("x", {1, 3, 12, 12}, std::move(reals));
+  ImageOptions of_bytes{.augmentation = ImageAugmentation::strong}, of_floats = of_bytes;
+  of_floats.scaling.factor = 1;
+  const std::vector<int64_t> items(50, 0);
+  CHECK(fill(*data::image_view(floats, of_floats), items, {1, 2, 3}) ==
+        fill(*data::image_view(bytes, of_bytes), items, {1, 2, 3}));
+}
+
 TEST_CASE("image view: digits move by at most a pixel, stay upright and get noise of deviation 0.1") {
   // A dark image with one bright pixel in the middle.
   std::vector<float> pixels(64);
