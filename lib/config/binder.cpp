@@ -100,7 +100,7 @@ void Binder::preset(Option& option, std::vector<std::string> sections, std::func
     apply();
     for (Option& each : options_)
       for (const std::string& section : sections)
-        if (each.path.starts_with(section + ".")) each.default_text = each.yaml();
+        if (each.path == section || each.path.starts_with(section + ".")) each.default_text = each.yaml();
   };
 }
 

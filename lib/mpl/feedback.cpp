@@ -74,11 +74,11 @@ at::Tensor soft_feedback(const Network& student, const Task& task, const Inputs&
 }
 
 void FeedbackOptions::bind(config::Binder& binder) {
-  binder.choice("kind", kind, "what tells the teacher how well the student does",
+  binder.choice("feedback", kind, "what tells the teacher how well the student does",
                 {"cos", "dot", "dot2", "fd", "jvp", "none", "inverted-fd"});
-  binder.number("scale", scale, "of the teacher's share of it", 0, 1e6);
-  binder.flag("baseline", baseline, "less its moving average");
-  binder.number("clip", clip, "largest, after that; 0 = no limit", 0, 1e9);
+  binder.number("feedback_scale", scale, "of the teacher's share of it", 0, 1e6);
+  binder.flag("baseline", baseline, "feedback counts less its moving average");
+  binder.number("feedback_clip", clip, "largest, after that; 0 = no limit", 0, 1e9);
   binder.choice("probe_mode", probe_mode,
                 "how the student is probed: as in evaluation, or as in training with the same random numbers",
                 {"eval", "train-crn"});

@@ -39,17 +39,17 @@ void MetaOptions::bind(config::Binder& binder) {
                 {"sample", "argmax", "soft"});
   binder.choice("label_view", label_view, "of an unlabelled item, which the teacher labels", {"strong", "weak"});
   binder.number("label_smoothing", label_smoothing, "of the teacher's supervised loss and the student's", 0, 1);
-  binder.number("supervised", supervised, "weight of the teacher's loss on labelled items", 0, 1e6);
+  binder.number("supervised_weight", supervised, "of the teacher's loss on labelled items", 0, 1e6);
   binder.choice("tsa", tsa, "training-signal annealing: how fast labelled items come to count of which it is sure",
                 {"none", "linear", "log", "exp"});
+  feedback.bind(binder);
   binder.section("consistency", "agreement of two views", [this](config::Binder& b) { consistency.bind(b); });
-  binder.section("feedback", "from student to teacher", [this](config::Binder& b) { feedback.bind(b); });
 }
 
 void MetaOptions::check(const Task& task) const {
   const bool one_number = !feedback.is("jvp") && !feedback.is("none");
   if (one_number && (pseudo_label == "soft" || !task.draws()))
-    throw base::Error(base::ErrorKind::config, "feedback.kind",
+    throw base::Error(base::ErrorKind::config, "--feedback",
                       fmt::format("'{}' teaches nothing about soft labels: the teacher's cross-entropy with its own "
                                   "distribution has no gradient",
                                   feedback.kind),

@@ -1,15 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpl/onnx_network.h"
 
-namespace allot::mpl {
+#include <algorithm>
 
-OnnxNetwork::OnnxNetwork(const train::Network& network) : network_(network), buffers_(network.statistics()) {
+#include "base/error.h"
+
+namespace allot::mpl {
+namespace {
+
+/// Dimensions of one item where all are known, otherwise none.
+std::vector<int64_t> row_of(const ir::Type& type) {
+  std::vector<int64_t> row;
+  if (!type.has_shape) return row;
+  for (size_t i = 1; i < type.dims.size(); ++i) {
+    if (type.dims[i].value < 0) return {};
+    row.push_back(type.dims[i].value);
+  }
+  return row;
+}
+
+}  // namespace
+
+std::vector<std::string> features_of(const train::Network& network) {
+  std::vector<std::string> names;
+  for (const exec::ProgramInput& input : network.inputs())
+    if (!input.optional) names.push_back(input.name);
+  return names;
+}
+
+OnnxNetwork::OnnxNetwork(const train::Network& network, const std::vector<std::string>& features)
+    : network_(network), buffers_(network.statistics()) {
   for (const nn::TrainedTensor& trained : network.trained()) parameters_.emplace_back(trained.name, trained.tensor);
+  const std::vector<std::string> own = features_of(network);
+  if (own.size() != features.size())
+    throw base::Error(base::ErrorKind::usage, "--teacher",
+                      fmt::format("has {} inputs, while the student has {}", own.size(), features.size()),
+                      "give networks that take the same inputs");
+  const bool same_names = std::is_permutation(own.begin(), own.end(), features.begin(), features.end());
+  for (const exec::ProgramInput& input : network.inputs()) {
+    if (input.optional) continue;
+    const size_t place = entries_.size();
+    const auto named = std::find(features.begin(), features.end(), input.name);
+    entries_.push_back({same_names ? static_cast<size_t>(named - features.begin()) : place, row_of(input.type)});
+  }
+}
+
+Inputs OnnxNetwork::arranged(const Inputs& features) const {
+  Inputs given;
+  for (const auto& [feature, row] : entries_) {
+    const at::Tensor& tensor = features[feature];
+    int64_t elements = 1;
+    for (const int64_t dimension : row) elements *= dimension;
+    std::vector<int64_t> shape = {tensor.size(0)};
+    shape.insert(shape.end(), row.begin(), row.end());
+    const bool reshaped = !row.empty() && tensor.numel() == tensor.size(0) * elements && tensor.sizes() != shape;
+    given.push_back(reshaped ? tensor.reshape(shape) : tensor);
+  }
+  return given;
 }
 
 at::Tensor OnnxNetwork::logits(const Inputs& inputs, const Pass& pass) const {
   return network_.logits(
-      inputs,
+      arranged(inputs),
       {.training = pass.training, .seed = pass.seed, .step = pass.step, .recomputing = !pass.update_statistics});
 }
 

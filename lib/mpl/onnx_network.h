@@ -2,23 +2,38 @@
 // An ONNX file as a network of these algorithms.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "mpl/network.h"
 #include "train/network.h"
 
 namespace allot::mpl {
 
-/// Shares weights and statistics with `network`, which must outlive it.
+/// Shares weights and statistics with `network`, which must outlive it. Inputs are features in the order of `features`:
+/// each input of the graph takes the one of its name, or of its place where names differ; rows of another shape are
+/// brought to the one that the graph declares. Errors: usage when it has another number of inputs.
 class OnnxNetwork final : public Network {
  public:
-  explicit OnnxNetwork(const train::Network& network);
+  OnnxNetwork(const train::Network& network, const std::vector<std::string>& features);
 
   at::Tensor logits(const Inputs& inputs, const Pass& pass) const override;
+  /// Features as the graph's own inputs.
+  Inputs arranged(const Inputs& features) const;
   const std::vector<nn::NamedTensor>& parameters() const override { return parameters_; }
   const std::vector<nn::NamedTensor>& buffers() const override { return buffers_; }
 
  private:
+  struct Entry {
+    size_t feature;
+    std::vector<int64_t> row;  // what the graph declares of an item; empty: unknown in part
+  };
   const train::Network& network_;
   std::vector<nn::NamedTensor> parameters_, buffers_;
+  std::vector<Entry> entries_;  // by input
 };
+
+/// Names of the inputs that a network needs.
+std::vector<std::string> features_of(const train::Network& network);
 
 }  // namespace allot::mpl

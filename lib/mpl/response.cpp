@@ -49,7 +49,7 @@ Response response_of(const nn::Optimizer& optimizer, const nn::StepReport& step,
   const double factor = learning_rate * step.clip_factor;
   if (options.kind == "sgd") return {options.nesterov ? factor * (1 + options.momentum) : factor, {}};
   if (options.kind == "adamw") return {factor, adam_preconditioner(optimizer)};
-  throw base::Error(base::ErrorKind::config, "feedback.kind",
+  throw base::Error(base::ErrorKind::config, "--feedback",
                     fmt::format("counts on steps that follow gradients, which those of {} do not", options.kind),
                     "use cos or fd, or train the student by sgd or adamw");
 }

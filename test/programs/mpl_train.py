@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mpl-train as it is used: what it writes, resuming, many seeds, and what it says when something is wrong."""
+
+import json
+import shutil
+
+import numpy as np
+import onnx
+import onnxruntime
+
+import harness
+
+# Little work: constant rates, so that a longer budget changes nothing before it.
+SHORT = ["--preset", "twomoon-a", "--supervised-weight", 1, "--consistency.weight", 1, "--views.kind", "jitter", "--ema", 0.9,
+         "--init", "glorot", "--log-every", 10]
+
+
+def metrics(folder):
+    """Its lines without what the clock says."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if "seconds" not in key and "per_s" not in key} for line in lines]
+
+
+class MplTrain(harness.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.net = self.gen("--net", "mlp:2-8-2,activation=tanh", "net.onnx")
+        self.data = self.gen("--points", "moons", "data.npz")
+
+    def gen(self, kind, what, name):
+        self.run_ok("mpl-train", "gen", kind, what, "--seed", 3, "-o", self.folder / name)
+        return self.folder / name
+
+    def command(self, *args, folder="run"):
+        return ["fit", "--student", self.net, "--data", self.data, "--per-class", 5, "--test-data", self.data, *SHORT, *args,
+                "-o", self.folder / folder]
+
+    def fit(self, *args, folder="run"):
+        self.run_ok("mpl-train", *self.command(*args, folder=folder))
+        return self.folder / folder
+
+    def fails(self, code, pattern, *args):
+        outcome = harness.run("mpl-train", *args)
+        self.assertEqual(outcome.code, code, outcome.err)
+        self.assertRegex(outcome.err, pattern)
+
+    def test_written_student(self):
+        run = self.fit("--steps", 40)
+        found = json.loads(self.run_ok("mpl-train", "eval", "--json", "--student", run / "best/student.onnx", "--data", self.data).out)
+        with np.load(self.data) as arrays:
+            x, y = arrays["x"], arrays["y"]
+        session = onnxruntime.InferenceSession(run / "best/student.onnx", providers=["CPUExecutionProvider"])
+        logits = session.run(None, {"x": x.astype(np.float32)})[0]
+        self.assertAlmostEqual(found["accuracy"], float((logits.argmax(1) == y).mean()), delta=1e-3)
+        before, after = onnx.load(self.net), onnx.load(run / "best/student.onnx")
+        self.assertEqual([node.SerializeToString() for node in before.graph.node],
+                         [node.SerializeToString() for node in after.graph.node])
+        for name in ("config.yaml", "metrics.jsonl", "report.html", "checkpoint/state.safetensors"):
+            self.assertTrue((run / name).exists(), name)
+
+    def test_nothing_trained_is_the_same_file(self):
+        run = self.fit("--steps", 1, "--init", "file", "--teacher.schedule.rate", 0, "--student.schedule.rate", 0, "--ema", 0)
+        self.assertEqual((run / "best/student.onnx").read_bytes(), self.net.read_bytes())
+
+    def test_resumed_run_is_the_uninterrupted_one(self):
+        for algo in ("mpl", "flexmatch"):
+            whole = self.fit("--algo", algo, "--steps", 60, folder=f"whole-{algo}")
+            parts = self.fit("--algo", algo, "--steps", 30, folder=f"parts-{algo}")
+            shutil.rmtree(parts / "best")
+            self.fit("--algo", algo, "--steps", 60, "--resume", folder=f"parts-{algo}")
+            self.assert_same_file(whole / "best/student.onnx", parts / "best/student.onnx")
+            self.assertEqual(metrics(whole)[-2:], metrics(parts)[-2:])
+
+    def test_seeds_are_paired(self):
+        out = json.loads(self.run_ok("mpl-train", *self.command("--steps", 20, "--seeds", "1..3", "--compare", "supervised",
+                                                                "--compare", "none", "--json", folder="seeds.json")).out)
+        self.assertEqual(out["seeds"], [1, 2, 3])
+        self.assertEqual([each["name"] for each in out["algorithms"]], ["mpl", "supervised", "none"])
+        self.assertEqual([len(each["teacher"]) for each in out["algorithms"]], [3, 0, 3])
+        again = json.loads(self.run_ok("mpl-train", *self.command("--steps", 20, "--seeds", "3", "--json", folder="one.json")).out)
+        self.assertEqual(again["algorithms"][0]["student"], out["algorithms"][0]["student"][2:])
+
+    def test_every_algorithm_and_feedback_trains(self):
+        for algo in ("supervised", "pseudo-label", "mean-teacher", "uda", "fixmatch", "flexmatch"):
+            self.fit("--algo", algo, "--steps", 5, folder=algo)
+        for feedback in ("cos", "dot", "dot2", "fd", "jvp", "none", "inverted-fd"):
+            self.fit("--feedback", feedback, "--steps", 5, folder=f"feedback-{feedback}")
+
+    def test_other_tasks(self):
+        rng = np.random.default_rng(1)
+        x = rng.normal(size=(60, 2)).astype(np.float32)
+        some = np.arange(60) < 20
+        flags = np.where(some[:, None], x > 0, 255).astype(np.uint8)
+        targets = np.where(some[:, None], x[:, ::-1] ** 2, np.nan).astype(np.float32)
+        for task, y, args in (("multilabel", flags, []), ("regression", targets, ["--pseudo-label", "soft", "--feedback", "jvp"])):
+            np.savez(self.folder / f"{task}.npz", x=x, y=y)
+            self.run_ok("mpl-train", "fit", "--student", self.net, "--data", self.folder / f"{task}.npz", *SHORT, "--task", task,
+                        *args, "--steps", 5, "-o", self.folder / task)
+
+    def test_inspect(self):
+        text = self.run_ok("mpl-train", "inspect", "--student", self.net).out
+        self.assertIn("42 numbers are trained", text)
+
+    def test_wrong_use(self):
+        fit = self.command("--steps", 5)
+        self.fails(64, "fti: is no command.*fit", "fti")
+        self.fails(64, "--student: is missing", "fit")
+        self.fails(64, "--net: 2x2: is no input", "gen", "--net", "mlp:2x2-3", "-o", self.folder / "x.onnx")
+        self.fails(78, "jvp", *fit, "--pseudo-label", "soft")
+        self.fails(64, "--data: is missing", "fit", "--student", self.net, "-o", self.folder / "run")
+        self.fails(66, "nowhere", "fit", "--student", self.net, "--data", self.folder / "nowhere.npz", "-o", self.folder / "run")
+        self.fails(73, "--resume", *self.begun())
+
+    def begun(self):
+        self.fit("--steps", 5)
+        return self.command("--steps", 5)
+
+    def test_networks_and_labels_that_do_not_fit(self):
+        three = self.gen("--net", "mlp:2-8-3", "three.onnx")
+        self.fails(65, "the teacher gives 3 numbers an item, the student 2", *self.command("--steps", 5, "--teacher", three))
+        x = np.zeros((20, 2), np.float32)
+        np.savez(self.folder / "more.npz", x=x, y=np.arange(20) % 3)
+        self.fails(65, "labels of 3 classes, the student tells 2 apart", "fit", "--student", self.net, "--data",
+                   self.folder / "more.npz", *SHORT, "--steps", 5, "-o", self.folder / "run")
+        np.savez(self.folder / "none.npz", x=x, y=np.full(20, -1))
+        self.fails(65, "no item is labelled", "fit", "--student", self.net, "--data", self.folder / "none.npz", *SHORT, "--steps", 5,
+                   "-o", self.folder / "run")
+        np.savez(self.folder / "all.npz", x=x, y=np.arange(20) % 2)
+        self.fails(65, "has no unlabelled items", "fit", "--student", self.net, "--data", self.folder / "all.npz", *SHORT,
+                   "--set", "labelled_too=false", "--steps", 5, "-o", self.folder / "run")
+
+    def test_training_that_goes_wrong(self):
+        self.net = self.gen("--net", "mlp:2-8-2", "relu.onnx")
+        with np.load(self.data) as arrays:
+            x, y = arrays["x"] * np.float32(1e30), arrays["y"]  # finite themselves, but no gradient is
+        np.savez(self.folder / "large.npz", x=x, y=y)
+        self.fails(1, "not a finite number", *self.command("--steps", 100, "--data", self.folder / "large.npz",
+                                                           "--algo", "supervised"))
+        self.assertFalse((self.folder / "run/best/student.onnx").exists())
+
+
+if __name__ == "__main__":
+    harness.main()
