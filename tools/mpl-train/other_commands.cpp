@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/table.h"
+#include "commands.h"
+#include "data/generate.h"
+#include "data/read_numpy.h"
+#include "mpl/evaluation.h"
+#include "mpl/onnx_network.h"
+#include "mpl/small_nets.h"
+#include "onnxio/writer.h"
+#include "text.h"
+
+namespace allot {
+namespace {
+
+std::string dims_text(const std::vector<int64_t>& dims) { return fmt::format("{}", fmt::join(dims, "x")); }
+
+}  // namespace
+
+int eval(const cli::App& app, const Options& options) {
+  train::NetworkOptions frozen = options.train.network;
+  frozen.frozen = true;
+  const train::Network network(options.files.student, frozen);
+  const std::vector<std::string> features = mpl::features_of(network);
+  const std::string& path = options.train.data.test.empty() ? options.train.data.data : options.train.data.test;
+  const mpl::Part part = mpl::read_part(path, options.train.settings.views, options.train.task, features);
+  const auto task = mpl::make_task(options.train.task);
+  const mpl::Scores scores = mpl::evaluate(mpl::OnnxNetwork(network, features), *task, part);
+  fmt::print("{}", app.common().json ? scores_json(scores) : scores_text(scores, part.source->dataset.class_names));
+  return 0;
+}
+
+int inspect(const cli::App&, const Options& options) {
+  const train::Network network(options.files.student, options.train.network);
+  cli::Table table({"weight", "shape", "use", "trained", "why"});
+  int64_t trained = 0;
+  for (const exec::Weight& weight : network.weights()) {
+    int64_t elements = weight.trained ? 1 : 0;
+    for (const int64_t dimension : weight.dims) elements *= dimension;
+    trained += elements;
+    table.row({base::printable(weight.name), dims_text(weight.dims), weight.slot, weight.trained ? "yes" : "no",
+               weight.cut_by.empty() ? weight.reason : weight.cut_by});
+  }
+  fmt::print("{}\n{} numbers are trained; the loss takes '{}'\n", table.str(), trained,
+             base::printable(network.head().logits));
+  for (const std::string& edit : network.batch().edits) fmt::print("batch freed: {}\n", base::printable(edit));
+  return 0;
+}
+
+int gen(const cli::App& app, const Options& options) {
+  const base::Replace replace = app.common().replace();
+  if (options.output.empty() || options.net.empty() == options.points.empty())
+    throw base::Error(base::ErrorKind::usage, "gen", "writes one thing",
+                      "give --net or --points, and -o with the file to write");
+  if (!options.net.empty()) {
+    mpl::NetRecipe recipe = mpl::parse_net(options.net);
+    if (recipe.seed == 0) recipe.seed = static_cast<uint64_t>(app.common().seed);
+    onnxio::write(mpl::make_net(recipe), options.output, replace);
+  } else {
+    data::write_npz(options.output,
+                    data::generate({.task = options.points, .seed = static_cast<uint64_t>(app.common().seed)}),
+                    replace);
+  }
+  base::info("wrote {}", base::printable(options.output));
+  return 0;
+}
+
+}  // namespace allot
