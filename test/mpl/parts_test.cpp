@@ -21,7 +21,7 @@ namespace {
 
 /// Moons of 40 points in a file.
 struct Moons {
-  Moons() : path(folder.file("moons.npz")) {
+  Moons() : path(folder / "moons.npz") {
     data::write_npz(path, data::generate({.task = "moons", .per_class = 20, .seed = 1}), base::Replace::own);
   }
   mpl::Feed feed(mpl::DataOptions options, uint64_t seed = 1) const {
@@ -81,7 +81,8 @@ TEST_CASE("a feed splits by seed and gives the same batch to whoever asks for it
   CHECK(feed.unlabelled().items.size() == 40);
   options.labelled_too = false;
   CHECK(moons.feed(options).unlabelled().items.size() == 34);
-  const mpl::Batch a = feed.batch(5, 4, 8), b = moons.feed({.per_class = 3}).batch(5, 4, 8);
+  options.labelled_too = true;
+  const mpl::Batch a = feed.batch(5, 4, 8), b = moons.feed(options).batch(5, 4, 8);
   CHECK(a.labelled[0].equal(b.labelled[0]));
   CHECK(a.strong[0].equal(b.strong[0]));
   CHECK(a.labels.equal(b.labels));
@@ -89,8 +90,8 @@ TEST_CASE("a feed splits by seed and gives the same batch to whoever asks for it
   CHECK((a.strong[0] - a.weak[0]).abs().max().item<double>() > 0);
   CHECK((a.strong[0] - a.weak[0]).abs().max().item<double>() < 1);
   CHECK(a.items.size(0) == 8);
-  CHECK(feed.fingerprint() == moons.feed({.per_class = 3}).fingerprint());
-  CHECK(feed.fingerprint() != moons.feed({.per_class = 3}, 2).fingerprint());
+  CHECK(feed.fingerprint() == moons.feed(options).fingerprint());
+  CHECK(feed.fingerprint() != moons.feed(options, 2).fingerprint());
 }
 
 TEST_CASE("a feed says what it misses") {
@@ -110,7 +111,8 @@ TEST_CASE("small networks are what their recipes say") {
   CHECK(network.logits(std::vector{at::zeros({3, 1, 28, 28}, at::kFloat)}).sizes() == at::IntArrayRef{3, 10});
   CHECK(network.trained().size() == 8);  // two kernels, two scales and shifts, a matrix and its bias
   CHECK(network.statistics().size() == 4);
-  for (const char* wrong : {"", "mlp", "mlp:2", "mlp:2-0", "cnn:2-3", "conv:28x28-3", "mlp:2-3,init=x", "mlp:2-3,drop=1"})
+  for (const char* wrong :
+       {"", "mlp", "mlp:2", "mlp:2-0", "cnn:2-3", "conv:28x28-3", "mlp:2-3,init=x", "mlp:2-3,drop=1"})
     CHECK_THROWS_AS(mpl::parse_net(wrong), base::Error);
 }
 
