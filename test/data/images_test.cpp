@@ -80,6 +80,13 @@ TEST_CASE("images: resizing keeps means, ramps and proportions") {
   for (size_t x = 0; x < 32; ++x) CHECK(middle.pixels[x] == 4 * (x + 16));
 }
 
+TEST_CASE("images: stripes that are too fine become their mean") {
+  data::DecodedImage stripes{32, 32, 1, std::vector<uint8_t>(32 * 32)};
+  for (size_t i = 0; i < stripes.pixels.size(); ++i) stripes.pixels[i] = i % 4 == 0 ? 240 : 0;
+  const auto small = data::resized(stripes, 8, 8);
+  for (size_t x = 1; x < 7; ++x) CHECK(small.pixels[8 * 4 + x] == 60);  // a quarter of 240
+}
+
 TEST_CASE("images: every cut and bounds of damaged files") {
   const std::string whole = png(3, 5, 3, std::vector<uint8_t>(45, 9)),
                     photo = jpeg(16, 16, std::vector<uint8_t>(768, 3));

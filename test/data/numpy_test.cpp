@@ -113,6 +113,9 @@ TEST_CASE("npz: every cut and every damaged byte of an archive is refused or har
   const std::string whole = data::write_zip({{"x.npy", npy("|u1", "2, 1", "ab")}, {"y.npy", npy("|u1", "2,", "\1\1")}});
   for (size_t size = 0; size < whole.size(); ++size)
     CHECK(read_error(folder, "a.npz", whole.substr(0, size)).starts_with("65 "));
+  std::string other = whole;
+  other[whole.find("ab")] = 'b';
+  CHECK(read_error(folder, "a.npz", other).find("x.npy: is damaged: its checksum is wrong") != std::string::npos);
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x11);

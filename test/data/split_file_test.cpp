@@ -24,6 +24,9 @@ TEST_CASE("split file: what is written is read back, for the same dataset only")
 
   const auto other = data::generate({.per_class = 21, .seed = 1});
   CHECK(error_of([&] { data::read_split(path, other); }).find("is not that of moons") != std::string::npos);
+  auto relabelled = dataset;
+  relabelled.labels = data::make_array("y", {40}, std::vector<int64_t>(40, 1));
+  CHECK(error_of([&] { data::read_split(path, relabelled); }).find("labels or ids differ") != std::string::npos);
   const std::string whole = base::read_text(path);
   const auto error = [&](const std::string& from, const std::string& to) {
     std::string text = whole;

@@ -60,6 +60,7 @@ TEST_CASE("csv: malformed tables are refused with file, line and remedy") {
   CHECK(error("x,label\n1,0\n2\n") == "65 a.csv:3: has 1 fields for 2 columns; quote fields that hold the separator");
   CHECK(error("x,label\n\n1,0\nred,0\n") ==
         "65 a.csv:4: 'red' in column 'x' is no finite number; give features as numbers");
+  CHECK(error("x,label\n1,\"a\nb\"\nred,c\n").starts_with("65 a.csv:4: 'red'"));
   CHECK(error("x\n\n\"1\nnan") == "65 a.csv:3: a quoted field never ends; write quotes within quoted fields twice");
   CHECK(error("x,label\n\"1\"2,0\n").find("a.csv:2: text follows a quoted field") != std::string::npos);
   CHECK(error("x\nnan\n").find("no finite number") != std::string::npos);
