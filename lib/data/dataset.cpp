@@ -15,7 +15,7 @@ using base::Error;
 using base::ErrorKind;
 using base::printable;
 
-constexpr int64_t kMostClasses = 1 << 24;
+constexpr int64_t kMostClasses = 1 << 20;
 
 [[noreturn]] void fail(const Dataset& dataset, std::string_view what, std::string_view fix = {}) {
   throw Error(ErrorKind::malformed, printable(dataset.origin), what, fix);
@@ -56,9 +56,14 @@ void check_targets(const Dataset& dataset) {
   }
 }
 
+void check_elements(const Dataset& dataset, const Array& array) {
+  if (array.elements() == 0) fail(dataset, fmt::format("items of array '{}' have no elements", printable(array.name)));
+}
+
 void check_labels(const Dataset& dataset) {
   const Array& labels = dataset.labels;
   if (dataset.label_kind == LabelKind::none) return;
+  check_elements(dataset, labels);
   if (labels.items() != dataset.size())
     fail(dataset, fmt::format("has {} items and labels for {}", dataset.size(), labels.items()));
   switch (dataset.label_kind) {
@@ -103,9 +108,9 @@ bool Dataset::is_labelled(int64_t item) const {
     case LabelKind::classes:
       return labels.row<int64_t>(item)[0] != kUnlabelled;
     case LabelKind::multilabel:
-      return labels.elements() > 0 && labels.row<uint8_t>(item)[0] != kUnknown;
+      return labels.row<uint8_t>(item)[0] != kUnknown;
     case LabelKind::targets:
-      return labels.elements() > 0 && !std::isnan(labels.row<float>(item)[0]);
+      return !std::isnan(labels.row<float>(item)[0]);
     case LabelKind::tokens:
       break;
   }
@@ -135,6 +140,8 @@ void check(const Dataset& dataset) {
            fmt::format("array '{}' has {} items, '{}' {}", printable(array.name), array.items(),
                        printable(dataset.features[0].name), dataset.size()),
            "store one row an item in every array");
+  if (dataset.size() == 0) fail(dataset, "holds no items");
+  for (const Array& array : dataset.features) check_elements(dataset, array);
   ALLOT_ASSERT(dataset.parts.empty() || std::ssize(dataset.parts) == dataset.size());
   if (!dataset.ids.empty()) {
     if (std::ssize(dataset.ids) != dataset.size())

@@ -87,8 +87,9 @@ struct Dataset {
   const Array& feature(std::string_view name) const;
 };
 
-/// Throws malformed, naming the origin and the array or item, if arrays disagree in their number of items, a label is
-/// out of range or not finite in part, or ids repeat. Readers and generators call it.
+/// Throws malformed, naming the origin and the array or item, if there are no items or they have no elements, arrays
+/// disagree in their number of items, a label is out of range or not finite in part, or ids repeat. Readers and
+/// generators call it.
 void check(const Dataset& dataset);
 
 /// SHA-256 over shapes, labels and ids, but not over features: tells whether item numbers mean the same.

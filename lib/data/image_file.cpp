@@ -121,15 +121,18 @@ DecodedImage resized(const DecodedImage& image, int64_t height, int64_t width) {
   const auto columns = taps(image.width, width, scale, offset(image.width, width));
   const auto rows = taps(image.height, height, scale, offset(image.height, height));
   const auto channels = static_cast<size_t>(image.channels), row_size = static_cast<size_t>(width) * channels;
-  std::vector<float> narrow(static_cast<size_t>(image.height) * row_size);
-  for (size_t y = 0; y < static_cast<size_t>(image.height); ++y) {
+  // Rows that the cut-out leaves, already as wide as they shall be.
+  const auto first = static_cast<size_t>(rows.front().first);
+  const size_t last = static_cast<size_t>(rows.back().first) + rows.back().weights.size();
+  std::vector<float> narrow((last - first) * row_size);
+  for (size_t y = first; y < last; ++y) {
     const uint8_t* const from = image.pixels.data() + y * static_cast<size_t>(image.width) * channels;
+    float* const to = narrow.data() + (y - first) * row_size;
     for (size_t x = 0; x < columns.size(); ++x)
       for (size_t k = 0; k < columns[x].weights.size(); ++k)
         for (size_t c = 0; c < channels; ++c)
-          narrow[y * row_size + x * channels + c] +=
-              columns[x].weights[k] *
-              static_cast<float>(from[(static_cast<size_t>(columns[x].first) + k) * channels + c]);
+          to[x * channels + c] += columns[x].weights[k] *
+                                  static_cast<float>(from[(static_cast<size_t>(columns[x].first) + k) * channels + c]);
   }
   DecodedImage result{height, width, image.channels, std::vector<uint8_t>(static_cast<size_t>(height) * row_size)};
   std::vector<float> sum(row_size);
@@ -137,7 +140,7 @@ DecodedImage resized(const DecodedImage& image, int64_t height, int64_t width) {
     std::fill(sum.begin(), sum.end(), 0.0f);
     for (size_t k = 0; k < rows[y].weights.size(); ++k)
       for (size_t i = 0; i < row_size; ++i)
-        sum[i] += rows[y].weights[k] * narrow[(static_cast<size_t>(rows[y].first) + k) * row_size + i];
+        sum[i] += rows[y].weights[k] * narrow[(static_cast<size_t>(rows[y].first) + k - first) * row_size + i];
     for (size_t i = 0; i < row_size; ++i)
       result.pixels[y * row_size + i] = static_cast<uint8_t>(std::clamp(sum[i] + 0.5f, 0.0f, 255.0f));
   }

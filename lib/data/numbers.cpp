@@ -102,7 +102,7 @@ Array as_labels(const Array& array, LabelKind kind, const std::string& where) {
   Array labels = array;
   const bool integers = kind == LabelKind::classes || kind == LabelKind::tokens;
   if (kind == LabelKind::classes) {
-    if (array.elements() != 1 && array.items() > 0) fail("class labels are not one a item");
+    if (array.elements() != 1 && array.items() > 0) fail("class labels are not one an item");
     labels.shape = {array.items()};
   }
   const DType wanted = integers ? DType::int64 : kind == LabelKind::multilabel ? DType::uint8 : DType::float32;
@@ -144,6 +144,7 @@ Array to_array(const StoredArray& stored, const std::string& origin, uint64_t mo
   if (stored.shape.empty())
     throw Error(ErrorKind::malformed, where, "is a single number", "store one row an item in every array");
   const DType dtype = dtype_of(stored.dtype);
+  checked_bytes(std::span(stored.shape).subspan(1), dtype, most_bytes, where);
   const bool is_aligned = reinterpret_cast<uintptr_t>(stored.bytes.data()) % dtype_bytes(dtype) == 0;
   if ((stored.dtype == "U8" || stored.dtype == "I64" || stored.dtype == "F32") && is_aligned && !stored.fortran_order)
     return {stored.name, dtype, stored.shape, stored.bytes, stored.owner};

@@ -84,7 +84,7 @@ void solarize(Pixels& image, double level, base::Rng&) {
   for (uint8_t& pixel : image.values()) pixel = pixel < threshold ? pixel : static_cast<uint8_t>(255 - pixel);
 }
 
-// ITU-R 601 luma of three channels, the mean of any other number.
+// ITU-R 601 luma of three channels, the mean of any other number; whole levels.
 std::vector<float> luma(const Pixels& image) {
   std::vector<float> grey(image.pixels());
   const float even = 1.0f / static_cast<float>(image.channels());
@@ -94,6 +94,7 @@ std::vector<float> luma(const Pixels& image) {
     const auto plane = image.plane(c);
     for (size_t i = 0; i < grey.size(); ++i) grey[i] += weight * static_cast<float>(plane[i]);
   }
+  for (float& level : grey) level = static_cast<float>(static_cast<int>(level + 0.5f));
   return grey;
 }
 

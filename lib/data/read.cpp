@@ -86,4 +86,14 @@ Dataset read(const std::string& path, const ReadOptions& options) {
   }
 }
 
+Dataset read(const std::vector<std::string>& paths, const ReadOptions& options) {
+  std::vector<Dataset> datasets;
+  for (const std::string& path : paths) {
+    datasets.push_back(read(path, options));
+    if (paths.size() == 1 || datasets.back().ids.empty()) continue;
+    for (std::string& id : datasets.back().ids) id = (fs::path(path).filename() / id).string();
+  }
+  return concatenate(std::move(datasets));
+}
+
 }  // namespace allot::data

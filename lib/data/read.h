@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 
@@ -12,6 +13,7 @@ namespace allot::data {
 struct ReadOptions {
   std::string label = "";                  // array or column that holds the labels; "": y, label or labels, if there
   LabelKind label_kind = LabelKind::none;  // none: what their dtype and shape suggest
+  std::vector<std::string> class_names{};  // of labels given as names: those of the data trained on; empty: sorted
   uint64_t most_bytes = 16ull << 30;       // of memory for one file
   // Image files: what they are brought to (0: the first one's), whether to leave out those that cannot be read, and
   // threads that decode (0: all cores).
@@ -33,5 +35,7 @@ struct ReadOptions {
 /// integers of rank 1 are classes, a uint8 or boolean matrix is multilabel, other integers are tokens, floats targets.
 /// Errors: input_missing; malformed naming file, place and remedy; unavailable for element types that are no numbers.
 Dataset read(const std::string& path, const ReadOptions& options = {});
+/// The same of several files of one kind, one after another.
+Dataset read(const std::vector<std::string>& paths, const ReadOptions& options = {});
 
 }  // namespace allot::data

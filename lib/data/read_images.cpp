@@ -36,6 +36,13 @@ bool is_image_name(const fs::path& path) {
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
+// A manifest may name anything; devices and pipes have no end.
+DecodedImage open_image(const std::string& path) {
+  if (fs::exists(path) && !fs::is_regular_file(path))
+    throw Error(ErrorKind::malformed, printable(path), "is no regular file", "name image files");
+  return decode_image(base::Bytes::open(path)->view(), path);
+}
+
 bool is_unlabelled_name(const std::string& name) { return name == "unlabeled" || name == "unlabelled"; }
 
 // Decodes items into slots of one array.
@@ -82,7 +89,7 @@ class Decoder {
     if (height_ > 0 && width_ > 0 && channels_ > 0) return;
     for (const ImageItem& item : items_) {
       try {
-        const DecodedImage first = decode_image(base::Bytes::open(item.path)->view(), item.path);
+        const DecodedImage first = open_image(item.path);
         if (height_ == 0 || width_ == 0) height_ = first.height, width_ = first.width;
         if (channels_ == 0) channels_ = first.channels;
         return;
@@ -94,7 +101,7 @@ class Decoder {
   }
 
   DecodedImage decode(const std::string& path) const {
-    DecodedImage image = with_channels(decode_image(base::Bytes::open(path)->view(), path), channels_);
+    DecodedImage image = with_channels(open_image(path), channels_);
     if (options_.image_height > 0 && options_.image_width > 0) return resized(image, height_, width_);
     if (image.height != height_ || image.width != width_)
       throw Error(
@@ -130,7 +137,7 @@ Dataset read_items(const std::vector<ImageItem>& items, const std::string& origi
     has_labels = has_labels || !items[i].label.empty();
   }
   if (!has_parts) dataset.parts.clear();
-  if (has_labels) set_labels(dataset, labels, options.label_kind);
+  if (has_labels) set_labels(dataset, labels, options);
   if (dataset.skipped > 0)
     base::warn("{}: {} of {} images were left out", printable(origin), dataset.skipped, items.size());
   check(dataset);

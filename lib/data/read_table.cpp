@@ -62,16 +62,24 @@ Columns sort_columns(const std::vector<std::string>& names, const std::string& w
   return columns;
 }
 
-void set_classes(Dataset& dataset, const std::vector<std::string>& fields) {
-  std::map<std::string, int64_t> classes;
-  for (const std::string& field : fields)
-    if (!field.empty()) classes[field] = 0;
-  for (auto& [name, c] : classes) {
-    c = static_cast<int64_t>(dataset.class_names.size());
-    dataset.class_names.push_back(name);
+void set_classes(Dataset& dataset, const std::vector<std::string>& fields, std::vector<std::string> names) {
+  if (names.empty()) {
+    std::set<std::string> sorted(fields.begin(), fields.end());
+    sorted.erase("");
+    names.assign(sorted.begin(), sorted.end());
   }
+  std::map<std::string, int64_t> classes;
+  for (const std::string& name : names) classes.emplace(name, std::ssize(classes));
   std::vector<int64_t> labels;
-  for (const std::string& field : fields) labels.push_back(field.empty() ? kUnlabelled : classes[field]);
+  for (const std::string& field : fields) {
+    const auto found = classes.find(field);
+    if (!field.empty() && found == classes.end())
+      throw Error(ErrorKind::malformed, printable(dataset.origin),
+                  fmt::format("'{}' is no class of the data trained on", printable(field)),
+                  base::suggestion(field, names));
+    labels.push_back(field.empty() ? kUnlabelled : found->second);
+  }
+  dataset.class_names = std::move(names);
   dataset.labels = make_array("label", {std::ssize(fields)}, std::move(labels));
 }
 
@@ -90,12 +98,14 @@ bool are_numbers(const std::vector<std::string>& fields) {
 
 }  // namespace
 
-void set_labels(Dataset& dataset, const std::vector<std::string>& fields, LabelKind kind) {
+void set_labels(Dataset& dataset, const std::vector<std::string>& fields, const ReadOptions& options) {
+  LabelKind kind = options.label_kind;
   if (kind == LabelKind::multilabel || kind == LabelKind::tokens)
     throw Error(ErrorKind::malformed, printable(dataset.origin), "one field cannot hold several labels",
                 "give them as an array, for instance in an .npz file");
-  const bool is_whole = are_numbers<int64_t>(fields);
-  if (kind == LabelKind::none && !is_whole && are_numbers<float>(fields)) kind = LabelKind::targets;
+  const bool is_whole = options.class_names.empty() && are_numbers<int64_t>(fields);
+  if (kind == LabelKind::none && !is_whole && options.class_names.empty() && are_numbers<float>(fields))
+    kind = LabelKind::targets;
   dataset.label_kind = kind == LabelKind::none ? LabelKind::classes : kind;
   if (dataset.label_kind == LabelKind::targets) {
     if (!are_numbers<float>(fields))
@@ -104,7 +114,7 @@ void set_labels(Dataset& dataset, const std::vector<std::string>& fields, LabelK
   } else if (is_whole) {
     set_numbers<int64_t>(dataset, fields, kUnlabelled);
   } else {
-    set_classes(dataset, fields);
+    set_classes(dataset, fields, options.class_names);
   }
 }
 
@@ -137,7 +147,7 @@ Dataset read_table(const std::shared_ptr<const base::Bytes>& file, char separato
     if (columns.split) dataset.parts.push_back(fields[*columns.split]);
   }
   dataset.features = {make_array("x", {rows, static_cast<int64_t>(columns.numbers.size())}, std::move(values))};
-  if (columns.label) set_labels(dataset, labels, options.label_kind);
+  if (columns.label) set_labels(dataset, labels, options);
   check(dataset);
   return dataset;
 }

@@ -37,7 +37,7 @@ struct SplitOptions {
 /// to unlabelled. Errors: malformed for a class without a labelled item, usage for more items than there are.
 Split split(const Dataset& dataset, const SplitOptions& options);
 
-/// allot.split/1 (JSON): the four lists and what the dataset was, so that a run can be repeated exactly.
+/// allot.data-split/1 (JSON): the four lists and what the dataset was, so that a run can be repeated exactly.
 void write_split(const std::string& path, const Split& split, const Dataset& dataset, base::Replace replace);
 /// Errors: malformed for anything else, items that are twice in it or not in the dataset, and another dataset's split.
 Split read_split(const std::string& path, const Dataset& dataset);

@@ -15,7 +15,7 @@ using base::Error;
 using base::ErrorKind;
 using base::printable;
 
-constexpr const char* kSchema = "allot.split/1";
+constexpr const char* kSchema = "allot.data-split/1";
 
 }  // namespace
 

@@ -103,7 +103,7 @@ double norm_over(std::span<const at::Tensor> gradients) {
   double squares = 0;
   for (const at::Tensor& gradient : gradients) {
     if (!gradient.defined()) continue;
-    const double norm = at::linalg_vector_norm(gradient, 2, std::nullopt, false, at::kDouble).item<double>();
+    const double norm = at::linalg_vector_norm(gradient).item<double>();  // in float64 it takes 20 times as long
     squares += norm * norm;
   }
   return std::sqrt(squares);

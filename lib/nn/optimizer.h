@@ -73,7 +73,7 @@ class Optimizer {
   at::Tensor steps_;                             // by tensor, int64
 };
 
-/// The Euclidean norm over all gradients, in float64; undefined ones count as 0.
+/// The Euclidean norm over all gradients; undefined ones count as 0.
 double norm_over(std::span<const at::Tensor> gradients);
 
 }  // namespace allot::nn

@@ -6,17 +6,13 @@
 #include <vector>
 
 #include "train/statistics.h"
+#include "train/text_table.h"
 
 namespace allot::train {
 
 struct Contender {
   std::string name;
   std::vector<double> scores;  // by seed; those of all contenders are of the same seeds, in the same order
-};
-
-struct TextTable {
-  std::vector<std::string> header;
-  std::vector<std::vector<std::string>> rows;
 };
 
 /// A row each: mean and deviation, median, smallest and largest, and how much more than `reference` (a place in the

@@ -104,8 +104,28 @@ TEST_CASE("npz: labels by dtype and shape, ids, and what does not fit together")
   CHECK(error({{"z.npy", npy("|u1", "3,", "\1\1\1")}}).find("'x' has 2 items, 'z' 3") != std::string::npos);
   CHECK(error({{"y.npy", npy("|i1", "2,", "\1\xf0")}}).find("label -16 of item 1 is no class") != std::string::npos);
   CHECK(error({{"x.npy", npy("|u1", "2,", "ab")}}).find("holds 'x' twice") != std::string::npos);
+  CHECK(error({{"z.npy", npy("|u1", "2, 0", "")}}).find("items of array 'z' have no elements") != std::string::npos);
+  CHECK(error({{"y.npy", npy("|u1", "2, 0", "")}}).starts_with("65 "));
+  CHECK(error({{"z.npy", npy("|u1", "0, 4611686018427387904, 4", "")}}).find("impossible dimensions") !=
+        std::string::npos);
   CHECK(error({}, {.label = "target"}).starts_with("66 "));
   CHECK(error({}, {.most_bytes = 10}).find("more memory than the limit") != std::string::npos);
+}
+
+TEST_CASE("read: several files become one dataset, if they are alike") {
+  const Folder folder;
+  const std::string a = folder.write("a.npy", npy("|u1", "2, 1", "ab")),
+                    b = folder.write("b.npy", npy("|u1", "1, 1", "c"));
+  const auto both = data::read(std::vector{a, b, a});
+  CHECK(both.size() == 5);
+  CHECK(both.features[0].row<uint8_t>(2)[0] == 'c');
+  CHECK(both.features[0].row<uint8_t>(4)[0] == 'b');
+  const std::string wide = folder.write("wide.npy", npy("|u1", "1, 2", "cd"));
+  CHECK(error_of([&] {
+          data::read(std::vector{a, wide});
+        }).find("wide.npy: array 'x' is not like 'x' of") != std::string::npos);
+  const std::string table = folder.write("c.csv", "id,x\n1,2\n"), more = folder.write("d.csv", "id,x\n1,2\n");
+  CHECK(data::read(std::vector{table, more}).ids == std::vector<std::string>{"c.csv/1", "d.csv/1"});
 }
 
 TEST_CASE("npz: every cut and every damaged byte of an archive is refused or harmless") {

@@ -33,7 +33,7 @@ TEST_CASE("split file: what is written is read back, for the same dataset only")
     text.replace(text.find(from), from.size(), to);
     return error_of([&] { data::read_split(folder.write("bad.json", text), dataset); });
   };
-  CHECK(error("split/1", "split/2").find("must be 'allot.split/1'") != std::string::npos);
+  CHECK(error("data-split/1", "data-split/2").find("must be 'allot.data-split/1'") != std::string::npos);
   CHECK(error("\"labelled\": [", "\"labelled\": [40, ").starts_with("65 "));
   CHECK(error("\"labelled\": [", fmt::format("\"labelled\": [{}, ", split.test[0])).find("which is there already") !=
         std::string::npos);

@@ -44,6 +44,11 @@ TEST_CASE("csv: quoted fields, names of classes, tabs, targets") {
   CHECK(named.labels.row<int64_t>(0)[0] == 1);
   CHECK_FALSE(named.is_labelled(2));
   CHECK(named.feature("x").row<float>(2)[0] == 3);
+  const data::ReadOptions as_trained{.class_names = {"ewe", "dog", "cow"}};
+  CHECK(read_text("x,label\n1,cow\n2,dog\n", as_trained).labels.row<int64_t>(0)[0] == 2);
+  CHECK(read_text("x,label\n1,\n2,dog\n", as_trained).classes() == 3);
+  CHECK(error("x,label\n1,dgo\n", as_trained) ==
+        "65 a.csv: 'dgo' is no class of the data trained on; did you mean 'dog'?");
   CHECK(read_text("x\tlabel\n1\t7\n", {}, "a.tsv").classes() == 8);
   const auto targets = read_text("x,label\n1,0.5\n2,3\n3,\n");
   CHECK(targets.label_kind == LabelKind::targets);
@@ -64,7 +69,7 @@ TEST_CASE("csv: malformed tables are refused with file, line and remedy") {
   CHECK(error("x\n\n\"1\nnan") == "65 a.csv:3: a quoted field never ends; write quotes within quoted fields twice");
   CHECK(error("x,label\n\"1\"2,0\n").find("a.csv:2: text follows a quoted field") != std::string::npos);
   CHECK(error("x\nnan\n").find("no finite number") != std::string::npos);
-  CHECK(error("x\n\n") == "no error");
+  CHECK(error("x\n\n") == "65 a.csv: holds no items");
   CHECK(error("label\n1\n").find("no columns of features") != std::string::npos);
   CHECK(error("x,x\n1,2\n").find("two columns are named 'x'") != std::string::npos);
   CHECK(error("1,2\n3,4\n").find("add a line of column names") != std::string::npos);

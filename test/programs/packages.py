@@ -57,7 +57,7 @@ class Package(harness.TestCase):
         prefix = self.folder / tarball.name.removesuffix(".tar.gz")
         bundled = {path.name.split(".so")[0] for path in (prefix / "lib/allot").iterdir()}
         solvers = {"libmetis", "libClp", "libCoinUtils", "liblapack", "libblas", "libgfortran", "libquadmath", "libbz2"}
-        self.assertEqual(bundled, {"libprotobuf", "libyaml-cpp", "libfmt"} | solvers)
+        self.assertEqual(bundled, {"libprotobuf", "libyaml-cpp", "libfmt", "libpng16", "libturbojpeg"} | solvers)
         resolved = self.command("ldd", prefix / "bin/placer-apply", env={"PATH": os.environ["PATH"]})
         for library in bundled:
             self.assertRegex(resolved, rf"{library}\S* => \S*lib/allot/{library}", "the tarball's own copy is used")
