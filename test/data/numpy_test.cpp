@@ -75,6 +75,36 @@ TEST_CASE("npy: other element types and Fortran order become those of datasets")
         std::string::npos);
 }
 
+TEST_CASE("npz: archives that NumPy wrote, stored and deflated") {
+  const Folder folder;
+  const auto read = [&](const std::string& name) {  // of the fuzzing corpus, whose first byte names the format
+    const std::string file = base::read_text(ALLOT_SOURCE_DIR "/test/fuzz/corpus/dataset/" + name);
+    return data::read(folder.write("a.npz", file.substr(1)));
+  };
+  const auto stored = read("npz");
+  CHECK(stored.feature("x").shape == std::vector<int64_t>{3, 2});
+  for (int i = 0; i < 6; ++i)
+    CHECK(stored.feature("x").values<float>()[static_cast<size_t>(i)] == static_cast<float>(i));
+  CHECK(stored.labels.values<int64_t>()[1] == 1);
+  CHECK_FALSE(stored.is_labelled(2));
+  const auto deflated = read("npz_compressed");
+  CHECK(deflated.feature("x").shape == std::vector<int64_t>{4, 8, 8});
+  CHECK(deflated.label_kind == data::LabelKind::multilabel);
+  CHECK(deflated.labels.row<uint8_t>(2)[1] == 1);
+  CHECK(deflated.ids == std::vector<std::string>{"0", "1", "2", "3"});
+}
+
+TEST_CASE("npy: what needs no conversion stays in the mapped file") {
+  const Folder folder;
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }";
+  header.resize(128 - 10 - 1, ' ');
+  const std::string path = folder.write(
+      "a.npy", std::string("\x93NUMPY\1\0", 8) + static_cast<char>(118) + '\0' + header + '\n' + std::string(16, '\0'));
+  const auto file = base::Bytes::open(path);
+  const auto dataset = data::read_npy_dataset(file, {});
+  CHECK(reinterpret_cast<const char*>(dataset.features[0].bytes.data()) == file->data() + 128);
+}
+
 TEST_CASE("npz: labels by dtype and shape, ids, and what does not fit together") {
   const Folder folder;
   const auto archive = [&](std::vector<data::ZipEntry> entries) {
