@@ -37,7 +37,8 @@ class Archive {
     std::vector<ZipEntry> entries;
     for (const Entry& entry : directory()) {
       if (entry.size > most_bytes)
-        fail(fmt::format("needs more memory than the limit of {} bytes", most_bytes), entry.name);
+        fail(fmt::format("needs more memory than the limit of {} bytes", most_bytes), entry.name,
+             "store large arrays as .npy files, which stay mapped");
       most_bytes -= entry.size;
       entries.push_back({entry.name, unpack(entry)});
     }
@@ -45,10 +46,11 @@ class Archive {
   }
 
  private:
-  [[noreturn]] void fail(std::string_view what, std::string_view entry = {}) const {
-    const std::string where =
-        entry.empty() ? printable(path_) : fmt::format("{}: {}", printable(path_), printable(entry));
-    throw Error(ErrorKind::malformed, where, what, "write the archive anew, for instance with numpy.savez");
+  [[noreturn]] void fail(std::string_view what, std::string_view entry = {},
+                         std::string_view fix = "write the archive anew, for instance with numpy.savez") const {
+    const std::string name = printable(entry);
+    throw Error(ErrorKind::malformed, entry.empty() ? printable(path_) : fmt::format("{}: {}", printable(path_), name),
+                what, fix);
   }
   // Bytes [offset, offset + size) of the file.
   std::string_view range(uint64_t offset, uint64_t size, std::string_view entry = {}) const {
