@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/free_batch.h"
 
-#include <algorithm>
-#include <cstring>
 #include <memory>
 #include <unordered_set>
 
 #include "base/error.h"
-#include "exec/weights.h"
-#include "ir/payload.h"
+#include "ir/builder.h"
 #include "ir/values.h"
+#include "shape/infer.h"
 
 namespace allot::train {
 namespace {
-
-constexpr int64_t kMostDims = 64;
 
 std::vector<ir::ValueInfo*> true_inputs(ir::Model& model) {
   std::unordered_set<ir::Str> stored;
@@ -38,78 +34,118 @@ int64_t declared_batch(const std::vector<ir::ValueInfo*>& inputs) {
   return batch;
 }
 
-/// By value: whether it is computed from an input of the graph.
-std::vector<bool> depend_on_inputs(const ir::Values& values) {
-  std::vector<bool> depends(values.values.size());
-  for (const ir::ValueId v : values.graphs[0].inputs)
-    depends[v] = !values.values[v].initializer && !values.values[v].sparse;
-  for (const ir::NodeId id : values.graphs[0].order) {
-    const auto inputs = values.inputs[id];
-    bool any = std::any_of(inputs.begin(), inputs.end(), [&](auto v) { return v != ir::kNone && depends[v]; });
-    for (const ir::GraphId body : values.bodies[id])
-      for (const ir::ValueId v : values.graphs[body].captured) any = any || depends[v];
-    for (const ir::ValueId v : values.outputs[id])
-      if (v != ir::kNone) depends[v] = any;
+/// Puts what depends on the batch in place of constants.
+class Freeing {
+ public:
+  Freeing(ir::Model& model, ir::Str input, int64_t batch)
+      : model_(model),
+        input_(input),
+        batch_(batch),
+        values_(ir::resolve(model)),
+        known_(shape::infer(model, values_, {})) {}
+
+  /// Nodes that were changed.
+  std::vector<std::string> run() {
+    std::vector<std::string> edited;
+    for (uint32_t i = 0; i < values_.graphs[0].order.size(); ++i) {  // nodes of the main graph come first
+      const auto inputs = replaced_inputs(i);
+      if (inputs.empty()) continue;
+      ir::Node& node = model_.graph.nodes[i];
+      edited.push_back(ir::describe(node, i));
+      for (const auto& [input, value] : inputs) node.inputs[input] = value;
+      node.edited = true;
+    }
+    for (ir::Node& node : made_) model_.graph.nodes.push_back(std::move(node));
+    return edited;
   }
-  return depends;
-}
 
-ir::Tensor shape_tensor(ir::Model& model, std::string name, const std::vector<int64_t>& shape) {
-  ir::Tensor tensor;
-  tensor.name = model.intern(std::move(name));
-  tensor.dtype = ir::DataType::int64;
-  tensor.dims = {static_cast<int64_t>(shape.size())};
-  std::string bytes(shape.size() * sizeof(int64_t), '\0');
-  std::memcpy(bytes.data(), shape.data(), bytes.size());
-  tensor.payload.where = ir::Payload::Where::owned;
-  tensor.payload.owned = std::make_shared<const std::string>(std::move(bytes));
-  return tensor;
-}
+ private:
+  using Inputs = std::vector<std::pair<size_t, ir::Str>>;
 
-struct Reshaped {
-  uint32_t node;  // index in the main graph
-  std::vector<int64_t> shape;
+  /// Of a node, and what comes in their place.
+  Inputs replaced_inputs(uint32_t index) {
+    const ir::Node& node = model_.graph.nodes[index];
+    if (node.is("Reshape") && node.inputs.size() > 1 && !is_constant(index, 0)) return free_shape(index, 1);
+    if (node.is("Expand")) return free_shape(index, 1);
+    if (node.is("ConstantOfShape")) return free_shape(index, 0);
+    Inputs states;
+    if (node.is("LSTM") || node.is("GRU") || node.is("RNN"))
+      for (const size_t input : {5, 6})
+        if (input < node.inputs.size() && !node.inputs[input].empty() && is_constant(index, input))
+          states.emplace_back(input, free_state(node.inputs[input]));
+    return states;
+  }
+
+  bool is_constant(uint32_t node, size_t input) const { return known_.constant[values_.inputs[node][input]] != 0; }
+
+  /// A constant shape of two elements or more, the first of which is the batch.
+  Inputs free_shape(uint32_t node, size_t input) {
+    if (!is_constant(node, input)) return {};
+    const auto& content = known_.content[values_.inputs[node][input]].data;
+    if (content.size() < 2 || content[0] != static_cast<double>(batch_)) return {};
+    const std::vector<int64_t> rest(content.begin() + 1, content.end());
+    return {{input, add("Concat", {batch_size(), ints(rest)})}};
+  }
+
+  /// [directions, batch, hidden], the first item's for all.
+  ir::Str free_state(ir::Str state) {
+    const ir::Str first = add("Gather", {state, ints({0})}, 1);
+    return add("Expand", {first, add("Concat", {ints({1}), batch_size(), ints({1})})});
+  }
+
+  /// int64 [1].
+  ir::Str batch_size() {
+    if (size_.empty()) size_ = add("Gather", {add("Shape", {input_}), ints({0})});
+    return size_;
+  }
+
+  ir::Str add(ir::Str type, std::vector<ir::Str> inputs, int64_t axis = 0) {
+    ir::Node& node = made_.emplace_back();
+    node.op_type = type;
+    node.name = new_name();
+    node.inputs = std::move(inputs);
+    node.outputs = {node.name};
+    if (type == "Concat" || type == "Gather") node.attributes.push_back(ir::int_attribute("axis", axis));
+    return node.name;
+  }
+
+  ir::Str ints(const std::vector<int64_t>& values) {
+    ir::Tensor& tensor = model_.graph.initializers.emplace_back();
+    tensor.name = new_name();
+    tensor.dtype = ir::DataType::int64;
+    tensor.dims = {static_cast<int64_t>(values.size())};
+    tensor.payload.where = ir::Payload::Where::owned;
+    tensor.payload.owned = std::make_shared<const std::string>(reinterpret_cast<const char*>(values.data()),
+                                                               values.size() * sizeof(int64_t));
+    return tensor.name;
+  }
+
+  ir::Str new_name() { return model_.intern(fmt::format("allot.batch.{}", next_++)); }
+
+  ir::Model& model_;
+  const ir::Str input_;
+  const int64_t batch_;
+  const ir::Values values_;
+  const shape::Result known_;
+  std::vector<ir::Node> made_;
+  ir::Str size_;
+  int next_ = 0;
 };
-
-/// Shapes that begin with `batch`, with a first element that stands for any.
-std::vector<Reshaped> fixed_reshapes(const ir::Model& model, int64_t batch) {
-  const ir::Values values = ir::resolve(model);
-  const std::vector<bool> depends = depend_on_inputs(values);
-  std::vector<Reshaped> found;
-  for (const ir::NodeId id : values.graphs[0].order) {
-    const auto inputs = values.inputs[id];
-    if (!values.nodes[id].node->is("Reshape") || inputs.size() < 2 || inputs[0] == ir::kNone || !depends[inputs[0]])
-      continue;
-    const ir::Tensor* stored = inputs[1] == ir::kNone ? nullptr : exec::stored_tensor(values, inputs[1]);
-    auto shape = stored ? ir::read_ints(model, *stored, kMostDims) : std::nullopt;
-    if (!shape || shape->size() < 2 || shape->front() != batch) continue;
-    const bool infers = std::find(shape->begin(), shape->end(), -1) != shape->end();
-    shape->front() = infers ? 0 : -1;  // 0 keeps the first dimension of what is reshaped
-    found.push_back({values.nodes[id].index, *shape});
-  }
-  return found;
-}
 
 }  // namespace
 
 FreedBatch free_batch(ir::Model& model) {
   FreedBatch freed;
-  const auto inputs = true_inputs(model);
+  const auto inputs = true_inputs(model);  // which what is added below does not move
   freed.declared = declared_batch(inputs);
   if (freed.declared < 0) return freed;
+  const auto nodes = Freeing(model, inputs[0]->name, freed.declared).run();
   for (ir::ValueInfo* input : inputs) {
     input->type.dims[0] = {-1, "batch"};
     input->edited = true;
     freed.edits.push_back(fmt::format("input '{}'", base::printable(input->name)));
   }
-  for (const auto& [index, shape] : fixed_reshapes(model, freed.declared)) {
-    ir::Node& node = model.graph.nodes[index];
-    freed.edits.push_back(ir::describe(node, index));
-    model.graph.initializers.push_back(
-        shape_tensor(model, fmt::format("{} allot.batch.{}", node.inputs[1], index), shape));
-    node.inputs[1] = model.graph.initializers.back().name;
-    node.edited = true;
-  }
+  freed.edits.insert(freed.edits.end(), nodes.begin(), nodes.end());
   return freed;
 }
 

@@ -15,9 +15,10 @@ struct FreedBatch {
   std::vector<std::string> edits;  // what was changed: "input 'x'", "node 'flatten' (Reshape)"
 };
 
-/// Frees the first dimension of the inputs, and that of constant shapes of Reshape that begin with the same number,
-/// where what is reshaped depends on an input. For execution: the file keeps its own.
-/// Source: specification of mpl-train, 7.1.
+/// Frees the first dimension of the inputs, and what was computed for one batch size when the graph was exported:
+/// constant shapes of Reshape, Expand and ConstantOfShape that begin with it, and constant initial states of LSTM, GRU
+/// and RNN, which are those of the first item then. For execution: the file keeps its own.
+/// Source: specification of mpl-train, 7.1. Errors: those of shape::infer.
 FreedBatch free_batch(ir::Model& model);
 
 }  // namespace allot::train

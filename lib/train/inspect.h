@@ -19,8 +19,8 @@ TextTable weight_table(const Network& network);
 int64_t trained_numbers(const Network& network);
 
 /// One line each: where the logits are, an export's batch size that was freed, tied copies, half-precision weights,
-/// normalisation that was folded into convolutions, and what is not independent of the batch's size, which a run with
-/// two sizes tells. Source: specification of mpl-train, 7.1 to 7.3.
+/// normalisation that was folded into convolutions, and items that are not independent of others in their batch, which
+/// runs of two items together and apart tell. Source: specification of mpl-train, 7.1 to 7.3.
 std::vector<std::string> notices(const Network& network);
 
 }  // namespace allot::train

@@ -10,10 +10,12 @@
 #include <filesystem>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
 #include "base/rng.h"
+#include "dist/local_ranks.h"
 #include "scratch_folder.h"
 
 using namespace allot;
@@ -242,4 +244,52 @@ TEST_CASE("a full disk ends a run with its last checkpoint whole") {
   resumed.loop->run();
   CHECK(resumed.walk.seen.front().first > 10);
   CHECK(resumed.loop->step() == 200);
+}
+
+TEST_CASE("ranks train in step, stop together, and take up what the first one stored") {
+  const ScratchFolder scratch;
+  Run whole(scratch / "whole", options(23));
+  whole.walk.scores = {0.1, 0.7, 0.3};
+  whole.loop->run();
+  whole.loop->take_best();
+  constexpr uint32_t kRanks = 2;
+  const auto train = [&](bool resume, int64_t stop_at, train::Ended expected) {
+    std::vector<double> weights(kRanks);
+    test::run_ranks(kRanks, [&](test::LocalRank& rank, test::Wires&) {
+      std::atomic<bool> stop = false;
+      dist::Team team(rank, {.stop = &stop, .stop_code = [&] { return stop ? 143 : 0; }});
+      Walk walk;
+      walk.scores = whole.walk.scores;
+      walk.on_step = [&](int64_t step) { stop = rank.rank() == 1 && step == stop_at; };
+      std::unique_ptr<train::RunFolder> folder;
+      if (team.is_first())
+        folder = std::make_unique<train::RunFolder>(scratch / "ranks", "steps: 1\n", resume, base::Replace::own);
+      train::Loop loop(walk, folder.get(), options(23), {.schema = "allot.walk/1", .team = &team});
+      if (loop.run() != expected) throw std::runtime_error("ended otherwise");
+      if (expected == train::Ended::budget) loop.take_best();
+      weights[rank.rank()] = walk.weight.item<double>();
+    });
+    CHECK(weights[1] == weights[0]);
+    return weights[0];
+  };
+  train(false, 12, train::Ended::stopped);
+  CHECK(train(true, -1, train::Ended::budget) == whole.walk.weight.item<double>());
+  CHECK(timeless(train::read_records(scratch / "ranks/metrics.jsonl")) == timeless(whole.records()));
+}
+
+TEST_CASE("ranks with a budget of seconds plan by the first one's clock") {
+  const ScratchFolder scratch;
+  std::vector<Walk> walks(3);
+  test::run_ranks(3, [&](test::LocalRank& rank, test::Wires&) {
+    dist::Team team(rank);
+    Walk& walk = walks[rank.rank()];
+    walk.on_step = [&](int64_t) { std::this_thread::sleep_for(std::chrono::milliseconds(2 + 3 * rank.rank())); };
+    train::LoopOptions seconds = options(0);
+    seconds.seconds = 0.3;
+    train::Loop loop(walk, nullptr, seconds, {.schema = "allot.walk/1", .team = &team});
+    loop.run();
+  });
+  CHECK(walks[0].seen.size() > 3);
+  CHECK(walks[1].seen == walks[0].seen);
+  CHECK(walks[2].seen == walks[0].seen);
 }
