@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "onnxio/reader.h"
 #include "onnxio/writer.h"
+#include "train/head_dropout.h"
 
 namespace allot::train {
 namespace {
@@ -102,6 +103,7 @@ void NetworkOptions::bind(config::Binder& binder) {
                 "in training: statistics of the batch; eval: the stored ones; frozen: scales and biases stay, too",
                 {"train", "eval", "frozen"});
   binder.number("dropout", dropout, "ratio of all Dropout nodes in training; -1 = their own", -1, 1);
+  binder.number("head_dropout", head_dropout, "ratio of a Dropout before the last layer, in training; 0 = none", 0, 1);
   binder.choice("precision", precision, "bf16: products in bfloat16, parameters and losses in float32",
                 {"float32", "bf16"});
   binder.choice("batch", batch, "free: a batch size that was fixed by the export may differ", {"free", "fixed"});
@@ -124,6 +126,7 @@ Network::Network(std::shared_ptr<const ir::Model> model, NetworkOptions options)
   }
   ir::Model executed = ir::clone(*model_);
   if (options_.batch == "free") batch_ = free_batch(executed);
+  if (options_.head_dropout > 0) add_head_dropout(executed, head_.logits, options_.head_dropout);
   program_ = std::make_unique<exec::Program>(executed, compile);
 }
 

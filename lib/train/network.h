@@ -29,6 +29,7 @@ struct NetworkOptions {
   std::string weight_decay = "matrices";  // what decays: rank 2 and more; all-but-normalisation; all
   std::string batch_norm = "train";       // statistics of batches; eval: the stored ones; frozen: and scale, bias stay
   double dropout = -1;                    // ratio of all Dropout nodes in training; -1: their own
+  double head_dropout = 0;                // ratio of a Dropout that is put before the last layer; 0: none
   std::string precision = "float32";      // or bf16: products in bfloat16 (autocast), parameters and losses in float32
   std::string batch = "free";             // see free_batch(); fixed: as exported
   int64_t segments = 0;                   // whose insides are computed again for gradients, to save memory; 0: none

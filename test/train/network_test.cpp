@@ -176,3 +176,27 @@ TEST_CASE("in bf16 products are rounded, parameters and gradients stay float32")
     CHECK(gradient.scalar_type() == at::kFloat);
   CHECK(exact.logits(std::vector{x}).scalar_type() == at::kFloat);  // and nothing is left behind
 }
+
+TEST_CASE("inputs of the last layer are dropped in training, and the file stays without") {
+  const auto model = shared(test::mlp({6, 200, 4}));
+  const train::Network plain(model), dropping(model, {.head_dropout = 0.5});
+  const at::Tensor x = at::randn({3, 6});
+  CHECK(at::equal(dropping.logits(std::vector{x}), plain.logits(std::vector{x})));
+  const at::Tensor once = dropping.logits(std::vector{x}, kTraining);
+  CHECK_FALSE(at::equal(once, plain.logits(std::vector{x})));
+  CHECK(at::equal(dropping.logits(std::vector{x}, kTraining), once));
+  // Of one item, the hidden units that are dropped send no gradient to their rows of the last layer.
+  const at::Tensor one = dropping.logits(std::vector{x.slice(0, 0, 1)}, kTraining);
+  const auto gradients = torch::autograd::grad({one.sum()}, dropping.leaves());
+  const double silent = (gradients[2].abs().sum(1) == 0).sum().item<double>();
+  CHECK(silent > 70);  // of 200: four standard deviations of 7 about 100
+  CHECK(silent < 130);
+  const ScratchFolder folder;
+  dropping.write(folder / "out.onnx", base::Replace::any);
+  CHECK(train::Network(folder / "out.onnx").model().graph.nodes.size() == model->graph.nodes.size());
+
+  test::NetBuilder net(1);
+  net.output(net.add("Relu", {net.input("x", ir::DataType::float32, {-1, 3})}), ir::DataType::float32, {-1, 3});
+  const auto none = shared(net.finish());
+  CHECK(has(error_of([&] { train::Network(none, {.head_dropout = 0.5, .frozen = true}); }), "has no last layer"));
+}
