@@ -203,11 +203,11 @@ TEST_CASE("epochs and seconds are budgets, too") {
   timed.walk.on_step = [](int64_t) { std::this_thread::sleep_for(std::chrono::milliseconds(10)); };
   timed.loop->run();
   CHECK(timed.loop->step() <= 20);
-  CHECK(timed.loop->step() >= 3);
+  CHECK(timed.loop->step() >= 2);
   CHECK(timed.walk.seen.front().second > 1'000'000'000);
-  CHECK(std::abs(timed.walk.seen.back().second - timed.loop->step()) <= 2);
-  CHECK(has(error_of([&] { Run(scratch / "none", options(0)); }), "64 : training would never end") == false);
-  CHECK(has(error_of([&] { Run(scratch / "none", options(0)); }), "would never end"));
+  CHECK(timed.walk.seen.back().second >= timed.loop->step());  // a guess, better the nearer the end
+  CHECK(timed.walk.seen.back().second <= 2 * timed.loop->step());
+  CHECK(has(error_of([&] { Run(scratch / "none", options(0)); }), "training would never end"));
 }
 
 TEST_CASE("steps that are not finite are skipped, but not for ever") {
