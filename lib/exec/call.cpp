@@ -50,7 +50,17 @@ const at::Tensor Call::kNothing;
 void Frame::run(const Step& step) {
   Call call(*this, step);
   step.kernel(call);
+  if (!plan_.device.is_cpu()) bring_over(step);
   for (const Slot slot : step.last_uses) slots_[slot] = Value();
+}
+
+/// Kernels that make tensors out of attributes or numbers make them on the host.
+void Frame::bring_over(const Step& step) {
+  for (const Slot slot : step.outputs) {
+    if (slot == kNoSlot || !slots_[slot].is_tensor()) continue;
+    Value& value = slots_[slot];
+    if (value.tensor().device() != plan_.device) value = Value(value.tensor().to(plan_.device), value.widened());
+  }
 }
 
 void Frame::run(uint32_t block, StepObserver* observer) {

@@ -49,6 +49,8 @@ class Frame {
   uint32_t iteration = 0;
 
  private:
+  void bring_over(const Step& step);
+
   const Plan& plan_;
   const RunMode mode_;
   std::vector<Value> slots_;

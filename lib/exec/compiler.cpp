@@ -33,8 +33,8 @@ Compiler::Compiler(const Lowered& lowered, const CompileOptions& options)
 
 std::shared_ptr<Plan> Compiler::compile() {
   at::NoGradGuard no_gradients;
-  for (const auto& [node, graph, index] : values_.nodes)
-    plan_->nodes.push_back(plan_node(*node, lowered_));
+  plan_->device = options_.device;
+  for (const auto& [node, graph, index] : values_.nodes) plan_->nodes.push_back(plan_node(*node, lowered_));
   find_outputs();
   mark_needed();
   load_constants();

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <c10/core/Device.h>
+
 #include "exec/value.h"
 
 namespace allot::exec {
@@ -49,8 +51,8 @@ constexpr uint32_t kNoSource = ~uint32_t{0};
 
 /// Where a step comes from.
 struct PlanNode {
-  std::string name;     // of the node in the file; of a function's caller when its body was put in
-  std::string op_type;  // with its domain, if that is not ONNX's own; in a function "its caller: its own"
+  std::string name;             // of the node in the file; of a function's caller when its body was put in
+  std::string op_type;          // with its domain, if that is not ONNX's own; in a function "its caller: its own"
   uint32_t source = kNoSource;  // index of the file's main-graph node that it belongs to; none in bodies
 };
 
@@ -63,6 +65,7 @@ struct Plan {
   std::vector<Value> constants;  // by slot: what every run starts with
   std::vector<PlanNode> nodes;
   std::vector<Segment> segments;  // of the main graph, if it was cut
+  c10::Device device = c10::kCPU;
   /// What the spans of steps point to; copies of a plan share it.
   std::shared_ptr<std::deque<std::vector<Slot>>> slot_lists = std::make_shared<std::deque<std::vector<Slot>>>();
 };
