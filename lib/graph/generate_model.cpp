@@ -96,6 +96,7 @@ const std::vector<Family>& families() {
       {"transformer", "encoder layers whose products are cut into `width` shards", 4, make_transformer},
       {"inception", "blocks of `width` convolution branches", 4, make_inception},
       {"rnn", "LSTM of `width` layers, unrolled", 4, make_rnn},
+      {"nmt", "translation: LSTM encoder and decoder of `width` layers with attention, unrolled", 2, make_nmt},
       {"matmul", "chain of matrix products in `width` x `width` blocks", 4, make_matmul_chain},
   };
   return kFamilies;

@@ -17,8 +17,8 @@ namespace allot::graph {
 struct Recipe {
   std::string family;
   uint32_t ops = 1000;  // networks: the size to reach, up to a whole block
-  uint32_t width = 4;   // parallelism: ops a layer, branches, layers of an RNN, shards
-  uint32_t size = 512;  // networks: features (a transformer, a matrix chain, an RNN), channels (inception)
+  uint32_t width = 4;   // parallelism: ops a layer, branches, layers of RNNs, shards
+  uint32_t size = 512;  // networks: features (a transformer, a matrix chain, RNNs), channels (inception)
   double comm = 1;      // abstract work: factor on the sizes of tensors
   uint64_t seed = 0;
 };
@@ -28,7 +28,7 @@ struct Family {
   uint32_t default_width;
   ir::Model (*make)(const Recipe&);
 };
-/// layered random giph fork-join chain star (abstract work); transformer inception rnn matmul (networks).
+/// layered random giph fork-join chain star (abstract work); transformer inception rnn nmt matmul (networks).
 const std::vector<Family>& families();
 
 /// Parses "transformer:ops=1000,width=4,seed=1"; the width defaults to the family's. Errors: usage for an unknown
@@ -50,6 +50,7 @@ ir::Model work_model(const OpGraph& graph, double comm, uint64_t seed);
 ir::Model make_transformer(const Recipe& recipe);
 ir::Model make_inception(const Recipe& recipe);
 ir::Model make_rnn(const Recipe& recipe);
+ir::Model make_nmt(const Recipe& recipe);
 ir::Model make_matmul_chain(const Recipe& recipe);
 
 }  // namespace allot::graph

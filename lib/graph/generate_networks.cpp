@@ -15,7 +15,8 @@ constexpr auto kFloat = ir::DataType::float32;
 
 constexpr int64_t kBatch = 8, kSequence = 128, kHead = 64;  // transformer
 constexpr int64_t kImage = 28;                              // inception: height and width
-constexpr int64_t kRows = 64;                               // rnn: sequences at once
+constexpr int64_t kRows = 64;                               // rnn, nmt: sequences at once
+constexpr int64_t kWords = 8;                               // nmt: words of the vocabulary, in features
 
 /// A transformer layer cut into shards by heads and by hidden features, as tensor parallelism cuts it: the shards meet
 /// in one Sum behind the attention and one behind the feed-forward part.
@@ -93,6 +94,50 @@ Cell lstm_cell(ir::Builder& builder, Str x, const Cell& before, const std::vecto
   return {builder.add("Mul", {sigmoid(2), builder.add("Tanh", {c})}), c};
 }
 
+/// Layers of an LSTM that is unrolled step by step; all steps share the weights of their layer.
+class LstmStack {
+ public:
+  /// Its state goes on from that of another one of as many layers, if there is one.
+  LstmStack(ir::Builder& builder, std::string name, uint32_t layers, int64_t features,
+            const LstmStack* before = nullptr)
+      : builder_(builder), name_(std::move(name)) {
+    for (uint32_t layer = 0; layer < layers; ++layer) {
+      builder.set_scope(fmt::format("{}{}", name_, layer));
+      weights_.push_back({builder.weight({features, 4 * features}), builder.weight({features, 4 * features}),
+                          builder.weight({4 * features})});
+      if (!before) cells_.push_back({builder.weight({kRows, features}), builder.weight({kRows, features})});
+    }
+    if (before) cells_ = before->cells_;
+  }
+
+  /// The uppermost layer's output.
+  Str step(Str x, int64_t number) {
+    for (size_t layer = 0; layer < cells_.size(); ++layer) {
+      builder_.set_scope(fmt::format("{}{}/step{}", name_, layer, number));
+      cells_[layer] = lstm_cell(builder_, x, cells_[layer], weights_[layer]);
+      x = cells_[layer].h;
+    }
+    return x;
+  }
+
+ private:
+  ir::Builder& builder_;
+  std::string name_;
+  std::vector<std::vector<Str>> weights_;
+  std::vector<Cell> cells_;
+};
+
+/// What a decoder's state finds in the encoder's outputs, beside it: [kRows, features].
+Str attended(ir::Builder& builder, Str h, Str memory, Str weight) {
+  const Str axis = builder.ints({2}), query = builder.add("Unsqueeze", {h, axis});
+  const Str share =
+      builder.add("Softmax", {builder.add("MatMul", {memory, query})}, ir::attributes(ir::int_attribute("axis", 1)));
+  const Str context = builder.add("ReduceSum", {builder.add("Mul", {memory, share}), builder.ints({1})},
+                                  ir::attributes(ir::int_attribute("keepdims", 0)));
+  const Str both = builder.add("Concat", {h, context}, ir::attributes(ir::int_attribute("axis", 1)));
+  return builder.add("Tanh", {builder.add("MatMul", {both, weight})});
+}
+
 }  // namespace
 
 ir::Model make_transformer(const Recipe& recipe) {
@@ -128,22 +173,36 @@ ir::Model make_inception(const Recipe& recipe) {
 ir::Model make_rnn(const Recipe& recipe) {
   ir::Builder builder("rnn");
   const int64_t features = recipe.size;
-  std::vector<std::vector<Str>> weights;
-  std::vector<Cell> cells;
-  for (uint32_t layer = 0; layer < recipe.width; ++layer) {
-    builder.set_scope(fmt::format("layer{}", layer));
-    weights.push_back({builder.weight({features, 4 * features}), builder.weight({features, 4 * features}),
-                       builder.weight({4 * features})});
-    cells.push_back({builder.weight({kRows, features}), builder.weight({kRows, features})});
-  }
+  LstmStack stack(builder, "layer", recipe.width, features);
   for (int step = 0; builder.num_ops() < recipe.ops; ++step) {
-    Str x = builder.input(fmt::format("x{}", step), kFloat, {kRows, features});
-    for (uint32_t layer = 0; layer < recipe.width; ++layer) {
-      builder.set_scope(fmt::format("layer{}/step{}", layer, step));
-      cells[layer] = lstm_cell(builder, x, cells[layer], weights[layer]);
-      x = cells[layer].h;
-    }
-    builder.output(x, kFloat, {kRows, features});
+    const Str x = builder.input(fmt::format("x{}", step), kFloat, {kRows, features});
+    builder.output(stack.step(x, step), kFloat, {kRows, features});
+  }
+  return builder.finish();
+}
+
+ir::Model make_nmt(const Recipe& recipe) {
+  constexpr uint32_t kOpsOfCell = 14, kOpsOfAttention = 10;
+  ir::Builder builder("nmt");
+  const int64_t features = recipe.size, words = kWords * features;
+  const int64_t steps = std::max<int64_t>(1, recipe.ops / (2 * kOpsOfCell * recipe.width + kOpsOfAttention));
+  LstmStack encoder(builder, "encoder", recipe.width, features);
+  std::vector<Str> outputs;
+  for (int64_t step = 0; step < steps; ++step) {
+    const Str x = builder.input(fmt::format("source{}", step), kFloat, {kRows, features});
+    outputs.push_back(builder.add("Unsqueeze", {encoder.step(x, step), builder.ints({1})}));
+  }
+  builder.set_scope("attention");
+  const Str memory = builder.add("Concat", outputs, ir::attributes(ir::int_attribute("axis", 1)));
+  const Str mix = builder.weight({2 * features, features}), project = builder.weight({features, words});
+  LstmStack decoder(builder, "decoder", recipe.width, features, &encoder);
+  for (int64_t step = 0; step < steps; ++step) {
+    const Str x = builder.input(fmt::format("target{}", step), kFloat, {kRows, features});
+    const Str h = decoder.step(x, step);
+    builder.set_scope(fmt::format("attention/step{}", step));
+    const Str mixed = attended(builder, h, memory, mix);
+    builder.set_scope(fmt::format("words/step{}", step));
+    builder.output(builder.add("Softmax", {builder.add("MatMul", {mixed, project})}), kFloat, {kRows, words});
   }
   return builder.finish();
 }

@@ -63,6 +63,8 @@ TEST_CASE("families have the structure that their names promise") {
   CHECK(width_of("inception:ops=100,width=5,size=64") == 5);
   CHECK(depth_of("rnn:ops=140,width=1,size=8") >= 10 * 5);  // ten steps of MatMul, Add, Add, Split ...
   CHECK(2 * depth_of("rnn:ops=560,width=4,size=8") < depth_of("rnn:ops=560,width=1,size=8"));
+  CHECK(depth_of("nmt:ops=660,width=2,size=8") >= 2 * 10 * 5);  // ten steps to read, then ten to write
+  CHECK(width_of("nmt:ops=660,width=2,size=8") >= 10);          // all words of the source at once
   CHECK(depth_of("giph:ops=400,width=20") < depth_of("giph:ops=400,width=5"));
 }
 
