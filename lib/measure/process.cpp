@@ -93,6 +93,8 @@ std::string Process::receive(Deadline deadline) {
   return message;
 }
 
+bool Process::hears(Deadline deadline) { return is_ready(output_.get(), POLLIN, deadline); }
+
 /// Memory grows with what arrives, not with what was announced.
 void Process::read_exactly(std::string& bytes, size_t count, Deadline deadline) {
   std::array<char, 1 << 16> chunk;
@@ -125,18 +127,22 @@ std::string Process::output(Deadline deadline) {
 }
 
 void Process::await(int fd, short events, Deadline deadline) {
+  if (!is_ready(fd, events, deadline)) fail("gave no answer in the time that it has", "allow it more with --timeout");
+}
+
+bool Process::is_ready(int fd, short events, Deadline deadline) {
   for (;;) {
     if (cli::stop_requested()) {
       finish();
       throw base::Stopped();
     }
     const auto left = deadline - steady_clock::now();
-    if (left <= left.zero()) fail("gave no answer in the time that it has", "allow it more with --timeout");
+    if (left <= left.zero()) return false;
     const auto tick = std::min<steady_clock::duration>(left, kTick);
     std::array<pollfd, 2> polled = {{{fd, events, 0}, {errors_.get(), POLLIN, 0}}};
     ::poll(polled.data(), polled.size(), static_cast<int>(std::chrono::ceil<milliseconds>(tick).count()));
     if (polled[1].revents != 0) take_errors();
-    if (polled[0].revents != 0 || has_ended()) return;
+    if (polled[0].revents != 0 || has_ended()) return true;
   }
 }
 

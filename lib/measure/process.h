@@ -53,6 +53,8 @@ class Process {
 
   void send(std::string_view message, Deadline deadline);
   std::string receive(Deadline deadline);
+  /// Whether something arrives, or the process ends, before the deadline. If not, it goes on.
+  bool hears(Deadline deadline);
 
   /// What it writes to standard output until it exits: the last kMostTextBytes of it. Errors: also an exit code other
   /// than 0.
@@ -60,11 +62,15 @@ class Process {
 
   /// Closes its input and gives it a moment to exit by itself; then its group is killed.
   void end();
+  /// Kills its group at once.
+  void abandon() { finish(); }
   pid_t id() const { return pid_; }
 
  private:
   /// Until `fd` is ready for `events`, or the process has ended.
   void await(int fd, short events, Deadline deadline);
+  /// The same; false at the deadline.
+  bool is_ready(int fd, short events, Deadline deadline);
   void read_exactly(std::string& bytes, size_t count, Deadline deadline);
   void take_errors();
   void note_errors(std::string_view text);

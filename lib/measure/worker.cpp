@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <unistd.h>
 
@@ -82,8 +83,17 @@ WorkerCall::WorkerCall(const std::string& request) : process_(kName, {find_worke
 }
 
 std::string WorkerCall::answer(Deadline deadline) {
-  greeting_of(process_);
+  if (!std::exchange(greeted_, true)) greeting_of(process_);
   return process_.receive(deadline);
+}
+
+bool WorkerCall::hears(Deadline deadline) {
+  if (!greeted_) {
+    if (!process_.hears(deadline)) return false;
+    greeting_of(process_);
+    greeted_ = true;
+  }
+  return process_.hears(deadline);
 }
 
 }  // namespace allot::measure

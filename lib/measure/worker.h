@@ -35,9 +35,14 @@ class WorkerCall {
   explicit WorkerCall(const std::string& request);
   /// The answer as JSON. Called once. Errors: those of Process and Worker::hello().
   std::string answer(Deadline deadline);
+  /// Whether the answer begins before the deadline. Errors: as answer().
+  bool hears(Deadline deadline);
+  /// Nobody wants to know any more.
+  void give_up() { process_.abandon(); }
 
  private:
   Process process_;
+  bool greeted_ = false;
 };
 
 /// Where the worker is. Errors: unavailable when it is not there.

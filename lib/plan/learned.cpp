@@ -20,6 +20,8 @@ using base::ErrorKind;
 
 constexpr const char* kMethod = "policy";
 constexpr double kMostSeconds = 3600;  // a policy that takes longer is no help
+constexpr double kPatienceSeconds =
+    0.5;  // for which it is waited even if no time is left: to start and place a small model
 
 std::string yaml_of(InputOptions options) {
   config::Binder binder;
@@ -122,6 +124,12 @@ void LearnedPlacer::note_groups(const Input& input, Placed& placed) const {
 void LearnedPlacer::join_registry(const Input& input) {
   const auto place = [this, &input](const place::Problem& problem, const place::Budget& budget) {
     const auto begin = std::chrono::steady_clock::now();
+    if (budget.start && budget.seconds >= 0 &&
+        !call_.hears(measure::deadline_after(std::max(kPatienceSeconds, budget.seconds)))) {
+      base::info("{}: has no proposal in its part of the time, and is left out", base::printable(policy_));
+      call_.give_up();
+      return *budget.start;
+    }
     auto given = proposals(input);
     place::Budget left = budget;
     const double waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -16,7 +16,7 @@ namespace allot::policy {
 namespace {
 
 constexpr const char* kFingerprint = "tasks";
-constexpr uint64_t kIdleUpdates = 200;  // of each task, in a row, without an evaluation: the policy has settled
+constexpr uint64_t kIdleUpdates = 50;  // of each task, in a row, without an evaluation: the policy has settled
 
 class Stopwatch {
  public:

@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 import tempfile
+import time
 
 import harness
 
@@ -62,6 +63,20 @@ class PlacerPolicy(harness.TestCase):
         self.assertEqual(outcome.code, code, outcome.err)
         self.assertRegex(outcome.err, pattern)
         self.assertEqual(outcome.err.count("\n"), 1, outcome.err)
+
+    def test_the_policy_that_ships(self):
+        methods = self.place("large", self.four, harness.ROOT / "models/policy.safetensors")
+        self.assertLess(methods["policy"]["makespan_us"], methods["round-robin"]["makespan_us"])
+
+    def test_left_out_where_it_takes_too_long(self):
+        slow = self.folder / "slow-worker"
+        slow.write_text("#!/bin/sh\nexec sleep 60\n")
+        slow.chmod(0o755)
+        begin = time.monotonic()
+        outcome = self.run_ok("placer-apply", self.shared / "other.onnx", "--cluster", self.four, "--policy", self.boost,
+                              "--seconds", 1, env={"ALLOT_WORKER": str(slow)})
+        self.assertRegex(outcome.err, "has no proposal in its part of the time, and is left out")
+        self.assertLess(time.monotonic() - begin, 10)
 
     def test_other_models_and_clusters(self):
         for model, cluster in (("seen", TWO), ("other", TWO), ("other", self.four), ("large", self.four)):

@@ -100,7 +100,8 @@ int apply(const cli::App& app, Options& options, const std::string& model) {
   place::Budget limits = budget(app, options);
   if (learned) {
     learned->join_registry(*input);
-    limits.moves = learned->moves();
+    // Learned moves take longer to simulate: they gain where simulations are counted, not where seconds are.
+    if (limits.seconds < 0) limits.moves = learned->moves();
   }
   auto placed = options.placement.empty() ? plan::place_model(*input, options.search, limits)
                                           : plan::use_placement(*input, stored, options.placement);
