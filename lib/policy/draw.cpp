@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <ATen/ops/empty.h>
 
+#include "base/error.h"
 #include "base/rng.h"
 
 namespace allot::policy {
@@ -42,6 +44,9 @@ at::Tensor choose(const at::Tensor& log_probabilities, std::span<const double> u
   auto chosen = at::empty({rows.size(0)}, at::kLong);
   for (int64_t i = 0; i < rows.size(0); ++i) {
     const std::span row(rows.data_ptr<float>() + static_cast<size_t>(i) * choices, choices);
+    if (std::isnan(std::accumulate(row.begin(), row.end(), 0.0f)))
+      throw base::Error(base::ErrorKind::check_failed, "policy", "its probabilities are not numbers",
+                        "lower the learning rate, and resume from an earlier checkpoint");
     chosen.data_ptr<int64_t>()[i] = uniforms.empty() ? likeliest(row) : drawn(row, uniforms[static_cast<size_t>(i)]);
   }
   return chosen;

@@ -36,7 +36,8 @@ class FeaturedHead : public Head {
         of_state_(parameters.glorot(name + ".of_state", {width, kInner})),
         of_device_(parameters.glorot(name + ".of_device", {settings.hidden, kInner})),
         of_pair_(parameters.glorot(name + ".of_pair", {kPairWidth, kInner})),
-        score_(parameters.glorot(name + ".score", {kInner, 1})) {
+        score_(settings.schedule ? parameters.constant(name + ".score", {kInner, 1}, 0)
+                                 : parameters.glorot(name + ".score", {kInner, 1})) {
     if (!settings.schedule) return;
     of_track_ = parameters.glorot(name + ".of_track", {kTrackWidth, kInner});
     track_score_ = parameters.constant(name + ".track_score", {kTrackWidth, 1}, 0);

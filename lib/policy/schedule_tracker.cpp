@@ -107,7 +107,7 @@ void ScheduleTracker::look(float* features) {
   for (DeviceId device = 0; device < devices_; ++device, row += kTrackWidth) {
     if (!problem.allowed(unit, device)) continue;
     row[0] = squashed(static_cast<double>(starts_ps[device] - first_start_ps) / instance_.scale_ps);
-    row[1] = squashed(static_cast<double>(ends_ps[device] - first_end_ps) / instance_.scale_ps);
+    row[kLateEnd] = squashed(static_cast<double>(ends_ps[device] - first_end_ps) / instance_.scale_ps);
   }
 }
 

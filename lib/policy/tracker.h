@@ -11,6 +11,7 @@
 namespace allot::policy {
 
 constexpr int64_t kTrackWidth = 8;
+constexpr int64_t kLateEnd = 1;  // the feature that tells how much later than on the best device an element ends
 
 /// One sample on its way: look() at a step, take() a device, look() at the next.
 class Tracker {

@@ -64,6 +64,10 @@ Columns measure(const place::Problem& problem, const policy::Policy& policy, uin
   return columns;
 }
 
+policy::Policy untrained() {
+  return {policy::preset("flat").network, policy::Vocabulary(std::vector<std::string>{}), {}, 1};
+}
+
 int run(int argc, char** argv) {
   uint64_t evaluations = 100'000;
   std::string filter;
@@ -77,7 +81,8 @@ int run(int argc, char** argv) {
     else
       folders.push_back(argument);
   }
-  const auto policy = policy::read_policy(argv[1]);
+  const std::string path = argv[1];
+  const auto policy = path == "untrained" ? untrained() : policy::read_policy(path);
   auto cases = bench::generated_cases();
   for (const auto& folder : folders)
     for (auto& published : bench::published_cases(folder)) cases.push_back(std::move(published));

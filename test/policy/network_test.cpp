@@ -3,6 +3,10 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "policy/decoder.h"
 #include "policy/groups.h"
 #include "policy/network.h"
@@ -143,4 +147,50 @@ TEST_CASE("group embeddings keep counts of types apart from sums of shapes") {
   };
   CHECK(counts(false) == std::vector<float>{4, 2});  // of type 1, the only one
   CHECK(counts(true) != std::vector<float>{4, 2});
+}
+
+TEST_CASE("before it is trained, a policy that knows schedules is a list scheduler that errs now and then") {
+  // Independent ops on equal devices: each goes where it ends first.
+  constexpr uint32_t kOps = 24, kDevices = 3;
+  test::OpGraphBuilder builder;
+  const graph::TensorId input = builder.input(8);
+  std::vector<int64_t> time_ps;
+  for (uint32_t op = 0; op < kOps; ++op) {
+    builder.output(builder.op({input}, {8}));
+    time_ps.push_back(1'000'000 * (1 + op % 5));
+  }
+  auto graph = builder.build();
+  auto costs = test::uniform_costs(graph, kDevices, time_ps);
+  const place::Problem problem(std::move(graph), test::simple_cluster({.devices = kDevices}), std::move(costs));
+  const auto shares = [&](const place::UnitPlacement& placement) {
+    std::vector<int64_t> load(kDevices);
+    for (uint32_t op = 0; op < kOps; ++op) load[placement[op]] += time_ps[op];
+    return static_cast<double>(*std::max_element(load.begin(), load.end())) /
+           (static_cast<double>(std::accumulate(load.begin(), load.end(), int64_t{0})) / kDevices);
+  };
+  const Toy toy(problem, small_preset("flat"));
+  const auto& network = toy.policy.network(toy.instance);
+  const auto greedy = network.placements(toy.instance, network.sample(toy.instance, {.greedy = true}))[0];
+  CHECK(shares(greedy) < 1.05);  // longest first: Graham, 1969
+  size_t equal = 0;
+  for (const auto& drawn : network.placements(toy.instance, network.sample(toy.instance, {.seed = 1, .count = 32}))) {
+    CHECK(shares(drawn) < 1.5);
+    equal += drawn == greedy;
+  }
+  CHECK(equal < 4);
+
+  auto blind = small_preset("flat");
+  blind.network.schedule = false;
+  const Toy other(problem, blind);
+  const auto& knows_nothing = other.policy.network(other.instance);
+  const auto drawn = knows_nothing.sample(other.instance, {.seed = 1, .count = 32});
+  double mean = 0;
+  for (const auto& placement : knows_nothing.placements(other.instance, drawn)) mean += shares(placement) / 32;
+  CHECK(mean > 1.2);
+}
+
+TEST_CASE("nothing is drawn from what are no probabilities") {
+  const auto rows = at::tensor({0.0f, -INFINITY, -INFINITY, std::nanf("")}).reshape({2, 2});
+  CHECK(policy::choose(rows.narrow(0, 0, 1), std::vector{0.5}).item<int64_t>() == 0);
+  CHECK_THROWS_WITH(policy::choose(rows, std::vector{0.5, 0.5}), Catch::Contains("its probabilities are not numbers"));
 }

@@ -56,6 +56,13 @@ class PlacerTrain(harness.TestCase):
             time.sleep(0.02)
         self.fail("did not get that far")
 
+    def test_several_clusters(self):
+        run = self.train("--clusters", harness.ROOT / "configs/clusters/mixed-gpu.yaml", "--updates", 2)
+        clusters = [json.loads((run / f"best/{name}.placement.json").read_text())["cluster"]["yaml"]
+                    for name in ("net", "net@mixed-gpu")]
+        self.assertEqual([text.count("- name: ") for text in clusters], [3, 5])
+        self.assertEqual([line["model"] for line in metrics(run)][:2], ["net", "net@mixed-gpu"])
+
     def test_run_folder(self):
         text = self.run_ok("placer-train", self.model, "--cluster", CLUSTER, *SMALL, "--evaluations", 4000, "-o",
                            self.folder / "run/").out
@@ -133,7 +140,7 @@ class PlacerTrain(harness.TestCase):
         self.fails(66, "the run ended before it was first saved", "--updates", 3, "--resume")
 
     def test_fine_tuning(self):
-        trained = self.train("--updates", 8) / "best/policy.safetensors"
+        trained = self.train("--updates", 60, "--learning.imitation", 60) / "best/policy.safetensors"
         tuned = self.train("--updates", 1, "--from", trained, folder="tuned")
         fresh = self.train("--updates", 1, folder="fresh")
         self.assertLess(metrics(tuned)[1]["gradient_norm"], metrics(fresh)[1]["gradient_norm"])

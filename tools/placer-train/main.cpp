@@ -56,7 +56,7 @@ int learn(const cli::App& app, Options& options, const std::vector<std::string>&
   options.train.resolve();
   const auto& [reward, finals] = std::pair(options.train.reward, options.train.finals);
   if (!options.input.target_given && (reward == "ort" || finals == "ort")) options.input.target = "ort";
-  auto models = plan::load_all(paths, options.input);
+  auto models = load_models(paths, options.input, options.clusters);
   std::unique_ptr<Measuring> rewards, finalists;
   if (options.train.measures()) rewards = std::make_unique<Measuring>(reward, models, options.runner, seed, threads);
   if (finals != "none") finalists = std::make_unique<Measuring>(finals, models, options.runner, seed, threads);

@@ -16,7 +16,7 @@ struct Options {
   policy::TrainOptions train;
   plan::RunnerOptions runner;
   std::string output, from;
-  std::vector<std::string> validate;
+  std::vector<std::string> validate, clusters;
   bool resume = false;
 
   void bind(config::Binder& binder) {
@@ -28,6 +28,7 @@ struct Options {
     binder.text("from", from, "begin with this policy (.safetensors), whose network it takes").cli_only = true;
     binder.list("validate", validate, "see what the policy makes of this model, which it is not trained on").cli_only =
         true;
+    binder.list("clusters", clusters, "train for these clusters, too: every model on each");
     binder.flag("resume", resume, "go on with the run in that folder").cli_only = true;
   }
 };

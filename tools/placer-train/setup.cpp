@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "setup.h"
 
+#include <filesystem>
+
+#include "base/error.h"
 #include "policy/simulated_reward.h"
 
 namespace allot {
+
+std::vector<plan::NamedInput> load_models(const std::vector<std::string>& paths, const plan::InputOptions& options,
+                                          const std::vector<std::string>& clusters) {
+  auto models = plan::load_all(paths, options);
+  for (const std::string& cluster : clusters) {
+    plan::InputOptions there = options;
+    there.cluster = cluster;
+    const std::string name = std::filesystem::path(cluster).stem().string();
+    for (auto& model : plan::load_all(paths, there))
+      models.push_back({fmt::format("{}@{}", model.name, name), std::move(model.input)});
+  }
+  return models;
+}
 
 policy::Policy make_policy(const std::string& from, const policy::NetworkSettings& settings,
                            const std::vector<plan::NamedInput>& models, uint64_t seed) {

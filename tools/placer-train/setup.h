@@ -13,6 +13,10 @@
 
 namespace allot {
 
+/// Every model on --cluster, and on each of `clusters` under the name "<model>@<cluster>".
+std::vector<plan::NamedInput> load_models(const std::vector<std::string>& paths, const plan::InputOptions& options,
+                                          const std::vector<std::string>& clusters);
+
 /// The one that `from` holds, or else a new one for the models' operators and the first of them.
 /// Errors: those of policy::read_policy.
 policy::Policy make_policy(const std::string& from, const policy::NetworkSettings& settings,
