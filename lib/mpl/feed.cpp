@@ -83,14 +83,14 @@ class ViewMaker {
   }
 
   const data::Array& array_;
-  const ViewOptions& options_;
+  const ViewOptions options_;
   const bool standardised_;
   data::Scaling scaling_;
   data::ImageOptions image_;
 };
 
 std::shared_ptr<const Source> open(const std::string& path, const std::string& task, const ViewOptions& views,
-                                   const std::vector<std::string>& features) {
+                                   const std::vector<std::string>& features, const std::string& as_it_is = {}) {
   auto source = std::make_shared<Source>();
   source->dataset = data::read(path, {.label_kind = label_kind_of(task)});
   const data::Dataset& dataset = source->dataset;
@@ -98,7 +98,7 @@ std::shared_ptr<const Source> open(const std::string& path, const std::string& t
     const data::Array *weak = find(dataset, feature + "_weak"), *strong = find(dataset, feature + "_strong");
     const bool pair = weak && strong;
     const data::Array& array = pair && !find(dataset, feature) ? *weak : array_of(dataset, feature);
-    const ViewMaker maker(dataset, array, views);
+    const ViewMaker maker(dataset, array, feature == as_it_is ? ViewOptions() : views);
     source->plain.push_back(maker.plain(array));
     source->weak.push_back(pair ? maker.plain(*weak) : maker.weak());
     source->strong.push_back(pair ? maker.plain(*strong) : maker.strong());
@@ -106,6 +106,15 @@ std::shared_ptr<const Source> open(const std::string& path, const std::string& t
   if (const data::Array* mask = find(dataset, "attention_mask"); mask && task == "token")
     source->mask = data::plain_view(*mask);
   return source;
+}
+
+Part labelled_part(const std::string& path, std::shared_ptr<const Source> source) {
+  Part part{std::move(source), {}};
+  for (int64_t item = 0; item < part.source->dataset.size(); ++item)
+    if (part.source->dataset.is_labelled(item)) part.items.push_back(item);
+  if (part.items.empty())
+    throw Error(ErrorKind::malformed, base::printable(path), "has no labelled items", "add an array y of labels");
+  return part;
 }
 
 }  // namespace
@@ -135,12 +144,7 @@ at::Tensor labels_of(const data::Dataset& dataset, std::span<const int64_t> item
 
 Part read_part(const std::string& path, const ViewOptions& views, const std::string& task,
                const std::vector<std::string>& features) {
-  Part part{open(path, task, views, features), {}};
-  for (int64_t item = 0; item < part.source->dataset.size(); ++item)
-    if (part.source->dataset.is_labelled(item)) part.items.push_back(item);
-  if (part.items.empty())
-    throw Error(ErrorKind::malformed, base::printable(path), "has no labelled items", "add an array y of labels");
-  return part;
+  return labelled_part(path, open(path, task, views, features));
 }
 
 Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string& task,
@@ -150,13 +154,14 @@ Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string&
     pool_ = std::make_unique<base::ThreadPool>(threads);
   if (data.data.empty())
     throw Error(ErrorKind::usage, "--data", "is missing", "name a file or folder with labelled items");
-  split(data, open(data.data, task, views, features_));
+  const auto read = [&](const std::string& path) { return open(path, task, views, features_, data.teacher_array); };
+  split(data, read(data.data));
   if (!data.unlabelled.empty()) {
-    unlabelled_.source = open(data.unlabelled, task, views, features_);
+    unlabelled_.source = read(data.unlabelled);
     unlabelled_.items = all_items(unlabelled_.source->dataset);
   }
   const auto labelled = [&](const std::string& path, Part& part) {
-    if (!path.empty()) part = read_part(path, views, task, features_);
+    if (!path.empty()) part = labelled_part(path, read(path));
   };
   labelled(data.feedback, feedback_);
   labelled(data.validation, validation_);

@@ -37,7 +37,8 @@ Part read_part(const std::string& path, const ViewOptions& views, const std::str
 class Feed {
  public:
   /// `features`: names of the networks' inputs; a dataset with one array has that one for them, whatever it is called.
-  /// A dataset with arrays "<feature>_weak" and "<feature>_strong" brings views of its own.
+  /// A dataset with arrays "<feature>_weak" and "<feature>_strong" brings views of its own. DataOptions::teacher_array
+  /// is given as it is.
   /// Errors: those of data::read and data::split; usage for what is missing; malformed for datasets without labelled or
   /// without unlabelled items.
   Feed(const DataOptions& data, const ViewOptions& views, const std::string& task, std::vector<std::string> features,

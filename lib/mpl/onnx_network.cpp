@@ -28,20 +28,21 @@ std::vector<std::string> features_of(const train::Network& network) {
   return names;
 }
 
-OnnxNetwork::OnnxNetwork(const train::Network& network, const std::vector<std::string>& features)
+OnnxNetwork::OnnxNetwork(const train::Network& network, const std::vector<std::string>& features, size_t first)
     : network_(network), buffers_(network.statistics()) {
   for (const nn::TrainedTensor& trained : network.trained()) parameters_.emplace_back(trained.name, trained.tensor);
   const std::vector<std::string> own = features_of(network);
-  if (own.size() != features.size())
+  if (first + own.size() > features.size())
     throw base::Error(base::ErrorKind::usage, "--teacher",
-                      fmt::format("has {} inputs, while the student has {}", own.size(), features.size()),
+                      fmt::format("has {} inputs, while there are {} to take", own.size(), features.size() - first),
                       "give networks that take the same inputs");
-  const bool same_names = std::is_permutation(own.begin(), own.end(), features.begin(), features.end());
+  const auto place_of = [&](const std::string& name) { return std::find(features.begin(), features.end(), name); };
+  const bool named = std::all_of(own.begin(), own.end(), [&](auto& name) { return place_of(name) != features.end(); });
   for (const exec::ProgramInput& input : network.inputs()) {
     if (input.optional) continue;
-    const size_t place = entries_.size();
-    const auto named = std::find(features.begin(), features.end(), input.name);
-    entries_.push_back({same_names ? static_cast<size_t>(named - features.begin()) : place, row_of(input.type)});
+    const size_t place =
+        named && first == 0 ? static_cast<size_t>(place_of(input.name) - features.begin()) : first + entries_.size();
+    entries_.push_back({place, row_of(input.type)});
   }
 }
 

@@ -11,11 +11,11 @@
 namespace allot::mpl {
 
 /// Shares weights and statistics with `network`, which must outlive it. Inputs are features in the order of `features`:
-/// each input of the graph takes the one of its name, or of its place where names differ; rows of another shape are
-/// brought to the one that the graph declares. Errors: usage when it has another number of inputs.
+/// those of the graph take the ones of their names, or, where names differ, those from place `first` on; rows of
+/// another shape are brought to the one that the graph declares. Errors: usage when there are too few features.
 class OnnxNetwork final : public Network {
  public:
-  OnnxNetwork(const train::Network& network, const std::vector<std::string>& features);
+  OnnxNetwork(const train::Network& network, const std::vector<std::string>& features, size_t first = 0);
 
   at::Tensor logits(const Inputs& inputs, const Pass& pass) const override;
   /// Features as the graph's own inputs.

@@ -12,6 +12,8 @@ void DataOptions::bind(config::Binder& binder) {
   binder.text("data", data, "items to learn from, with labels for some or all");
   binder.text("unlabelled", unlabelled, "further items without labels");
   binder.text("feedback_data", feedback, "labelled items that the student is judged on; default: those of --data");
+  binder.text("teacher_array", teacher_array,
+              "array of the data that the teacher takes instead of what the student takes: stored logits, see reduced");
   binder.text("validation_data", validation, "labelled items that choose the best network");
   binder.text("test_data", test, "labelled items for the last figures; they choose nothing");
   binder.integer("per_class", per_class, "labels of each class that are used, drawn by seed; 0 = all", 0, kMost);

@@ -21,7 +21,8 @@ struct DataOptions {
   std::string unlabelled;  // further unlabelled items
   std::string feedback;    // labelled items that the student is judged on; empty: those that it learns from
   std::string validation, test;
-  int64_t per_class = 0;                                 // labelled items of each class; 0: all that have labels
+  std::string teacher_array;  // what the teacher takes in place of the student's inputs; empty: the same inputs
+  int64_t per_class = 0;      // labelled items of each class; 0: all that have labels
   std::string validation_share = "0", test_share = "0";  // of `data`: a count, a fraction or "20%"
   bool labelled_too = true;                              // labelled items are among the unlabelled ones, too
 

@@ -72,6 +72,17 @@ Settings text() {
   return settings;
 }
 
+/// The teacher is a small head over stored predictions of a large network: gen --net residual:...
+Settings reduced() {
+  Settings settings = small();
+  settings.teacher.optimizer = {.kind = "adamw"};
+  settings.teacher.schedule = {.rate = 1e-3, .shape = "constant"};
+  settings.meta.consistency.weight = 0;  // it would compare a prediction with itself
+  settings.meta.feedback.kind = "dot";
+  settings.meta.feedback.scale = 1;
+  return settings;
+}
+
 /// Two interleaving half circles, as a system of two small networks is first tried on.
 Settings two_moon(double rate, int64_t steps) {
   Settings settings;
@@ -117,8 +128,8 @@ struct Preset {
   Settings (*make)();
 };
 constexpr Preset kPresets[] = {
-    {"small", small},          {"cifar10-4000", cifar10_4000}, {"imagenet-10", imagenet_10}, {"text", text},
-    {"twomoon-a", two_moon_a}, {"twomoon-b", two_moon_b},      {"kekmodel-compat", kekmodel}};
+    {"small", small},     {"cifar10-4000", cifar10_4000}, {"imagenet-10", imagenet_10}, {"text", text},
+    {"reduced", reduced}, {"twomoon-a", two_moon_a},      {"twomoon-b", two_moon_b},    {"kekmodel-compat", kekmodel}};
 
 }  // namespace
 

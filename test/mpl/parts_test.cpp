@@ -111,6 +111,10 @@ TEST_CASE("small networks are what their recipes say") {
   CHECK(network.logits(std::vector{at::zeros({3, 1, 28, 28}, at::kFloat)}).sizes() == at::IntArrayRef{3, 10});
   CHECK(network.trained().size() == 8);  // two kernels, two scales and shifts, a matrix and its bias
   CHECK(network.statistics().size() == 4);
+  const train::Network head(std::make_shared<const ir::Model>(mpl::make_net(mpl::parse_net("residual:3-8-8"))));
+  const at::Tensor stored = test::uniform({4, 3}, 5).to(at::kFloat);
+  CHECK(head.logits(std::vector{stored}).equal(stored));
+  CHECK(head.trained().size() == 6);
   for (const char* wrong :
        {"", "mlp", "mlp:2", "mlp:2-0", "cnn:2-3", "conv:28x28-3", "mlp:2-3,init=x", "mlp:2-3,drop=1"})
     CHECK_THROWS_AS(mpl::parse_net(wrong), base::Error);

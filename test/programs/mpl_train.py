@@ -97,6 +97,20 @@ class MplTrain(harness.TestCase):
             self.run_ok("mpl-train", "fit", "--student", self.net, "--data", self.folder / f"{task}.npz", *SHORT, "--task", task,
                         *args, "--steps", 5, "-o", self.folder / task)
 
+    def test_reduced_teacher(self):
+        with np.load(self.data) as arrays:
+            x, y = arrays["x"], arrays["y"]
+        stored = 2 * np.eye(2, dtype=np.float32)[y]  # what a large network said of each item
+        stored[::3] = stored[::3, ::-1]
+        np.savez(self.folder / "stored.npz", x=x, y=y, stored=stored)
+        head = self.gen("--net", "residual:2-16", "head.onnx")
+        self.data = self.folder / "stored.npz"
+        run = self.fit("--teacher", head, "--teacher-array", "stored", "--preset", "reduced", "--steps", 20, "--keep-teacher",
+                       "--consistency.weight", 0)
+        moved = {each.name: onnx.numpy_helper.to_array(each) for each in onnx.load(run / "best/teacher.onnx").graph.initializer}
+        self.assertGreater(np.abs(moved["w1"]).max(), 0)  # it learnt from its student and the labels
+        self.assertEqual([value.name for value in onnx.load(run / "best/student.onnx").graph.input], ["x"])
+
     def test_inspect(self):
         text = self.run_ok("mpl-train", "inspect", "--student", self.net).out
         self.assertIn("42 numbers are trained", text)

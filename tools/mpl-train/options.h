@@ -30,7 +30,8 @@ struct Options {
         .cli_only = true;
     binder.text("python", python, "interpreter whose onnxruntime, if it has one, runs the result for comparison")
         .cli_only = true;
-    binder.text("net", net, "of gen: mlp:2-16-16-2,activation=tanh or conv:1x28x28-32-64-10").cli_only = true;
+    binder.text("net", net, "of gen: mlp:2-16-16-2,activation=tanh, conv:1x28x28-32-64-10 or residual:10-512-512")
+        .cli_only = true;
     binder.text("points", points, "of gen: moons, rings, blobs, spirals or glyphs").cli_only = true;
     train.bind(binder);
   }
