@@ -77,13 +77,13 @@ Report MetaPseudoLabels::step(const Batch& batch, uint32_t step, Rates rates) {
   report.skipped = !std::isfinite(report.student_norm) ||
                    (teacher.supervised.defined() && !std::isfinite(report.supervised_loss)) ||
                    (teacher.consistency.defined() && !std::isfinite(report.consistency_loss));
+  Feedback feedback;
+  if (!report.skipped) feedback = learn(batch, teacher, g, step, rates.student, report);
+  if (!report.skipped) teach(teacher, feedback, step, rates.teacher, report);
   if (report.skipped) {
     teacher_statistics.restore();
     student_statistics.restore();
-    return report;
   }
-  const Feedback feedback = learn(batch, teacher, g, step, rates.student, report);
-  if (!report.skipped) teach(teacher, feedback, step, rates.teacher, report);
   return report;
 }
 
@@ -141,7 +141,7 @@ MetaPseudoLabels::Feedback MetaPseudoLabels::learn(const Batch& batch, const Tea
                                                    uint32_t step, double rate, Report& report) {
   const FeedbackOptions& options = options_.feedback;
   if (options.is("none") || rate == 0) {
-    student_.optimizer.step(g, rate);
+    report.skipped = !student_.optimizer.step(g, rate).taken;
     if (!options.is("none")) report.h = 0;
     return {};
   }
@@ -150,6 +150,8 @@ MetaPseudoLabels::Feedback MetaPseudoLabels::learn(const Batch& batch, const Tea
   if (options.is("jvp"))
     for (const at::Tensor& leaf : student_leaves_) start.push_back(leaf.detach().clone());
   const nn::StepReport taken = student_.optimizer.step(g, rate);
+  report.skipped = !taken.taken;
+  if (report.skipped) return {};
   const Look after = look(batch, step, options.by_gradient());
   const Response response =
       options.by_gradient() && !options.is("cos") ? response_of(student_.optimizer, taken, rate) : Response();

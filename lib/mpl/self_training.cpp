@@ -38,10 +38,8 @@ Report SelfTraining::step(const Batch& batch, uint32_t step, Rates rates) {
   const Gradients gradients = gradients_of(loss, leaves_);
   report.student_norm = norm(gradients);
   report.skipped = !std::isfinite(report.student_norm) || !std::isfinite(loss.item<double>());
-  if (report.skipped)
-    statistics.restore();
-  else
-    learner_.optimizer.step(gradients, rates.student);
+  if (!report.skipped) report.skipped = !learner_.optimizer.step(gradients, rates.student).taken;
+  if (report.skipped) statistics.restore();
   return report;
 }
 
