@@ -2,13 +2,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "cli/table.h"
 #include "cli/version.h"
 #include "commands.h"
 #include "mpl/page.h"
 #include "text.h"
+#include "train/comparison.h"
 #include "train/run_folder.h"
-#include "train/statistics.h"
 
 namespace allot {
 namespace {
@@ -24,12 +23,6 @@ mpl::FitContext context_of(const cli::App& app, const Options& options, uint64_t
           .replace = app.common().replace()};
 }
 
-/// "0.9312 ± 0.0041".
-std::string spread(const std::vector<double>& values) {
-  const train::Summary summary = train::summarize(values);
-  return fmt::format("{:.4f} ± {:.4f}", summary.mean, summary.deviation);
-}
-
 /// The scores of one way to train, by seed.
 struct Arm {
   std::string name;
@@ -37,14 +30,12 @@ struct Arm {
 };
 
 std::string table_of(const std::vector<Arm>& arms) {
-  cli::Table table({"algorithm", "seeds", "student", "teacher", arms[0].name + " less this, 95 %"});
+  std::vector<train::Contender> contenders;
   for (const Arm& arm : arms) {
-    const bool first = &arm == &arms[0];
-    table.row({arm.name, std::to_string(arm.student.size()), spread(arm.student),
-               arm.teacher.empty() ? "-" : spread(arm.teacher),
-               first ? "" : train::difference_text(train::paired_difference(arms[0].student, arm.student), 4)});
+    contenders.push_back({arm.name, arm.student});
+    if (!arm.teacher.empty()) contenders.push_back({arm.name + ", teacher", arm.teacher});
   }
-  return table.str();
+  return text_of(train::comparison_table(contenders, 0, "score", 4));
 }
 
 std::string json_of(const std::vector<Arm>& arms, const std::vector<uint64_t>& seeds) {

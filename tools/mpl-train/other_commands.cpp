@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/ranges.h>
-
 #include "base/error.h"
 #include "base/log.h"
-#include "cli/table.h"
 #include "commands.h"
 #include "data/generate.h"
 #include "data/read_numpy.h"
@@ -12,13 +9,9 @@
 #include "mpl/small_nets.h"
 #include "onnxio/writer.h"
 #include "text.h"
+#include "train/inspect.h"
 
 namespace allot {
-namespace {
-
-std::string dims_text(const std::vector<int64_t>& dims) { return fmt::format("{}", fmt::join(dims, "x")); }
-
-}  // namespace
 
 int eval(const cli::App& app, const Options& options) {
   train::NetworkOptions frozen = options.train.network;
@@ -35,18 +28,8 @@ int eval(const cli::App& app, const Options& options) {
 
 int inspect(const cli::App&, const Options& options) {
   const train::Network network(options.files.student, options.train.network);
-  cli::Table table({"weight", "shape", "use", "trained", "why"});
-  int64_t trained = 0;
-  for (const exec::Weight& weight : network.weights()) {
-    int64_t elements = weight.trained ? 1 : 0;
-    for (const int64_t dimension : weight.dims) elements *= dimension;
-    trained += elements;
-    table.row({base::printable(weight.name), dims_text(weight.dims), weight.slot, weight.trained ? "yes" : "no",
-               weight.cut_by.empty() ? weight.reason : weight.cut_by});
-  }
-  fmt::print("{}\n{} numbers are trained; the loss takes '{}'\n", table.str(), trained,
-             base::printable(network.head().logits));
-  for (const std::string& edit : network.batch().edits) fmt::print("batch freed: {}\n", base::printable(edit));
+  fmt::print("{}\n{} numbers are trained\n", text_of(train::weight_table(network)), train::trained_numbers(network));
+  for (const std::string& notice : train::notices(network)) fmt::print("{}\n", base::printable(notice));
   return 0;
 }
 

@@ -28,6 +28,12 @@ void write(base::JsonWriter& json, const mpl::Scores& scores) {
 
 }  // namespace
 
+std::string text_of(const train::TextTable& table) {
+  cli::Table text(table.header);
+  for (const auto& row : table.rows) text.row(row);
+  return text.str();
+}
+
 std::string scores_text(const mpl::Scores& scores, const std::vector<std::string>& class_names) {
   cli::Table overall({"items", "accuracy", "top 5", "loss", "calibration error"});
   overall.row({std::to_string(scores.items), figure(scores.accuracy), figure(scores.top5), figure(scores.loss),

@@ -5,9 +5,11 @@
 #include <string>
 
 #include "mpl/fit.h"
+#include "train/text_table.h"
 
 namespace allot {
 
+std::string text_of(const train::TextTable& table);
 std::string scores_text(const mpl::Scores& scores, const std::vector<std::string>& class_names);
 std::string scores_json(const mpl::Scores& scores);
 std::string outcome_text(const mpl::Outcome& outcome);
