@@ -89,10 +89,22 @@ class ViewMaker {
   data::ImageOptions image_;
 };
 
-std::shared_ptr<const Source> open(const std::string& path, const std::string& task, const ViewOptions& views,
-                                   const std::vector<std::string>& features, const std::string& as_it_is = {}) {
+/// What all files of a run have in common.
+struct Reading {
+  const std::string& task;
+  const ViewOptions& views;
+  const std::vector<std::string>& features;
+  const std::string& as_it_is;  // array that has no views
+  bool keep_going;
+};
+
+/// class_names: of the file that classes are numbered by; empty for that one.
+std::shared_ptr<const Source> open(const std::string& path, const Reading& reading,
+                                   const std::vector<std::string>& class_names) {
+  const auto& [task, views, features, as_it_is, keep_going] = reading;
   auto source = std::make_shared<Source>();
-  source->dataset = data::read(path, {.label_kind = label_kind_of(task)});
+  source->dataset =
+      data::read(path, {.label_kind = label_kind_of(task), .class_names = class_names, .keep_going = keep_going});
   const data::Dataset& dataset = source->dataset;
   for (const std::string& feature : features) {
     const data::Array *weak = find(dataset, feature + "_weak"), *strong = find(dataset, feature + "_strong");
@@ -142,9 +154,14 @@ at::Tensor labels_of(const data::Dataset& dataset, std::span<const int64_t> item
   return type == at::kByte ? labels.to(at::kFloat) : labels;
 }
 
-Part read_part(const std::string& path, const ViewOptions& views, const std::string& task,
+Part read_part(const DataOptions& data, const ViewOptions& views, const std::string& task,
                const std::vector<std::string>& features) {
-  return labelled_part(path, open(path, task, views, features));
+  const Reading reading{task, views, features, data.teacher_array, data.keep_going};
+  std::shared_ptr<const Source> source;
+  if (!data.data.empty()) source = open(data.data, reading, {});
+  if (data.test.empty() && source) return labelled_part(data.data, source);
+  const auto names = source ? source->dataset.class_names : std::vector<std::string>();
+  return labelled_part(data.test, open(data.test, reading, names));
 }
 
 Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string& task,
@@ -154,8 +171,9 @@ Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string&
     pool_ = std::make_unique<base::ThreadPool>(threads);
   if (data.data.empty())
     throw Error(ErrorKind::usage, "--data", "is missing", "name a file or folder with labelled items");
-  const auto read = [&](const std::string& path) { return open(path, task, views, features_, data.teacher_array); };
-  split(data, read(data.data));
+  const Reading reading{task, views, features_, data.teacher_array, data.keep_going};
+  split(data, open(data.data, reading, {}));
+  const auto read = [&](const std::string& path) { return open(path, reading, labelled_.source->dataset.class_names); };
   if (!data.unlabelled.empty()) {
     unlabelled_.source = read(data.unlabelled);
     unlabelled_.items = all_items(unlabelled_.source->dataset);

@@ -30,15 +30,16 @@ struct Part {
   std::vector<int64_t> items;
 };
 
-/// All labelled items of a file, to evaluate on. Errors: those of Feed.
-Part read_part(const std::string& path, const ViewOptions& views, const std::string& task,
+/// All labelled items of --test-data, or of --data if that is not given, to evaluate on. Names of classes count as they
+/// do in --data. Errors: those of Feed.
+Part read_part(const DataOptions& data, const ViewOptions& views, const std::string& task,
                const std::vector<std::string>& features);
 
 class Feed {
  public:
   /// `features`: names of the networks' inputs; a dataset with one array has that one for them, whatever it is called.
   /// A dataset with arrays "<feature>_weak" and "<feature>_strong" brings views of its own. DataOptions::teacher_array
-  /// is given as it is.
+  /// is given as it is. Names of classes have the numbers that they have in DataOptions::data, whatever file says them.
   /// Errors: those of data::read and data::split; usage for what is missing; malformed for datasets without labelled or
   /// without unlabelled items.
   Feed(const DataOptions& data, const ViewOptions& views, const std::string& task, std::vector<std::string> features,

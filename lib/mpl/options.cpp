@@ -20,6 +20,7 @@ void DataOptions::bind(config::Binder& binder) {
   binder.text("validation_share", validation_share, "of --data's labelled items for validation: a count or a part");
   binder.text("test_share", test_share, "of --data's labelled items for the last figures");
   binder.flag("labelled_too", labelled_too, "labelled items get pseudo labels, too");
+  binder.flag("keep_going", keep_going, "skip images that cannot be read: they are named and counted");
 }
 
 void ViewOptions::bind(config::Binder& binder) {

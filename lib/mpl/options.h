@@ -25,6 +25,7 @@ struct DataOptions {
   int64_t per_class = 0;      // labelled items of each class; 0: all that have labels
   std::string validation_share = "0", test_share = "0";  // of `data`: a count, a fraction or "20%"
   bool labelled_too = true;                              // labelled items are among the unlabelled ones, too
+  bool keep_going = false;                               // images that cannot be read are skipped
 
   void bind(config::Binder& binder);
 };

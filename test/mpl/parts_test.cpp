@@ -50,7 +50,9 @@ TEST_CASE("scores of classes follow from the confusion") {
 
 TEST_CASE("evaluation counts what is right, and how far confidence is from it") {
   const Moons moons;
-  const mpl::Part part = mpl::read_part(moons.path, {}, "classification", {"x"});
+  mpl::DataOptions data;
+  data.data = moons.path;
+  const mpl::Part part = mpl::read_part(data, {}, "classification", {"x"});
   REQUIRE(part.items.size() == 40);
   class Constant final : public mpl::Network {
    public:

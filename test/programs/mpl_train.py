@@ -3,6 +3,8 @@
 
 import json
 import shutil
+import struct
+import zlib
 
 import numpy as np
 import onnx
@@ -19,6 +21,16 @@ def metrics(folder):
     """Its lines without what the clock says."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if "seconds" not in key and "per_s" not in key} for line in lines]
+
+
+def png(pixels):
+    """A grey image as a PNG file."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    height, width = pixels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class MplTrain(harness.TestCase):
@@ -142,6 +154,32 @@ class MplTrain(harness.TestCase):
         np.savez(self.folder / "all.npz", x=x, y=np.arange(20) % 2)
         self.fails(65, "has no unlabelled items", "fit", "--student", self.net, "--data", self.folder / "all.npz", *SHORT,
                    "--set", "labelled_too=false", "--steps", 5, "-o", self.folder / "run")
+
+    def test_names_of_classes_mean_the_same_in_every_file(self):
+        rng = np.random.default_rng(0)
+        line = lambda name, sign: f"{sign * (1 + rng.random()):.3f},{rng.random():.3f},{name}\n"
+        both = "".join(line("cat", -1) + line("dog", 1) for _ in range(60))
+        (self.folder / "both.csv").write_text("a,b,label\n" + both)
+        (self.folder / "dogs.csv").write_text("a,b,label\n" + "".join(line("dog", 1) for _ in range(30)))
+        files = ["--data", self.folder / "both.csv", "--test-data", self.folder / "dogs.csv"]
+        self.run_ok("mpl-train", "fit", "--student", self.net, *files, *SHORT, "--algo", "supervised", "--per-class", 20,
+                    "--steps", 200, "-o", self.folder / "run")
+        scores = self.run_ok("mpl-train", "eval", "--json", "--student", self.folder / "run/best/student.onnx", *files).out
+        self.assertGreater(json.loads(scores)["accuracy"], 0.95)  # alone, dogs would be class 0
+
+    def test_images_that_cannot_be_read(self):
+        for name in ("cat", "dog"):
+            (self.folder / f"pets/{name}").mkdir(parents=True)
+            for i in range(12):
+                (self.folder / f"pets/{name}/{i}.png").write_bytes(png(np.full((4, 4), 200 if name == "dog" else 40, np.uint8)))
+        broken = self.folder / "pets/dog/5.png"
+        broken.write_bytes(broken.read_bytes()[:40])
+        net = self.gen("--net", "conv:1x4x4-4-2", "conv.onnx")
+        command = ["fit", "--student", net, "--data", self.folder / "pets", "--per-class", 4, "--test-share", "0.25", *SHORT,
+                   "--views.kind", "digits", "--steps", 5, "-o", self.folder / "run"]
+        self.fails(65, "dog/5.png", *command)
+        outcome = self.run_ok("mpl-train", *command, "--keep-going")
+        self.assertRegex(outcome.err, "1 of 24 images were left out")
 
     def test_training_that_goes_wrong(self):
         self.net = self.gen("--net", "mlp:2-8-2", "relu.onnx")

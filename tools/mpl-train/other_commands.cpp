@@ -18,8 +18,7 @@ int eval(const cli::App& app, const Options& options) {
   frozen.frozen = true;
   const train::Network network(options.files.student, frozen);
   const std::vector<std::string> features = mpl::features_of(network);
-  const std::string& path = options.train.data.test.empty() ? options.train.data.data : options.train.data.test;
-  const mpl::Part part = mpl::read_part(path, options.train.settings.views, options.train.task, features);
+  const mpl::Part part = mpl::read_part(options.train.data, options.train.settings.views, options.train.task, features);
   const auto task = mpl::make_task(options.train.task);
   const mpl::Scores scores = mpl::evaluate(mpl::OnnxNetwork(network, features), *task, part);
   fmt::print("{}", app.common().json ? scores_json(scores) : scores_text(scores, part.source->dataset.class_names));
