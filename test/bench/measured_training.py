@@ -20,13 +20,13 @@ from placed_runs import CPUS, robust_mean, tool
 
 
 def run(model, *options):
-    return json.loads(tool("placer-apply", model, *options, "--run", "--repeat", 10, "--json"))
+    return json.loads(tool("placer-apply", model, *options, "--run", "--repeat", 5, "--json"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
-    parser.add_argument("--evaluations", type=int, default=200)
+    parser.add_argument("--evaluations", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=30)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -36,7 +36,7 @@ def main():
         tool("placer-embed", args.model, "--cluster", folder / "two.yaml", "--measure", "--measure-cache", folder / "cache",
              "--measured", folder / "costs.json", "--fitted", folder / "fitted.yaml")
         known = ["--cluster", folder / "fitted.yaml", "--costs", folder / "costs.json"]
-        tool("placer-train", args.model, *known, "--finals", "measured", "--evaluations", 5000, "--compare", "none", "-o",
+        tool("placer-train", args.model, *known, "--finals", "measured", "--evaluations", 3000, "--compare", "none", "-o",
              folder / "simulated")
         tool("placer-train", args.model, *known, "--reward", "measured", "--from",
              folder / "simulated/best/policy.safetensors", "--evaluations", args.evaluations, "--compare", "none", "-o",
