@@ -297,12 +297,13 @@ TEST_CASE("the shipped clusters load and survive being written") {
     CHECK(c.devices[0].kind == "cpu");
     ++files;
   }
-  CHECK(files == 8);
+  CHECK(files == 9);
   CHECK(hash(load(config_path("default.yaml"))) == hash(default_cluster()));
   CHECK(dump(load(config_path("default.yaml"))) == dump(default_cluster()));
   CHECK(load(config_path("two-gpu.yaml")).size() == 3);
   CHECK(load(config_path("eight-gpu.yaml")).size() == 9);
   CHECK(load(config_path("two-host.yaml")).size() == 6);
+  CHECK(load(config_path("mixed-gpu.yaml")).size() == 5);
   const Cluster edge = load(config_path("edge.yaml"));
   CHECK(edge.transfer_ps(0, 1, 100'000'000) == 5'000'100);
 }
