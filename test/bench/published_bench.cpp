@@ -52,7 +52,7 @@ struct Options {
   std::string filter, resnet;
 };
 
-/// Files of the session, gone with it.
+/// Files of one run, gone with it.
 class Folder {
  public:
   Folder() : path_(std::filesystem::temp_directory_path() / fmt::format("published_bench.{}", ::getpid())) {
