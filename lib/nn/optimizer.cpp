@@ -103,7 +103,9 @@ double norm_over(std::span<const at::Tensor> gradients) {
   double squares = 0;
   for (const at::Tensor& gradient : gradients) {
     if (!gradient.defined()) continue;
-    const double norm = at::linalg_vector_norm(gradient).item<double>();  // in float64 it takes 20 times as long
+    double norm = at::linalg_vector_norm(gradient).item<double>();
+    if (!std::isfinite(norm))  // too large to be squared; in float64 it takes 20 times as long
+      norm = at::linalg_vector_norm(gradient, 2, at::nullopt, false, at::kDouble).item<double>();
     squares += norm * norm;
   }
   return std::sqrt(squares);

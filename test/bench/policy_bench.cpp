@@ -46,6 +46,7 @@ Rates measure(const place::Problem& problem, policy::Settings settings, double s
   settings.learning.imitation = settings.learning.polished = 0;
   settings.learning.elite_weight = 0;
   settings.learning.epochs = 1;
+  settings.learning.learning_rate = 0;  // how fast, not how well: at their own rate, some published settings diverge
   const auto vocabulary = policy::Vocabulary::of({&problem.graph()});
   policy::Policy policy(settings.network, vocabulary, {0, kDevices, problem.graph().num_units()}, 1);
   std::vector<std::unique_ptr<policy::Task>> tasks;

@@ -118,6 +118,16 @@ TEST_CASE("the norm over all gradients is clipped and told") {
   CHECK(one[0].item<double>() == Approx(-0.9));
 }
 
+TEST_CASE("a large gradient is clipped although its square is beyond float32") {
+  const at::Tensor weight = at::ones({2});
+  nn::Optimizer optimizer(nn::trained_tensors({{"w", weight}}), {.kind = "sgd", .momentum = 0, .clip_norm = 1});
+  const auto report = optimizer.step(std::vector{floats({3e25, 4e25})}, 1);
+  CHECK(report.taken);
+  CHECK(report.gradient_norm == Approx(5e25));
+  CHECK(weight[0].item<double>() == Approx(0.4));
+  CHECK(weight[1].item<double>() == Approx(0.2));
+}
+
 TEST_CASE("the decay of SGD counts in the norm, as in Meta Pseudo Labels") {
   const at::Tensor weights = floats({3, 4}).reshape({1, 2});
   nn::Optimizer optimizer(nn::trained_tensors({{"w", weights}}),
