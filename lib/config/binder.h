@@ -56,9 +56,10 @@ class Binder {
   Option& choice(std::string name, std::string& value, std::string help, std::vector<std::string> choices);
   Option& list(std::string name, std::vector<std::string>& values, std::string help);
 
-  /// `option` stands for values of all options in `sections` (or of the options of these names), bound after it: whenever it is set, `apply` gives them
-  /// these, which are their defaults from then on. Files and flags set it before the others, so that these may change
-  /// what it gave; a later layer that sets it takes back what an earlier one said of them. The binder must not move.
+  /// `option` stands for values of all options in `sections` (or of the options of these names), bound after it:
+  /// whenever it is set, `apply` gives them these, which are their defaults from then on. Files and flags set it before
+  /// the others, so that these may change what it gave; a later layer that sets it takes back what an earlier one said
+  /// of them. The binder must not move.
   void preset(Option& option, std::vector<std::string> sections, std::function<void()> apply);
 
   const std::vector<Option>& options() const { return options_; }

@@ -23,7 +23,7 @@ class Bar:
     number: str
     what: str
     target: str
-    measure: typing.Callable  # (quick) -> (figure as text, whether it meets the target); raises Skipped
+    measure: typing.Callable  # (quick) -> (figure as text, whether it meets the target; None: there is none); raises Skipped
 
 
 def main(bars):
@@ -37,7 +37,7 @@ def main(bars):
             continue
         try:
             figure, holds = bar.measure(options.quick)
-            verdict = "holds" if holds else "falls short"
+            verdict = "told" if holds is None else "holds" if holds else "falls short"
         except Skipped as reason:
             figure, verdict = "-", f"skipped: {reason}"
         short += verdict == "falls short"

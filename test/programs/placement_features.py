@@ -487,16 +487,17 @@ The commands run in order in one folder that holds `configs/`, after these:
 {table(families[1], shown)}"""
 
 
-def demonstrate():
-    """What each row shows, and what went wrong."""
-    shown, wrong = {}, []
+def demonstrate(rows, setup):
+    """What each row shows, and what went wrong. What several rows show, by number of the first or its text, runs once."""
+    shown, wrong, done = {}, [], set()
     with tempfile.TemporaryDirectory(prefix="allot-test-") as path:
         folder = Folder(path)
-        folder.run(SETUP)
-        for row in ROWS:
+        folder.run(setup)
+        for row in rows:
             try:
-                if row.command not in shown:
+                if row.command not in shown and row.command not in done:
                     folder.run(row.command)
+                    done.add(row.command)
                 shown[row.number] = row.check(folder)
             except (Shown, OSError, LookupError, ValueError) as error:
                 shown[row.number] = "-"
@@ -504,20 +505,21 @@ def demonstrate():
     return shown, wrong
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def check_page(description, page, begin, rows, setup, generated):
+    """The exit code of a program that checks a page, or renews it. generated: of what rows showed, what follows `begin`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="renew the page")
     arguments = parser.parse_args()
-    shown, wrong = demonstrate()
-    text = PAGE.read_text()
-    renewed = text.split(BEGIN)[0] + BEGIN + generated(shown)
+    shown, wrong = demonstrate(rows, setup)
+    text = page.read_text()
+    renewed = text.split(begin)[0] + begin + generated(shown)
     if arguments.write and not wrong:
-        PAGE.write_text(renewed)
+        page.write_text(renewed)
     elif renewed != text and not wrong:
-        wrong.append(f"{PAGE} is out of date; run placement_features.py --write")
-    print(*wrong, f"{len(shown) - len(wrong)} of {len(ROWS)} rows hold", sep="\n")
+        wrong.append(f"{page} is out of date; run {pathlib.Path(sys.argv[0]).name} --write")
+    print(*wrong, f"{len(shown) - len(wrong)} of {len(rows)} rows hold", sep="\n")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(check_page(__doc__, PAGE, BEGIN, ROWS, SETUP, generated))
