@@ -95,6 +95,21 @@ DecodedImage decode_image(std::string_view bytes, const std::string& path) {
   throw Error(ErrorKind::unavailable, printable(path), "is neither PNG nor JPEG", "convert it");
 }
 
+std::string encode_png(const DecodedImage& image) {
+  png_image writer{};
+  writer.version = PNG_IMAGE_VERSION;
+  writer.width = static_cast<png_uint_32>(image.width);
+  writer.height = static_cast<png_uint_32>(image.height);
+  writer.format = image.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(writer);
+  std::string bytes(size, '\0');
+  const int done = ::png_image_write_to_memory(&writer, bytes.data(), &size, 0, image.pixels.data(), 0, nullptr);
+  ::png_image_free(&writer);
+  ALLOT_ASSERT(done != 0);
+  bytes.resize(size);
+  return bytes;
+}
+
 DecodedImage with_channels(DecodedImage image, int64_t channels) {
   if (image.channels == channels) return image;
   DecodedImage result{image.height, image.width, channels, {}};

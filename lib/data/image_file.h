@@ -20,6 +20,9 @@ struct DecodedImage {
 /// CMYK.
 DecodedImage decode_image(std::string_view bytes, const std::string& path);
 
+/// A PNG file of an image.
+std::string encode_png(const DecodedImage& image);
+
 /// The same image with 1 or 3 channels.
 DecodedImage with_channels(DecodedImage image, int64_t channels);
 

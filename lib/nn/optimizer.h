@@ -26,7 +26,7 @@ struct OptimizerOptions {
   std::string kind = "sgd";  // one of optimizer_kinds()
   double momentum = 0.9;     // of sgd and lars
   bool nesterov = true;
-  double beta1 = 0.9, beta2 = 0;  // of adamw, lamb, lion; beta2 0: 0.999, of lion 0.99
+  double beta1 = 0.9, beta2 = 0;  // of adamw, adafactorw, lamb, lion; beta2 0: 0.999, of lion 0.99
   double epsilon = 0;             // 0: 1e-8, of lamb 1e-6
   double weight_decay = 0;        // sgd adds it to gradients; the others shrink parameters apart from them
   double trust = 0.001;           // of lars: step over norm

@@ -130,10 +130,44 @@ void adafactor(const TensorStep& step) {
   step.parameter.add_(update, -rate / std::max(1.0, root_mean_square(update) / kMostUpdate));
 }
 
+std::vector<NamedTensor> factored_with_momentum(const at::Tensor& parameter) {
+  std::vector<NamedTensor> slots = factored(parameter);
+  slots.emplace_back("m", at::zeros(parameter.sizes(), parameter.options().dtype(at::kBFloat16)));
+  return slots;
+}
+
+/// AdaFactor's factored second moment under beta2, updates clipped to a root mean square of 1, a first moment of them in
+/// bfloat16, and AdamW's decay; steps are not relative to the parameter's size.
+/// Sources: Pham et al., "Combined scaling", 2021, section 7; Zhai et al., "Scaling vision transformers", 2022, appendix.
+void adafactorw(const TensorStep& step) {
+  constexpr double kMostUpdate = 1, kLeastSquare = 1e-30;
+  const auto& options = step.options;
+  const bool matrix = step.parameter.dim() > 1;
+  shrink(step);
+  at::Tensor variance;
+  if (matrix) {
+    step.slot(0).lerp_(mean_square(step.gradient, -1), 1 - options.beta2);
+    step.slot(1).lerp_(mean_square(step.gradient, -2), 1 - options.beta2);
+    variance = step.slot(0).mul(step.slot(1)).div_(step.slot(0).mean(-2, true).clamp_min(kLeastSquare));
+  } else {
+    step.slot(0).lerp_(step.gradient.square(), 1 - options.beta2);
+    variance = step.slot(0).clone();
+  }
+  const auto number = static_cast<double>(step.number);
+  variance.div_(1 - std::pow(options.beta2, number));
+  at::Tensor update = step.gradient / variance.sqrt_().add_(options.epsilon);
+  update.div_(std::max(1.0, root_mean_square(update) / kMostUpdate));
+  at::Tensor first = step.slot(matrix ? 2 : 1);
+  const at::Tensor moment = first.to(update.scalar_type()).lerp_(update, 1 - options.beta1);
+  first.copy_(moment);
+  step.parameter.add_(moment, -step.learning_rate / (1 - std::pow(options.beta1, number)));
+}
+
 constexpr OptimizerRule kRules[] = {
     {"sgd", 0.999, 1e-8, true, momentum, sgd},           {"adamw", 0.999, 1e-8, false, moments, adamw},
     {"adafactor", 0.999, 0, false, factored, adafactor}, {"lion", 0.99, 1e-8, false, momentum, lion},
     {"lamb", 0.999, 1e-6, false, moments, lamb},         {"lars", 0.999, 1e-8, false, momentum, lars},
+    {"adafactorw", 0.999, 1e-8, false, factored_with_momentum, adafactorw},
 };
 
 }  // namespace

@@ -24,7 +24,8 @@ struct TypeName {
   at::ScalarType type;
   const char* name;
 };
-constexpr TypeName kTypes[] = {{at::kFloat, "F32"}, {at::kDouble, "F64"}, {at::kLong, "I64"}, {at::kByte, "U8"}};
+constexpr TypeName kTypes[] = {
+    {at::kFloat, "F32"}, {at::kDouble, "F64"}, {at::kBFloat16, "BF16"}, {at::kLong, "I64"}, {at::kByte, "U8"}};
 
 const char* name_of(at::ScalarType type) {
   const auto* found = std::find_if(std::begin(kTypes), std::end(kTypes), [&](auto each) { return each.type == type; });

@@ -15,7 +15,7 @@ namespace allot::train {
 /// "allot.policy/1", and whatever else the schema asks for.
 struct Checkpoint {
   std::map<std::string, std::string> metadata;
-  std::vector<nn::NamedTensor> tensors;  // contiguous CPU tensors of float32, float64, int64 or uint8
+  std::vector<nn::NamedTensor> tensors;  // contiguous CPU tensors of float32, float64, bfloat16, int64 or uint8
 
   /// Those whose names begin with `prefix`, without it.
   std::vector<nn::NamedTensor> with_prefix(const std::string& prefix) const;

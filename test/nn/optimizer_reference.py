@@ -58,6 +58,25 @@ def lars(w, g, state, decay, step):
     return w - 0.05 * state["m"]
 
 
+def bfloat16(x):
+    """Rounded to nearest, ties to even."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+def adafactorw(w, g, state, decay, step):
+    w = w * (1 - 0.05 * decay)
+    mean = (lambda axis: (g * g).mean(axis, keepdims=True)) if w.ndim > 1 else lambda axis: g * g
+    for axis in (-1, -2):
+        state[axis] = 0.95 * state.get(axis, 0) + 0.05 * mean(axis)
+    v = state[-1] * state[-2] / state[-1].mean(-2, keepdims=True) if w.ndim > 1 else state[-1]
+    u = g / (np.sqrt(v / (1 - 0.95**step)) + 1e-6)
+    u = u / max(1, np.sqrt((u * u).mean()))
+    m = 0.8 * state.get("m", 0) + 0.2 * u
+    state["m"] = bfloat16(m)
+    return w - 0.05 * m / (1 - 0.8**step)
+
+
 def by_formula(update):
     matrix, vector = start()
     of_matrix, of_vector = {}, {}
@@ -74,7 +93,7 @@ print("#include <map>\n#include <string>\n#include <vector>\n")
 print("// clang-format off")
 print("inline const std::map<std::string, std::vector<double>> kAfterFiveSteps = {")
 results = {name: by_torch(optimizer) for name, optimizer in TORCH.items()}
-results.update((update.__name__, by_formula(update)) for update in (lion, lamb, lars))
+results.update((update.__name__, by_formula(update)) for update in (lion, lamb, lars, adafactorw))
 for name, result in results.items():
     print(f'    {{"{name}", {{{", ".join(map(repr, result))}}}}},')
 print("};")

@@ -55,6 +55,7 @@ const std::map<std::string, nn::OptimizerOptions> kKinds = {
     {"adafactor", {.kind = "adafactor"}},
     {"lion", {.kind = "lion"}},
     {"lamb", {.kind = "lamb"}},
+    {"adafactorw", {.kind = "adafactorw", .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-6}},
     {"lars", {.kind = "lars", .momentum = 0.9, .nesterov = false, .trust = 0.01}},
 };
 

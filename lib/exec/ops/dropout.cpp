@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "exec/check.h"
+#include "exec/item_range.h"
 #include "exec/ops/random.h"
 #include "exec/registry.h"
 
@@ -24,7 +25,9 @@ at::Tensor noise(const Call& call, const at::Tensor& x, double ratio, float seed
   const float kept = static_cast<float>(1 / (1 - ratio));
   const at::Tensor result = at::empty(x.sizes(), at::kFloat);
   float* out = result.mutable_data_ptr<float>();
-  RandomBits(call, seed).for_each(x.numel(), [=](int64_t i, uint32_t bits) { out[i] = bits < dropped ? 0 : kept; });
+  RandomBits(call, seed).for_each(
+      x.numel(), [=](int64_t i, uint32_t bits) { out[i] = bits < dropped ? 0 : kept; },
+      ItemRange::first_element(x.numel()));
   return result.to(x.options());
 }
 

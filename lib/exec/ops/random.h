@@ -18,15 +18,17 @@ class RandomBits {
   /// `seed` tells nodes apart that are alike but for their seeds.
   explicit RandomBits(const Call& call, float seed = 0);
 
-  /// body(i, bits) for every i in [0, n), on all threads that torch has.
+  /// body(i, bits) for every i in [0, n), on all threads that torch has. The bits are those of number `first` + i.
   template <typename Body>
-  void for_each(int64_t n, Body&& body) const {
+  void for_each(int64_t n, Body&& body, int64_t first = 0) const {
     constexpr int64_t kWords = 4, kGrain = 8192;
-    at::parallel_for(0, (n + kWords - 1) / kWords, kGrain, [&](int64_t begin, int64_t end) {
+    const int64_t last = first + n;
+    at::parallel_for(first / kWords, (last + kWords - 1) / kWords, kGrain, [&](int64_t begin, int64_t end) {
       for (int64_t block = begin; block < end; ++block) {
         const auto words = base::philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key_);
-        const int64_t first = block * kWords, count = std::min(kWords, n - first);
-        for (int64_t i = 0; i < count; ++i) body(first + i, words[static_cast<size_t>(i)]);
+        const int64_t of_block = block * kWords;
+        for (int64_t i = std::max(first, of_block); i < std::min(last, of_block + kWords); ++i)
+          body(i - first, words[static_cast<size_t>(i - of_block)]);
       }
     });
   }

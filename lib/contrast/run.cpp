@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contrast/run.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace allot::contrast {
+
+Outcome run(Training& training, const TrainOptions& options, const RunContext& context, train::RunFolder* folder) {
+  train::Loop loop(training, folder, options.loop,
+                   {.schema = kTrainingSchema,
+                    .fingerprint = training.fingerprint(),
+                    .steps_per_epoch = training.steps_per_epoch(),
+                    .stop = context.stop,
+                    .team = context.team,
+                    .shown = context.shown});
+  Outcome outcome;
+  outcome.ended = loop.run();
+  outcome.steps = loop.step();
+  outcome.skipped = loop.skipped();
+  outcome.seconds = loop.seconds();
+  outcome.micro = training.micro();
+  if (outcome.ended == train::Ended::stopped) return outcome;
+  loop.take_best();
+  outcome.scale = std::exp(training.temperature().log_scale);
+  outcome.bias = training.temperature().bias;
+  if (training.evaluation())
+    outcome.retrieval = retrieval(training.towers(), *training.evaluation(), training.micro(), context.threads);
+  return outcome;
+}
+
+std::vector<std::string> write_towers(const Towers& towers, const Temperature& temperature, const std::string& prefix,
+                                      base::Replace replace) {
+  const std::map<std::string, std::string> metadata = {
+      {"allot.tool", "contrast-train"},
+      {"allot.contrast.logit_scale", fmt::format("{}", std::exp(temperature.log_scale))},
+      {"allot.contrast.logit_bias", fmt::format("{}", temperature.bias)},
+      {"allot.contrast.embed_dim", fmt::format("{}", towers.first.dimension())},
+      {"allot.contrast.normalized", towers.first.options().normalised ? "true" : "false"}};
+  std::vector<std::string> paths = {prefix + "image.onnx"};
+  towers.first.network().write(paths.back(), replace, metadata);
+  if (towers.tied()) return paths;
+  paths.push_back(prefix + "text.onnx");
+  towers.second.network().write(paths.back(), replace, metadata);
+  return paths;
+}
+
+}  // namespace allot::contrast

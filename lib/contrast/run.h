@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole runs: training, choice of the best, last figures, files.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "contrast/training.h"
+#include "train/run_folder.h"
+
+namespace allot::contrast {
+
+struct RunContext {
+  uint64_t seed = 0;
+  unsigned threads = 0;
+  const std::atomic<bool>* stop = nullptr;
+  dist::Team* team = nullptr;
+  bool shown = false;  // progress on standard error
+  base::Replace replace = base::Replace::own;
+};
+
+/// What a run came to.
+struct Outcome {
+  train::Ended ended = train::Ended::budget;
+  int64_t steps = 0, skipped = 0, micro = 0;
+  double seconds = 0, scale = 0, bias = 0;
+  std::optional<Retrieval> retrieval;  // of the best, on evaluation pairs
+};
+
+/// Trains `training`; the best encoders, or the last where nothing is evaluated, are left in it.
+/// Errors: those of train::Loop.
+Outcome run(Training& training, const TrainOptions& options, const RunContext& context, train::RunFolder* folder);
+
+/// Writes both encoders as "<prefix>image.onnx" and, unless they are one, "<prefix>text.onnx", with scale, bias and the
+/// embedding's size in their metadata. Returns the paths. Errors: those of Network::write.
+std::vector<std::string> write_towers(const Towers& towers, const Temperature& temperature, const std::string& prefix,
+                                      base::Replace replace);
+
+}  // namespace allot::contrast

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contrast/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <ATen/ops/tensor.h>
+#include <c10/core/GradMode.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "config/units.h"
+#include "contrast/bench.h"
+
+namespace allot::contrast {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr uint32_t kOrderStream = 0x63746f72;
+
+std::vector<nn::NamedTensor> with_prefix(const std::string& prefix, const std::vector<nn::NamedTensor>& tensors) {
+  std::vector<nn::NamedTensor> result;
+  for (const auto& [name, tensor] : tensors) result.emplace_back(prefix + name, tensor);
+  return result;
+}
+
+void append(std::vector<nn::NamedTensor>& to, const std::vector<nn::NamedTensor>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+double number_of(const at::Tensor& scalar) { return scalar.const_data_ptr<double>()[0]; }
+
+}  // namespace
+
+Training::Training(const TowersOptions& towers, const TrainOptions& options, uint64_t seed, unsigned threads,
+                   dist::Team* team)
+    : options_(options),
+      seed_(seed),
+      threads_(threads),
+      towers_(towers, seed),
+      source_(open_pairs(options.data, towers_.get())) {
+  if (options.batch > source_->size())
+    throw Error(ErrorKind::config, "--batch", fmt::format("is {}, while there are {} pairs", options.batch, source_->size()),
+                "choose a smaller batch, or give more data");
+  if (!options.evaluation.empty()) {
+    DataOptions data = options.data;
+    data.files = options.evaluation;
+    evaluation_ = open_pairs(data, towers_.get());
+  }
+  std::vector<int64_t> items(static_cast<size_t>(source_->size()));
+  std::iota(items.begin(), items.end(), int64_t{0});
+  sampler_ = std::make_unique<data::Sampler>(std::move(items), seed, kOrderStream);
+  step_options_.loss = options.loss;
+  step_options_.micro_second = options.micro_second;
+  step_options_.threads = threads;
+  step_options_.team = team;
+  choose_micro(options);
+  const bool sigmoid = options.loss.kind == "sigmoid";
+  log_scale_ = at::tensor({-std::log(options.temperature.initial)}, at::kDouble);
+  bias_ = at::tensor({sigmoid ? options.temperature.bias : 0.0}, at::kDouble);
+  std::vector<nn::TrainedTensor> trained;
+  for (const Side side : {Side::first, Side::second}) {
+    if (side == Side::second && towers_.get().tied()) continue;
+    for (nn::TrainedTensor& each : towers_.get().of(side).network().trained()) {
+      each.name = fmt::format("{}.{}", side == Side::first ? "image" : "text", each.name);
+      trained.push_back(std::move(each));
+    }
+  }
+  trained.push_back({"log_scale", log_scale_, false});
+  trained.push_back({"bias", bias_, false});
+  optimizer_ = std::make_unique<nn::Optimizer>(std::move(trained), options.optimizer);
+}
+
+void Training::choose_micro(const TrainOptions& options) {
+  if (options.micro != "auto") {
+    step_options_.micro = std::min(config::parse_integer(options.micro, 1, int64_t{1} << 32), options.batch);
+    return;
+  }
+  const SourceBatch batch(*source_, items_of(0), false);
+  step_options_.micro =
+      fastest_micro(towers_, batch, threads_, static_cast<int64_t>(options.micro_memory));
+  base::info("--micro auto chose {}", step_options_.micro);
+}
+
+/// The batch of a step; the last one of an epoch may reach into the next, where its items come again.
+std::vector<int64_t> Training::items_of(int64_t step) const {
+  return sampler_->batch(static_cast<uint64_t>(step), static_cast<size_t>(options_.batch));
+}
+
+train::StepResult Training::step(int64_t step, int64_t steps) {
+  const SourceBatch batch(*source_, items_of(step), options_.deduplicate);
+  const Towers towers = towers_;
+  const StepGradient gradient =
+      two_pass(towers, batch, temperature(), step_options_, seed_, static_cast<uint32_t>(step));
+  train::StepResult result;
+  result.metrics["loss"] = gradient.loss;
+  result.metrics["scale"] = std::exp(number_of(log_scale_));
+  result.metrics["recall_1.in_batch"] = static_cast<double>(gradient.hits) / static_cast<double>(batch.pairs());
+  result.metrics["seconds_of.pass_1"] = gradient.pass1_s;
+  result.metrics["seconds_of.loss"] = gradient.loss_s;
+  result.metrics["seconds_of.pass_2"] = gradient.pass2_s;
+  if (options_.deduplicate)
+    result.metrics["duplicates"] = static_cast<double>(batch.duplicates()) / static_cast<double>(batch.pairs());
+  if (!std::isfinite(gradient.loss)) return {{}, false};
+  std::vector<at::Tensor> all = gradient.first;
+  if (!towers.first.trains()) all.clear();
+  all.insert(all.end(), gradient.second.begin(), gradient.second.end());
+  const bool learnt = options_.temperature.learnt, sigmoid = options_.loss.kind == "sigmoid";
+  all.push_back(learnt ? at::tensor({gradient.log_scale}, at::kDouble) : at::Tensor());
+  all.push_back(learnt && sigmoid ? at::tensor({gradient.bias}, at::kDouble) : at::Tensor());
+  const double rate = options_.schedule.at(step, steps);
+  const nn::StepReport report = optimizer_->step(all, rate);
+  if (!report.taken) return {{}, false};
+  const at::NoGradGuard no_gradients;
+  log_scale_.clamp_max_(std::log(options_.temperature.most));
+  result.metrics["gradient_norm"] = report.gradient_norm;
+  result.metrics["rate"] = rate;
+  return result;
+}
+
+train::Evaluation Training::evaluate() {
+  if (!evaluation_) return {};
+  const Retrieval found = retrieval(towers_, *evaluation_, step_options_.micro, threads_);
+  return {found.metrics(), found.score()};
+}
+
+Temperature Training::temperature() const { return {number_of(log_scale_), number_of(bias_)}; }
+
+int64_t Training::steps_per_epoch() const { return std::max<int64_t>(1, source_->size() / options_.batch); }
+
+std::string Training::fingerprint() const {
+  base::Sha256 hash;
+  hash.add_field(source_->fingerprint());
+  for (const Side side : {Side::first, Side::second})
+    if (const auto& file = towers_.get().of(side).network().model().file) hash.add_field(file->view());
+  return hash.hex();
+}
+
+std::vector<nn::NamedTensor> Training::result() const {
+  const Towers towers = towers_;
+  std::vector<nn::NamedTensor> tensors = with_prefix("image.", towers.first.network().state());
+  if (!towers.tied()) append(tensors, with_prefix("text.", towers.second.network().state()));
+  append(tensors, {{"temperature.log_scale", log_scale_}, {"temperature.bias", bias_}});
+  return tensors;
+}
+
+train::Checkpoint Training::state() const {
+  train::Checkpoint state;
+  state.metadata["schema"] = kTrainingSchema;
+  state.add("network.", result());
+  state.add("optimizer.", optimizer_->state());
+  return state;
+}
+
+void Training::restore(const train::Checkpoint& state, const std::string& path) {
+  const at::NoGradGuard no_gradients;
+  nn::copy_values(state.with_prefix("network."), result(), path);
+  optimizer_->assign(state.with_prefix("optimizer."), path);
+}
+
+}  // namespace allot::contrast

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A training run of two encoders.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "contrast/evaluation.h"
+#include "contrast/options.h"
+#include "data/sampler.h"
+#include "dist/team.h"
+#include "nn/optimizer.h"
+#include "train/loop.h"
+
+namespace allot::contrast {
+
+constexpr const char* kTrainingSchema = "allot.contrast/1";
+
+class Training final : public train::Job {
+ public:
+  /// `team`: null where one process trains. Errors: those of TowerPair and open_pairs; config for a batch that is larger
+  /// than the data, and for bad micro-batches.
+  Training(const TowersOptions& towers, const TrainOptions& options, uint64_t seed, unsigned threads,
+           dist::Team* team = nullptr);
+
+  train::StepResult step(int64_t step, int64_t steps) override;
+  /// Retrieval on evaluation pairs; without any, nothing is chosen.
+  train::Evaluation evaluate() override;
+  train::Checkpoint state() const override;
+  void restore(const train::Checkpoint& state, const std::string& path) override;
+  std::vector<nn::NamedTensor> result() const override;
+
+  Towers towers() const { return towers_; }
+  Temperature temperature() const;
+  const PairSource& source() const { return *source_; }
+  const PairSource* evaluation() const { return evaluation_.get(); }
+  int64_t micro() const { return step_options_.micro; }
+  int64_t steps_per_epoch() const;
+  /// Of networks and data: what a resumed run must find again.
+  std::string fingerprint() const;
+
+ private:
+  void choose_micro(const TrainOptions& options);
+  std::vector<int64_t> items_of(int64_t step) const;
+
+  TrainOptions options_;
+  const uint64_t seed_;
+  const unsigned threads_;
+  TowerPair towers_;
+  std::unique_ptr<PairSource> source_, evaluation_;
+  std::unique_ptr<data::Sampler> sampler_;
+  StepOptions step_options_;
+  at::Tensor log_scale_, bias_;  // float64 scalars
+  std::unique_ptr<nn::Optimizer> optimizer_;
+};
+
+}  // namespace allot::contrast

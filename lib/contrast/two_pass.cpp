@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contrast/two_pass.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/logaddexp.h>
+#include <ATen/ops/tensor.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "nn/threads.h"
+#include "train/tensor_wire.h"
+
+namespace allot::contrast {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// The two sides of a pair draw numbers of their own, also where one tower encodes both.
+uint64_t seed_of(Side side, uint64_t seed) { return side == Side::first ? seed : ~seed; }
+
+std::vector<RowRange> micro_batches(RowRange rows, int64_t micro) {
+  std::vector<RowRange> ranges;
+  for (int64_t begin = rows.begin; begin < rows.end; begin += micro)
+    ranges.push_back({begin, std::min(rows.end, begin + micro)});
+  return ranges;
+}
+
+/// `work(i)` for all micro-batches, `threads` at a time, then `take(i)` in order.
+template <typename Work, typename Take>
+void in_order(size_t count, unsigned threads, const Work& work, const Take& take) {
+  for (size_t next = 0; next < count; next += threads) {
+    const size_t now = std::min<size_t>(threads, count - next);
+    base::parallel_for(now, threads, [&](size_t i) {
+      nn::compute_alone();
+      work(next + i);
+    });
+    for (size_t i = 0; i < now; ++i) take(next + i);
+  }
+}
+
+void add_to(std::vector<at::Tensor>& sum, const std::vector<at::Tensor>& gradients) {
+  const at::NoGradGuard no_gradients;
+  if (sum.empty()) sum.resize(gradients.size());
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    if (sum[i].defined())
+      sum[i].add_(gradients[i]);
+    else
+      sum[i] = gradients[i].clone();  // it may share memory with others
+  }
+}
+
+class Step {
+ public:
+  Step(const Towers& towers, const Batch& batch, const Temperature& temperature, const StepOptions& options,
+       uint64_t seed, uint32_t step, const Fold& fold)
+      : towers_(towers),
+        batch_(batch),
+        temperature_(temperature),
+        options_(options),
+        seed_(seed),
+        step_(step),
+        fold_(fold),
+        threads_(base::resolve_threads(options.threads)) {
+    if (options.team && options.team->size() > 1) team_ = options.team;
+    ALLOT_ASSERT(!fold_ || !team_);
+  }
+
+  StepGradient run() {
+    StepGradient result;
+    auto start = Clock::now();
+    const at::Tensor own_first = embed(Side::first), own_second = embed(Side::second);
+    result.pass1_s = seconds_since(start);
+    start = Clock::now();
+    const LossGradient loss = loss_of(own_first, own_second);
+    result.loss = loss.loss;
+    result.hits = loss.hits;
+    result.log_scale = loss.scale * std::exp(temperature_.log_scale);
+    result.bias = loss.bias;
+    result.loss_s = seconds_since(start);
+    if (!std::isfinite(result.loss)) return result;
+    start = Clock::now();
+    propagate(Side::first, loss.first, result);
+    propagate(Side::second, loss.second, result);
+    if (team_) sum_gradients(result);
+    result.pass2_s = seconds_since(start);
+    return result;
+  }
+
+ private:
+  RowRange own(Side side) const {
+    return part_of(batch_.rows(side), team_ ? team_->rank() : 0, team_ ? team_->size() : 1);
+  }
+  int64_t micro_of(Side side) const {
+    return side == Side::second && options_.micro_second > 0 ? options_.micro_second : options_.micro;
+  }
+  Pass pass(Side side, bool second) const {
+    Pass pass;
+    pass.training = true;
+    pass.second = second;
+    pass.seed = seed_of(side, seed_);
+    pass.step = step_;
+    return pass;
+  }
+
+  at::Tensor embed(Side side) const {
+    return embed_rows(towers_.of(side), batch_, side, own(side), micro_of(side), threads_, pass(side, false));
+  }
+
+  /// Of the rows at hand, by the whole batch; the gradient of the second side is that of its own rows.
+  LossGradient loss_of(const at::Tensor& own_first, const at::Tensor& own_second) {
+    const at::NoGradGuard no_gradients;
+    Similarity s;
+    s.first = own_first;
+    s.second = team_ ? gathered(own_second) : own_second;
+    // Rows and pairs are cut alike, so own candidates of these rows are where the whole batch has them.
+    s.first_row = part_of(batch_.pairs(), team_ ? team_->rank() : 0, team_ ? team_->size() : 1).begin;
+    s.pairs = batch_.pairs();
+    s.scale = std::exp(temperature_.log_scale);
+    s.bias = temperature_.bias;
+    if (const at::Tensor groups = batch_.groups(Side::first); groups.defined()) {
+      s.first_group = groups.narrow(0, s.first_row, own_first.size(0));
+      s.second_group = batch_.groups(Side::second);
+    }
+    Normalisers norm = normalisers(s, options_.loss);
+    if (team_ && norm.columns.defined()) norm.columns = joined(norm.columns);
+    LossGradient loss = loss_gradient(s, norm, options_.loss);
+    if (!team_) return loss;
+    return summed(std::move(loss));
+  }
+
+  std::vector<std::vector<at::Tensor>> exchange(const std::vector<at::Tensor>& mine) const {
+    dist::WireWriter out;
+    train::write(out, mine);
+    std::vector<std::vector<at::Tensor>> all;
+    for (const std::string& bytes : team_->gather(out.take())) {
+      dist::WireReader in(bytes);
+      all.push_back(train::read_tensors(in));
+    }
+    return all;
+  }
+
+  at::Tensor gathered(const at::Tensor& own_rows) const {
+    std::vector<at::Tensor> parts;
+    for (auto& each : exchange({own_rows})) parts.push_back(std::move(each[0]));
+    return at::cat(parts);
+  }
+
+  at::Tensor joined(const at::Tensor& columns) const {
+    at::Tensor all;
+    for (const auto& each : exchange({columns})) all = all.defined() ? at::logaddexp(all, each[0]) : each[0];
+    return all;
+  }
+
+  LossGradient summed(LossGradient loss) const {
+    const at::Tensor numbers =
+        at::tensor({loss.loss, loss.scale, loss.bias, static_cast<double>(loss.hits)}, at::kDouble);
+    at::Tensor second, total;
+    for (const auto& each : exchange({loss.second, numbers})) {
+      second = second.defined() ? second.add_(each[0]) : each[0];
+      total = total.defined() ? total.add_(each[1]) : each[1];
+    }
+    const RowRange rows = own(Side::second);
+    const double* sums = total.const_data_ptr<double>();
+    loss.loss = sums[0];
+    loss.scale = sums[1];
+    loss.bias = sums[2];
+    loss.hits = static_cast<int64_t>(sums[3]);
+    loss.second = second.narrow(0, rows.begin, rows.size());
+    return loss;
+  }
+
+  void propagate(Side side, const at::Tensor& upstream, StepGradient& result) {
+    const Tower& tower = towers_.of(side);
+    if (!tower.trains()) return;
+    auto& sum = side == Side::first || towers_.tied() ? result.first : result.second;
+    const RowRange rows = own(side);
+    const auto parts = micro_batches(rows, micro_of(side));
+    std::vector<std::vector<at::Tensor>> gradients(parts.size());
+    const unsigned threads = tower.network().statistics().empty() ? threads_ : 1;  // who moves them does it in order
+    in_order(
+        parts.size(), threads,
+        [&](size_t i) {
+          Pass now = pass(side, true);
+          now.first_item = parts[i].begin;
+          gradients[i] = tower.gradient(batch_.inputs(side, parts[i].begin, parts[i].size()),
+                                        upstream.narrow(0, parts[i].begin - rows.begin, parts[i].size()), now);
+        },
+        [&](size_t i) {
+          if (fold_)
+            fold_(side, gradients[i]);
+          else
+            add_to(sum, gradients[i]);
+          gradients[i].clear();
+        });
+  }
+
+  /// The one exchange of weight gradients.
+  void sum_gradients(StepGradient& result) const {
+    std::vector<at::Tensor> mine = result.first;
+    mine.insert(mine.end(), result.second.begin(), result.second.end());
+    std::vector<at::Tensor> total;
+    for (const auto& each : exchange(mine)) add_to(total, each);
+    const auto middle = total.begin() + static_cast<ptrdiff_t>(result.first.size());
+    result.second.assign(middle, total.end());
+    result.first.assign(total.begin(), middle);
+  }
+
+  const Towers& towers_;
+  const Batch& batch_;
+  const Temperature& temperature_;
+  const StepOptions& options_;
+  const uint64_t seed_;
+  const uint32_t step_;
+  const Fold& fold_;
+  const unsigned threads_;
+  dist::Team* team_ = nullptr;  // of several
+};
+
+}  // namespace
+
+at::Tensor embed_rows(const Tower& tower, const Batch& batch, Side side, RowRange range, int64_t micro,
+                      unsigned threads, Pass pass) {
+  const at::NoGradGuard no_gradients;
+  at::Tensor rows = at::empty({range.size(), tower.dimension()}, tower.type());
+  const auto parts = micro_batches(range, micro);
+  in_order(
+      parts.size(), base::resolve_threads(threads),
+      [&](size_t i) {
+        const at::NoGradGuard alone;  // grad mode is each thread's own
+        Pass now = pass;
+        now.first_item = parts[i].begin;
+        rows.narrow(0, parts[i].begin - range.begin, parts[i].size())
+            .copy_(tower.embed(batch.inputs(side, parts[i].begin, parts[i].size()), now));
+      },
+      [](size_t) {});
+  return rows;
+}
+
+StepGradient two_pass(const Towers& towers, const Batch& batch, const Temperature& temperature,
+                      const StepOptions& options, uint64_t seed, uint32_t step, const Fold& fold) {
+  return Step(towers, batch, temperature, options, seed, step, fold).run();
+}
+
+StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,
+                         const LossOptions& loss, uint64_t seed, uint32_t step) {
+  const at::AutoGradMode records(true);
+  const auto embed = [&](Side side) {
+    Pass pass;
+    pass.training = pass.second = true;
+    pass.seed = seed_of(side, seed);
+    pass.step = step;
+    return towers.of(side).embed(batch.inputs(side, 0, batch.rows(side)), pass);
+  };
+  Similarity s;
+  s.first = embed(Side::first);
+  s.second = embed(Side::second);
+  s.pairs = batch.pairs();
+  s.first_group = batch.groups(Side::first);
+  s.second_group = batch.groups(Side::second);
+  const at::Tensor log_scale = at::tensor(temperature.log_scale, at::kDouble).set_requires_grad(true);
+  const at::Tensor bias = at::tensor(temperature.bias, at::kDouble).set_requires_grad(true);
+  const at::ScalarType type = s.first.scalar_type();
+  const at::Tensor value = plain_loss(s, log_scale.exp().to(type), bias.to(type), loss);
+  std::vector<at::Tensor> leaves = towers.first.trains() ? towers.first.network().leaves() : std::vector<at::Tensor>();
+  const size_t of_first = leaves.size();
+  if (!towers.tied() && towers.second.trains())
+    for (const at::Tensor& leaf : towers.second.network().leaves()) leaves.push_back(leaf);
+  leaves.push_back(log_scale);
+  leaves.push_back(bias);
+  auto gradients = torch::autograd::grad({value}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+  StepGradient result;
+  result.loss = value.item<double>();
+  if (gradients.back().defined()) result.bias = gradients.back().item<double>();
+  gradients.pop_back();
+  result.log_scale = gradients.back().item<double>();
+  gradients.pop_back();
+  const auto middle = gradients.begin() + static_cast<ptrdiff_t>(of_first);
+  result.first.assign(gradients.begin(), middle);
+  result.second.assign(middle, gradients.end());
+  return result;
+}
+
+}  // namespace allot::contrast

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bars of contrast-train. All but the last make their own data and encoders."""
+
+import functools
+import itertools
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import tempfile
+
+import numpy as np
+
+import bar
+from bar import Bar, Skipped
+
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="allot-bars-"))
+
+
+def tool(*args, ranks=1, may_fail=False):
+    path = bar.RELEASE / "bin/contrast-train"
+    if not path.exists():
+        raise Skipped("contrast-train is not built (-DALLOT_LEARN=ON)")
+    start = ["mpirun", "--oversubscribe", "-n", str(ranks)] if ranks > 1 else []
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # of containers
+    try:
+        done = subprocess.run([*start, path, *map(str, args)], capture_output=True, text=True, env={**os.environ, **root})
+    except FileNotFoundError:
+        raise Skipped("there is no mpirun")
+    if done.returncode != 0 and not (may_fail and done.returncode == 1):
+        raise RuntimeError(f"{' '.join(map(str, done.args))}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def network(text):
+    path = FOLDER / (text.replace(":", "_").replace(",", "_").replace("=", "_") + ".onnx")
+    if not path.exists():
+        tool("gen", "--net", text, "-o", path)
+    return path
+
+
+def shapes(part, seed=0, copies=4):
+    path = FOLDER / f"{part}-{seed}{'' if part in ('words', 'classes') else '.npz'}"
+    if not path.exists():
+        tool("gen", "--shapes", part, "--seed", seed, "--copies", copies, "-o", path)
+    return path
+
+
+# Towers of 6.1: dense with LayerNormalization, convolutions, a transformer with Dropout; and one for both sides.
+PAIRS = {
+    "dense": ("mlp:24-32-16", "mlp:24-32-16,seed=2"),
+    "conv": ("conv:3x16x16-8-16", "bag:64x8-16-16"),
+    "transformer": ("conv:3x16x16-8-16", "transformer:64x8-32-2-16,dropout=0.1"),
+    "tied": ("mlp:24-32-16,dropout=0.1", None),
+}
+
+
+def towers(name, dtype):
+    first, second = PAIRS[name]
+    args = ["--image", network(f"{first},dtype={dtype}")]
+    return args + (["--text", network(f"{second},dtype={dtype}")] if second else [])
+
+
+def exactness(dtype):
+    def measure(quick):
+        worst, cells, holds = [0, 0], 0, True
+        for name, loss, batch in itertools.product(PAIRS, ("clip", "sigmoid"), (7, 96) if quick else (7, 96, 257)):
+            micros = ["7", "full"] if quick else ["1", "5", "7", "8", "32", "full"]
+            found = json.loads(tool("gradcheck", *towers(name, dtype), "--batch", batch, "--loss", loss, "--micros",
+                                    ",".join(micros), "--tiles", "3,64,full", "--json", may_fail=True))
+            holds = holds and found["holds"]
+            cells += len(found["rows"])
+            for row in found["rows"]:
+                scale = row["log_scale"] / (abs(found["log_scale"]) + 1e-2)  # both bars: 1e-6 |g| + 1e-8
+                worst = [max(worst[0], row["weights"]), max(worst[1], scale)]
+        return f"{cells} cells: {worst[0]:.1e}, scale {worst[1]:.1e}", holds
+    return measure
+
+
+def controls(quick):
+    caught = []
+    for name, pair, args in (("naive", "dense", []), ("k-fold", "dense", []), ("stream", "transformer", [])):
+        found = json.loads(tool("gradcheck", *towers(pair, "float64"), "--batch", 96, "--micros", 32, "--tiles", 64,
+                                "--method", name, *args, "--json", may_fail=True))
+        caught += [] if found["holds"] else [name]
+    found = json.loads(tool("gradcheck", "--image", network("conv:3x16x16-8-16,norm=batch"), "--text",
+                            network("bag:64x8-16-16"), "--batch", 96, "--micros", 32, "--tiles", 64, "--bn", "micro",
+                            "--json", may_fail=True))
+    caught += [] if found["holds"] else ["bn micro"]
+    return ", ".join(caught), len(caught) == 4
+
+
+def bench(*args):
+    return json.loads(tool("bench", *args, "--json"))
+
+
+@functools.cache
+def memory_curve(quick):
+    args = ("--image", network("conv:3x16x16-16-32-64"), "--text", network("bag:256x12-64-64"), "--vocabulary", 256,
+            "--length", 12, "--micro", 64, "--tile", 1024)
+    sizes = [256, 1024, 4096, 8192] if quick else [256, 1024, 4096, 16384, 65536]
+    # A process for each size, so that what one leaves behind is not the next one's.
+    rows = [bench(*args, "--batches", size)["rows"][0] for size in sizes]
+    plain = bench(*args, "--batches", "256,1024,4096" if not quick else "256,1024", "--plain-up-to", 4096)["rows"]
+    return rows, [row for row in plain if row["method"] == "plain"]
+
+
+def slope(quick):
+    rows, _ = memory_curve(quick)
+    x, y = (np.array([row[key] for row in rows], float) for key in ("batch", "live_bytes"))
+    found = np.polyfit(x, y, 1)[0]
+    return f"{found:.0f} bytes a pair, {found / (16 * 64):.3f} x 16 D", abs(found / (16 * 64) - 1) <= 0.1
+
+
+def resident(quick):
+    rows, plain = memory_curve(quick)
+    last = rows[-1]
+    return (f"B {last['batch']}: {last['resident_bytes'] / 1e6:.0f} MB; plain at {plain[-1]['batch']}: "
+            f"{plain[-1]['resident_bytes'] / 1e6:.0f}"), last["resident_bytes"] <= 120e6
+
+
+def time_ratio(quick):
+    args = ("--image", network("mlp:512-1024-1024-64"), "--text", network("mlp:512-1024-1024-64,seed=2"))
+    batch, ratios = 2048, {}
+    for micro in (128, 512):
+        runs = [bench(*args, "--batches", batch, "--micro", micro, "--plain-up-to", batch)["rows"]
+                for _ in range(1 if quick else 3)]
+        ratios[micro] = min(run[0]["cpu_s"] for run in runs) / min(run[1]["cpu_s"] for run in runs)
+    return ", ".join(f"M {micro}: {ratio:.2f}" for micro, ratio in ratios.items()), max(ratios.values()) <= 1.4
+
+
+@functools.cache
+def shapes_run(quick):
+    run = FOLDER / "shapes-run"
+    words, classes = shapes("words"), shapes("classes")
+    steps = 150 if quick else 600
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    tool("train", "--image", network("conv:3x32x32-16-32-64"), "--text", network("bag:64x12-64-64"), "--data",
+         shapes("train"), "--eval-data", shapes("seen"), "--tokenizer", f"vocab:{words}", "--batch", 512, "--micro", 128,
+         "--steps", steps, "--schedule.rate", 3e-3, "--evaluate-every", 0, "--optimizer.weight-decay", 0.05, "-o", run)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    best = ("--image", run / "best/image.onnx", "--text", run / "best/text.onnx", "--tokenizer", f"vocab:{words}", "--json")
+    seen = json.loads(tool("eval", *best, "--data", shapes("seen")))["retrieval"]
+    unseen = json.loads(tool("eval", *best, "--data", shapes("unseen"), "--classes", classes))["zero_shot"]
+    return seen, unseen, seconds
+
+
+def seen_recall(quick):
+    seen, _, seconds = shapes_run(quick)
+    return (f"{seen['recall_1.image_to_text']:.3f}, {seen['recall_1.text_to_image']:.3f} in {seconds:.0f} CPU s",
+            seen["score"] >= 0.95 and seconds <= 300)
+
+
+def unseen_classes(quick):
+    _, unseen, _ = shapes_run(quick)
+    return f"{unseen['top_1']:.3f} of {unseen['items']}", unseen["top_1"] >= 0.6
+
+
+def ranks_equal(quick):
+    def losses(ranks):
+        run = FOLDER / f"ranks-{ranks}"
+        tool("train", "--image", network("conv:3x32x32-4-8-16"), "--text", network("transformer:64x12-32-1-16,dropout=0.1"),
+             "--data", shapes("unseen"), "--batch", 128, "--micro", 24, "--steps", 10, "--log-every", 1, "--threads", 1,
+             "-o", run, ranks=ranks)
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        return np.array([line["loss"] for line in lines if line["phase"] == "train"])
+    one, two = losses(1), losses(2)
+    worst = float(np.abs(two / one - 1).max())
+    return f"{worst:.1e} over {len(one)} steps", worst <= 1e-6 and len(one) == 10
+
+
+BARS = [
+    Bar("1a", "float64 exactness over towers, batches, micro-batches, tiles", "<= 1e-12", exactness("float64")),
+    Bar("1b", "float32 exactness, the same", "<= 1e-5", exactness("float32")),
+    Bar("1c", "mistakes that the check notices", "all four", controls),
+    Bar("2a", "live bytes that a pair adds, D = 64", "within 10 % of 16 D", slope),
+    Bar("2b", "growth of the process at the largest batch", "<= 120 MB", resident),
+    Bar("3a", "CPU time beside one graph over the batch", "<= 1.4", time_ratio),
+    Bar("5a", "Shapes-32: R@1 of seen combinations", ">= 0.95 in 5 CPU min", seen_recall),
+    Bar("5b", "Shapes-32: zero-shot classes of unseen compositions", ">= 0.6", unseen_classes),
+    Bar("6a", "two ranks beside one process: losses", "within 1e-6", ranks_equal),
+]
+
+if __name__ == "__main__":
+    bar.main(BARS)
