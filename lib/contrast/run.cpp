@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "contrast/run.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -44,6 +46,22 @@ std::vector<std::string> write_towers(const Towers& towers, const Temperature& t
   paths.push_back(prefix + "text.onnx");
   towers.second.network().write(paths.back(), replace, metadata);
   return paths;
+}
+
+std::optional<train::RuntimeCheck> check_written(const Tower& tower, const std::string& path, const PairSource& source,
+                                                 Side side, const std::string& python) {
+  constexpr int64_t kItems = 64;
+  const int64_t fixed = tower.network().batch().declared;
+  if (fixed > source.size()) return std::nullopt;
+  std::vector<int64_t> items(static_cast<size_t>(fixed > 0 ? fixed : std::min(kItems, source.size())));
+  std::iota(items.begin(), items.end(), int64_t{0});
+  const auto found = train::check_runtime(path, source.rows(side, items), python);
+  if (found && !found->holds())
+    throw base::Error(base::ErrorKind::check_failed, base::printable(path),
+                      fmt::format("ONNX Runtime {} computes something else: an error of {:.2g}", found->runtime,
+                                  found->largest_error),
+                      "please report it with the encoder");
+  return found;
 }
 
 }  // namespace allot::contrast

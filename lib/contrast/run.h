@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "contrast/training.h"
 #include "train/run_folder.h"
+#include "train/runtime_check.h"
 
 namespace allot::contrast {
 
@@ -38,5 +39,11 @@ Outcome run(Training& training, const TrainOptions& options, const RunContext& c
 /// embedding's size in their metadata. Returns the paths. Errors: those of Network::write.
 std::vector<std::string> write_towers(const Towers& towers, const Temperature& temperature, const std::string& prefix,
                                       base::Replace replace);
+
+/// Whether ONNX Runtime computes what a written encoder does here, on up to 64 items; none where there is no runtime,
+/// or fewer items than a file of a fixed batch takes. Errors: those of train::check_runtime; check_failed if it does
+/// not.
+std::optional<train::RuntimeCheck> check_written(const Tower& tower, const std::string& path, const PairSource& source,
+                                                 Side side, const std::string& python);
 
 }  // namespace allot::contrast

@@ -6,16 +6,11 @@
 #include <string>
 
 #include "mpl/feed.h"
+#include "train/runtime_check.h"
 
 namespace allot::mpl {
 
-struct Verification {
-  std::string runtime;  // version
-  int64_t items = 0;
-  double largest_error = 0;  // of any output, relative to the largest of 1 and the number itself
-  bool holds() const { return largest_error <= kTolerance; }
-  static constexpr double kTolerance = 1e-4;
-};
+using Verification = train::RuntimeCheck;
 
 /// Runs the file on up to 256 items in both. `python`: an interpreter; without onnxruntime there: none.
 /// Errors: those of exec::Program; check_failed when the interpreter ends otherwise or takes minutes.

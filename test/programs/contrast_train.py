@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import tarfile
 import unittest
 import zlib
@@ -90,7 +91,9 @@ class ContrastTrain(harness.TestCase):
 
     def test_written_encoders(self):
         data = self.data()
-        run = self.train("--steps", 10, "--eval-data", data)
+        run = self.folder / "run"
+        said = self.run_ok("contrast-train", *self.command("--steps", 10, "--eval-data", data, "--python", sys.executable)).err
+        self.assertRegex(said, r"best/image.onnx; ONNX Runtime \S+ agrees to .*\n.*best/text.onnx; ONNX Runtime")
         out = json.loads(self.run_ok("contrast-train", "eval", "--json", "--image", run / "best/image.onnx", "--text",
                                      run / "best/text.onnx", "--data", data).out)["retrieval"]
         with np.load(data) as arrays:

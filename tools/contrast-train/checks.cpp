@@ -136,8 +136,7 @@ int gradcheck(const cli::App& app, const Options& options) {
   check.tiles = sizes_of(options.tiles, pairs);
   check.method = options.method;
   check.seed = seed;
-  const contrast::Gradcheck found =
-      contrast::gradcheck(towers, *given.batch, temperature_of(options.train), check);
+  const contrast::Gradcheck found = contrast::gradcheck(towers, *given.batch, temperature_of(options.train), check);
   fmt::print("{}", app.common().json ? check_json(found, options) : check_text(found));
   return found.holds() ? 0 : base::exit_code(base::ErrorKind::check_failed);
 }

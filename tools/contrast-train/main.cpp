@@ -16,9 +16,9 @@ using namespace allot;
 using Command = int (*)(const cli::App&, const Options&);
 
 int run(const cli::App& app, const Options& options, const std::string& name) {
-  static const std::map<std::string, Command> kCommands = {
-      {"train", train_towers}, {"gradcheck", gradcheck}, {"bench", bench}, {"eval", eval}, {"export", export_joint},
-      {"gen", gen}};
+  static const std::map<std::string, Command> kCommands = {{"train", train_towers},  {"gradcheck", gradcheck},
+                                                           {"bench", bench},         {"eval", eval},
+                                                           {"export", export_joint}, {"gen", gen}};
   const auto found = kCommands.find(name);
   if (found == kCommands.end()) {
     std::vector<std::string> names;
@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
   app.example("contrast-train train --image encoder.onnx --data pairs.npz -o run/", "one encoder for both sides");
   app.example("contrast-train train --image a.onnx --text b.onnx --freeze image --data pairs.npz -o run/",
               "the second follows the first");
-  app.example("contrast-train train --image a.onnx --text b.onnx --data pairs.npz --steps 5000 --resume -o run/", "go on");
+  app.example("contrast-train train --image a.onnx --text b.onnx --data pairs.npz --steps 5000 --resume -o run/",
+              "go on");
   app.example("contrast-train gradcheck --image a.onnx --text b.onnx --batch 96", "is the gradient that of the batch?");
   app.example("contrast-train bench --image a.onnx --text b.onnx --batches 1024,16384,65536 --micro 64",
               "bytes and seconds of a step");

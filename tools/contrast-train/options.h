@@ -14,8 +14,9 @@ namespace allot {
 struct Options {
   contrast::TowersOptions towers;
   contrast::TrainOptions train;
-  std::string output, net, shapes, classes;
-  std::vector<std::string> micros = {"1", "7", "64", "full"}, tiles = {"3", "64", "full"}, batches = {"256", "1024", "4096"};
+  std::string output, net, shapes, classes, python = "python3";
+  std::vector<std::string> micros = {"1", "7", "64", "full"}, tiles = {"3", "64", "full"},
+                           batches = {"256", "1024", "4096"};
   std::string method = "two-pass";
   int64_t plain_up_to = 0, length = 32, vocabulary = 32, copies = 4;
   bool resume = false;
@@ -24,6 +25,8 @@ struct Options {
     towers.bind(binder);
     binder.text("output", output, "folder of the run; of gen and bench the file").cli_only = true;
     binder.flag("resume", resume, "go on with the run in the output folder").cli_only = true;
+    binder.text("python", python, "interpreter whose onnxruntime, if it has one, runs the result for comparison")
+        .cli_only = true;
     binder.list("micros", micros, "of gradcheck: sizes of micro-batches; full = the batch").cli_only = true;
     binder.list("tiles", tiles, "of gradcheck: sizes of the loss's tiles; full = the batch").cli_only = true;
     binder
@@ -35,10 +38,13 @@ struct Options {
     binder.integer("plain_up_to", plain_up_to, "of bench: the largest batch that is also run in one piece", 0, 1 << 30)
         .cli_only = true;
     binder.integer("length", length, "of bench and gradcheck: inputs' open dimensions", 1, 1 << 20).cli_only = true;
-    binder.integer("vocabulary", vocabulary, "of bench and gradcheck: token ids are below it", 2, 1 << 30).cli_only = true;
+    binder.integer("vocabulary", vocabulary, "of bench and gradcheck: token ids are below it", 2, 1 << 30).cli_only =
+        true;
     binder.text("net", net, "of gen: conv:3x32x32-16-32-64, mlp:32-64-16, bag:64x12-32-64 or transformer:64x12-32-2-64")
         .cli_only = true;
-    binder.text("shapes", shapes, "of gen: pictures with sentences: train, seen or unseen; their words, or prompts of their classes")
+    binder
+        .text("shapes", shapes,
+              "of gen: pictures with sentences: train, seen or unseen; their words, or prompts of their classes")
         .cli_only = true;
     binder.text("classes", classes, "of eval: YAML file of classes and prompts; images are put into these, zero-shot")
         .cli_only = true;

@@ -61,8 +61,11 @@ std::string outcome_text(const contrast::Outcome& outcome) {
 
 void write_page(const cli::App& app, const Options& options, const contrast::Training& training,
                 const contrast::Outcome& outcome, const train::RunFolder& folder) {
-  contrast::RunPage page{outcome, training.evaluation() ? *training.evaluation() : training.source(),
-                         training.towers(), train::read_records(folder.file("metrics.jsonl")), {}};
+  contrast::RunPage page{outcome,
+                         training.evaluation() ? *training.evaluation() : training.source(),
+                         training.towers(),
+                         train::read_records(folder.file("metrics.jsonl")),
+                         {}};
   page.facts = {{"First encoder", options.towers.image},
                 {"Second encoder", options.towers.tied() ? "the same" : options.towers.text},
                 {"Data", fmt::format("{} pairs", training.source().size())},
@@ -87,6 +90,18 @@ void tell(const contrast::Training& training) {
   fmt::print("{} pairs with {} hard negatives each; embeddings of {} numbers; {} numbers are trained in {}\n",
              training.source().size(), training.source().negatives(), towers.first.dimension(), first + second,
              towers.tied() ? "one encoder" : "two encoders");
+}
+
+void write_and_check(const Options& options, const contrast::Training& training, const std::string& prefix,
+                     base::Replace replace) {
+  const contrast::Towers towers = training.towers();
+  const auto paths = contrast::write_towers(towers, training.temperature(), prefix, replace);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const contrast::Side side = i == 0 ? contrast::Side::first : contrast::Side::second;
+    const auto check = contrast::check_written(towers.of(side), paths[i], training.source(), side, options.python);
+    base::info("wrote {}{}", base::printable(paths[i]),
+               check ? fmt::format("; ONNX Runtime {} agrees to {:.1e}", check->runtime, check->largest_error) : "");
+  }
 }
 
 /// The first rank has the folder and what is printed.
@@ -119,9 +134,7 @@ int train_in_step(const cli::App& app, const Options& options, dist::Team& team)
   if (!team.is_first()) return 0;
   fmt::print("{}", common.json ? outcome_json(outcome) : outcome_text(outcome));
   write_page(app, options, training, outcome, *folder);
-  for (const std::string& path :
-       contrast::write_towers(training.towers(), training.temperature(), folder->file("best/"), common.replace()))
-    base::info("wrote {}", base::printable(path));
+  write_and_check(options, training, folder->file("best/"), common.replace());
   return 0;
 }
 
@@ -174,13 +187,11 @@ int export_joint(const cli::App& app, const Options& options) {
   const ir::Model first = onnxio::read(towers.image), second = onnxio::read(text);
   const auto number = [&](const char* key, double otherwise) {
     for (const ir::Model* model : {&first, &second})
-      if (const auto value = model->metadata_value(key))
-        return config::parse_quantity(*value, config::Unit::none);
+      if (const auto value = model->metadata_value(key)) return config::parse_quantity(*value, config::Unit::none);
     return otherwise;
   };
   contrast::Temperature temperature;
-  temperature.log_scale =
-      std::log(number("allot.contrast.logit_scale", 1 / options.train.temperature.initial));
+  temperature.log_scale = std::log(number("allot.contrast.logit_scale", 1 / options.train.temperature.initial));
   temperature.bias = number("allot.contrast.logit_bias", 0);
   onnxio::write(contrast::joint_model(first, towers.image_out, second, towers.text_out, temperature), options.output,
                 app.common().replace());
@@ -203,15 +214,17 @@ int gen(const cli::App& app, const Options& options) {
     const std::vector<std::pair<std::string, Part>> parts = {
         {"train", Part::train}, {"seen", Part::seen}, {"unseen", Part::unseen}};
     if (options.shapes == "words" || options.shapes == "classes") {
-      base::write_file(options.output, options.shapes == "words" ? contrast::shape_vocabulary() : contrast::shape_prompts(),
-                       replace);
+      base::write_file(options.output,
+                       options.shapes == "words" ? contrast::shape_vocabulary() : contrast::shape_prompts(), replace);
       base::info("wrote {}", base::printable(options.output));
       return 0;
     }
-    const auto part = std::find_if(parts.begin(), parts.end(), [&](auto& each) { return each.first == options.shapes; });
+    const auto part =
+        std::find_if(parts.begin(), parts.end(), [&](auto& each) { return each.first == options.shapes; });
     if (part == parts.end())
-      throw base::Error(base::ErrorKind::usage, "--shapes", "is no part of the data",
-                        base::suggestion(options.shapes, std::vector<std::string>{"train", "seen", "unseen", "words", "classes"}));
+      throw base::Error(
+          base::ErrorKind::usage, "--shapes", "is no part of the data",
+          base::suggestion(options.shapes, std::vector<std::string>{"train", "seen", "unseen", "words", "classes"}));
     data::write_npz(options.output, contrast::shapes(part->second, options.copies, seed), replace);
   }
   base::info("wrote {}", base::printable(options.output));
