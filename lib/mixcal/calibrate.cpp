@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mixcal/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "mixcal/gpt.h"
+#include "mixcal/prepare.h"
+#include "train/run_folder.h"
+#include "train/statistics.h"
+
+namespace allot::mixcal {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using data::Part;
+
+const std::vector<Part> kTraining = {Part::reference, Part::proxy};
+// Streams of sequences: models that are compared get the same.
+enum Stream : uint32_t { kReferenceStream = 1, kProxyStream, kSwarmStream, kPrimaryStream };
+enum Role : uint64_t { kReferenceRole, kProxyRole, kSwarmRole, kPrimaryRole };
+
+double mean_over(const std::vector<double>& values, const std::vector<size_t>& over) {
+  double total = 0;
+  for (const size_t i : over) total += values[i] / static_cast<double>(over.size());
+  return total;
+}
+
+/// Where each training goes, and what goes in.
+class Trainings {
+ public:
+  Trainings(const data::TokenStore& store, const CalibrateContext& context) : store_(store), context_(context) {}
+
+  /// One run in a folder of its own. False if it was stopped.
+  bool run(train::Job& job, const LanguageModel& model, const TrainSettings& settings, const std::string& folder,
+           const std::string& inputs) const {
+    const bool is_first = !context_.team || context_.team->is_first();
+    const std::string path = context_.folder + "/" + folder;
+    std::unique_ptr<train::RunFolder> files;
+    if (is_first) {
+      const bool resumes = context_.resume && std::filesystem::exists(path + "/checkpoint/state.safetensors");
+      files = std::make_unique<train::RunFolder>(path, context_.config, resumes, context_.replace, may_differ());
+    }
+    base::Sha256 fingerprint;
+    for (const std::string& each : {store_.hash(), inputs}) fingerprint.add_field(each);
+    train::Loop loop(job, files.get(), settings.loop,
+                     {.schema = kLanguageSchema,
+                      .fingerprint = fingerprint.hex(),
+                      .stop = context_.stop,
+                      .team = context_.team,
+                      .shown = context_.shown});
+    base::info("{}", folder);
+    if (loop.run() == train::Ended::stopped) return false;
+    if (is_first)
+      model.network().write(path + "/model.onnx", base::Replace::own,
+                            {{"allot.tool", "mixcal"}, {"allot.mixcal.tokenizer", store_.tokenizer().hash()}});
+    return true;
+  }
+
+  Lesson lesson(std::vector<Part> parts, uint64_t seed, uint32_t stream) const {
+    return {store_, std::move(parts), seed, stream, context_.threads, context_.team};
+  }
+  std::vector<train::Record> records(const std::string& folder) const {
+    return train::read_records(context_.folder + "/" + folder + "/metrics.jsonl");
+  }
+  const data::TokenStore& store() const { return store_; }
+
+ private:
+  /// What does not change a run that is under way.
+  static std::vector<std::string> may_differ() { return {"compare", "save_every", "seeds", "budget"}; }
+
+  const data::TokenStore& store_;
+  const CalibrateContext& context_;
+};
+
+std::string text_of(const Weights& weights) {
+  std::string text;
+  for (const double weight : weights) text += fmt::format("{} ", weight);
+  return text;
+}
+
+class Search {
+ public:
+  Search(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context)
+      : store_(store), options_(options), context_(context), runs_(store, context), tokens_(training_tokens(store)) {
+    primary_ = options.settings;
+    if (!options.primary.empty()) primary_.model.model = options.primary, primary_.model.length = 0;
+    if (options.primary_steps > 0) primary_.loop.steps = options.primary_steps;
+    budget_ = options.budget;
+    if (budget_ == 0) {
+      const LanguageModel model(primary_.model, store.tokenizer().vocabulary, 0);
+      budget_ = static_cast<double>(primary_.loop.steps * primary_.batch * model.length());
+    }
+    caps_ = caps_of(tokens_, budget_, options.epochs);
+    reference_ = named_weights(options.reference, store, options.exponent, budget_, options.epochs);
+    find_what_counts();
+  }
+
+  Calibration run() {
+    for (int64_t i = 0; i < options_.seeds && !result_.stopped; ++i) {
+      const uint64_t seed = context_.seed + static_cast<uint64_t>(i);
+      seeds_.push_back(seed);
+      const std::string folder = options_.seeds > 1 ? fmt::format("seed-{}/", seed) : "";
+      Weights found = find(seed, folder);
+      if (result_.stopped) break;
+      result_.by_seed.push_back(capped(found, caps_));
+      if (options_.compare) compare(seed, folder, result_.by_seed.back());
+    }
+    if (!result_.stopped) describe();
+    return std::move(result_);
+  }
+
+ private:
+  void find_what_counts() {
+    const std::vector<std::string> names = store_.names();
+    for (const std::string& name : options_.over) {
+      const auto found = std::find(names.begin(), names.end(), name);
+      if (found == names.end())
+        throw Error(ErrorKind::config, "--over", fmt::format("there is no domain '{}'", base::printable(name)),
+                    base::suggestion(name, names));
+      result_.over.push_back(static_cast<size_t>(found - names.begin()));
+    }
+    if (result_.over.empty())
+      for (size_t i = 0; i < names.size(); ++i) result_.over.push_back(i);
+  }
+
+  Weights find(uint64_t seed, const std::string& folder) {
+    if (options_.method == "doremi") return by_proxy(seed, folder);
+    if (options_.method == "mixing-law" || options_.method == "regmix") return by_swarm(seed, folder);
+    return named_weights(options_.method, store_, options_.exponent, budget_, options_.epochs);
+  }
+
+  /// DoReMi, round after round.
+  Weights by_proxy(uint64_t seed, const std::string& folder) {
+    Weights given = reference_, found;
+    for (int64_t round = 1; round <= options_.rounds; ++round) {
+      const std::string place = folder + (options_.rounds > 1 ? fmt::format("round-{}/", round) : "");
+      found = one_round(seed, place, given);
+      if (result_.stopped) return found;
+      const double change = largest_difference(found, given);
+      if (options_.rounds > 1) base::info("round {} changed a weight by {:.4f}", round, change);
+      if (change < options_.tolerance) break;
+      given = found;
+    }
+    return found;
+  }
+
+  Weights one_round(uint64_t seed, const std::string& folder, const Weights& given) {
+    const TrainSettings& settings = options_.settings;
+    LanguageModel reference = fresh(settings.model, seed, kReferenceRole);
+    const Lesson first = runs_.lesson({Part::reference}, seed, kReferenceStream);
+    SamplingJob teaching(reference, settings, first, given);
+    if (!trained(teaching, reference, settings, folder + "reference", text_of(given))) return given;
+    add_flops("reference", 6, reference, settings);
+    LanguageModel proxy = fresh(settings.model, seed, kProxyRole);
+    const Lesson second = runs_.lesson({Part::proxy}, seed, kProxyStream);
+    ProxyJob job(proxy, reference, settings, second, options_.dro, settings.loop.steps);
+    if (!trained(job, proxy, settings, folder + "proxy", text_of(given))) return given;
+    add_flops("proxy", 8, proxy, settings);
+    if (result_.trajectories.size() < seeds_.size()) result_.trajectories.emplace_back();
+    result_.trajectories.back() = job.trajectory();
+    result_.records = runs_.records(folder + "proxy");
+    result_.mixture.settings["step"] = fmt::format("{}", job.dro().step());
+    watch(job, reference, proxy);
+    return job.dro().average();
+  }
+
+  /// What an honest reader of the weights should know. Source: specification of mixcal, 7.6.
+  void watch(const ProxyJob& job, const LanguageModel& reference, const LanguageModel& proxy) {
+    const size_t domains = tokens_.size();
+    double largest = 0;
+    std::vector<double> silent(domains);
+    for (const auto& row : job.trajectory()) {
+      largest += *std::max_element(row.begin() + 1, row.begin() + 1 + static_cast<std::ptrdiff_t>(domains));
+      for (size_t i = 0; i < domains; ++i) silent[i] += row[1 + domains + i] == 0 ? 1 : 0;
+    }
+    const auto rows = static_cast<double>(job.trajectory().size());
+    if (largest / rows > 0.5)
+      warn(fmt::format("the largest weight was {:.2f} on average: lower --dro.step", largest / rows));
+    for (size_t i = 0; i < domains; ++i)
+      if (silent[i] > 0.95 * rows)
+        warn(fmt::format("the proxy was better than the reference on '{}' nearly always: train longer",
+                         base::printable(store_.domains()[i].name)));
+    const int64_t most = options_.settings.evaluation;
+    const auto of_reference = evaluate(reference, store_, Part::validation, most),
+               of_proxy = evaluate(proxy, store_, Part::validation, most);
+    if (mean_over(of_proxy, result_.over) > 1.5 + mean_over(of_reference, result_.over))
+      warn("the proxy ended far above its reference: lower --dro.step or the learning rate");
+  }
+
+  Weights by_swarm(uint64_t seed, const std::string& folder) {
+    TrainSettings settings = options_.settings;
+    settings.loop.steps =
+        options_.swarm_steps > 0 ? options_.swarm_steps : std::max<int64_t>(1, settings.loop.steps / 2);
+    settings.loop.evaluate_every = 0;
+    Swarm swarm{store_.names(), store_.names(), {}, {}, {}};
+    for (const Weights& weights : sample_mixtures(reference_, options_.swarm, caps_for_swarm(), seed)) {
+      const std::string name = fmt::format("{:04}", swarm.size());
+      LanguageModel model = fresh(settings.model, seed, kSwarmRole);
+      const Lesson lesson = runs_.lesson(kTraining, seed, kSwarmStream);
+      SamplingJob job(model, settings, lesson, weights);
+      if (!trained(job, model, settings, folder + "swarm/" + name, text_of(weights))) return reference_;
+      add_flops("swarm", 6, model, settings);
+      swarm.runs.push_back(name);
+      swarm.ratios.push_back(weights);
+      swarm.values.push_back(evaluate(model, store_, Part::validation, settings.evaluation));
+    }
+    if (!context_.team || context_.team->is_first()) {
+      write_ratios(swarm, context_.folder + "/" + folder + "swarm/ratios.csv", base::Replace::any);
+      write_metrics(swarm, context_.folder + "/" + folder + "swarm/metrics.csv", base::Replace::any);
+    }
+    ProposeOptions propose_options = options_.propose;
+    propose_options.method = options_.method;
+    if (propose_options.objective == std::vector<std::string>{"average"} && !options_.over.empty())
+      propose_options.objective = options_.over;
+    Proposal proposal = propose(swarm, reference_, caps_, propose_options, seed);
+    result_.fitted = proposal.fitted;
+    replicate_deviations_ = proposal.deviations;
+    return proposal.weights;
+  }
+
+  /// None: a mixture that repeats a small domain is what a law needs to see. Source: specification of mixcal, 1.5.
+  std::vector<double> caps_for_swarm() const { return {}; }
+
+  void compare(uint64_t seed, const std::string& folder, const Weights& found) {
+    const std::vector<std::pair<std::string, Weights>> mixes = {
+        {"natural", natural(tokens_)}, {"uniform", uniform(tokens_.size())}, {options_.method, found}};
+    if (result_.arms.empty())
+      for (const auto& [name, weights] : mixes) result_.arms.push_back({name, weights, {}, {}});
+    for (size_t i = 0; i < mixes.size(); ++i) {
+      LanguageModel model = fresh(primary_.model, seed, kPrimaryRole);
+      const Lesson lesson = runs_.lesson(kTraining, seed, kPrimaryStream);
+      SamplingJob job(model, primary_, lesson, mixes[i].second);
+      const std::string place = folder + (i == 2 ? "on-found" : "on-" + mixes[i].first);
+      if (!trained(job, model, primary_, place, text_of(mixes[i].second))) return;
+      add_flops("comparison", 6, model, primary_);
+      Arm& arm = result_.arms[i];
+      arm.weights = mixes[i].second;
+      arm.losses.push_back(evaluate(model, store_, Part::test, 4 * primary_.evaluation));
+      arm.curves.push_back(curve(place));
+    }
+  }
+
+  std::vector<std::pair<double, double>> curve(const std::string& folder) const {
+    std::vector<std::pair<double, double>> points;
+    if (context_.team && !context_.team->is_first()) return points;
+    const std::vector<std::string> names = store_.names();
+    for (const train::Record& record : runs_.records(folder)) {
+      if (record.phase != "evaluate") continue;
+      double total = 0;
+      for (const size_t i : result_.over) total += record.metrics.at("validation." + names[i]);
+      points.emplace_back(static_cast<double>(record.step), total / static_cast<double>(result_.over.size()));
+    }
+    return points;
+  }
+
+  LanguageModel fresh(const ModelOptions& model, uint64_t seed, Role role) const {
+    LanguageModel made(model, store_.tokenizer().vocabulary, base::mix(seed, role));
+    if (model.is_file()) made.check_causal(seed);
+    return made;
+  }
+
+  bool trained(train::Job& job, const LanguageModel& model, const TrainSettings& settings, const std::string& folder,
+               const std::string& inputs) {
+    result_.stopped = !runs_.run(job, model, settings, folder, inputs);
+    return !result_.stopped;
+  }
+
+  /// `each`: operations a parameter and token.
+  void add_flops(const std::string& stage, double each, const LanguageModel& model, const TrainSettings& settings) {
+    result_.mixture.flops[stage] += each * static_cast<double>(model.numbers()) *
+                                    static_cast<double>(settings.loop.steps * settings.batch * (model.length() - 1));
+  }
+
+  void warn(const std::string& text) {
+    base::warn("{}", text);
+    result_.mixture.warnings.push_back(text);
+  }
+
+  void describe() {
+    Mixture& mixture = result_.mixture;
+    mixture.method = options_.method;
+    mixture.budget = budget_;
+    mixture.seeds = seeds_;
+    mixture.tokenizer_kind = store_.tokenizer().kind, mixture.tokenizer_hash = store_.tokenizer().hash();
+    mixture.data = store_.hash();
+    mixture.settings["model"] = options_.settings.model.model;
+    mixture.settings["steps"] = std::to_string(options_.settings.loop.steps);
+    mixture.settings["reference_weights"] = options_.reference;
+    mixture.settings["rounds"] = std::to_string(options_.rounds);
+    mixture.settings["most_epochs"] = fmt::format("{}", options_.epochs);
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      std::vector<double> values;
+      for (const Weights& weights : result_.by_seed) values.push_back(weights[i]);
+      const train::Summary summary = train::summarize(values);
+      const data::TokenDomain& domain = store_.domains()[i];
+      const auto tokens = static_cast<double>(domain.tokens()), documents = static_cast<double>(domain.documents());
+      const double deviation =
+          seeds_.size() < 2 && !replicate_deviations_.empty() ? replicate_deviations_[i] : summary.deviation;
+      mixture.domains.push_back({domain.name, summary.mean, reference_[i], deviation, static_cast<int64_t>(tokens_[i]),
+                                 tokens / documents, static_cast<double>(domain.bytes()) / tokens});
+    }
+    const double longest = [&] {
+      double most = 0;
+      for (const MixtureDomain& domain : mixture.domains) most = std::max(most, domain.epochs(budget_));
+      return most;
+    }();
+    if (longest > 4) warn(fmt::format("a domain is passed {:.1f} times", longest));
+    if (options_.compare && !result_.beats_uniform())
+      warn(fmt::format("{} is not better than uniform shares here", options_.method));
+  }
+
+  const data::TokenStore& store_;
+  const CalibrateOptions& options_;
+  const CalibrateContext& context_;
+  Trainings runs_;
+  std::vector<double> tokens_, caps_;
+  double budget_ = 0;
+  TrainSettings primary_;
+  Weights reference_;
+  std::vector<uint64_t> seeds_;
+  std::vector<double> replicate_deviations_;
+  Calibration result_;
+};
+
+}  // namespace
+
+std::vector<std::string> method_names() {
+  return {"doremi", "mixing-law", "regmix", "uniform", "natural", "temperature", "unimax"};
+}
+
+void CalibrateOptions::bind(config::Binder& binder) {
+  binder.choice("method", method, "how weights are found", method_names());
+  settings.bind(binder);
+  binder.section("dro", "of doremi: how weights follow the proxy", [this](config::Binder& b) { dro.bind(b); });
+  binder.text("reference", reference,
+              "weights of the reference model's data, prior of swarms: natural, uniform or a file");
+  binder.integer("rounds", rounds, "of doremi: each round's weights are the next one's reference", 1, 100);
+  binder.number("tolerance", tolerance, "of doremi: largest change of a weight below which rounds end", 0, 1);
+  binder.integer("seeds", seeds, "searches with consecutive seeds; weights are their mean", 1, 1000);
+  binder.number("exponent", exponent, "of temperature: weights are tokens^exponent", 0, 1);
+  binder.number("max_epochs", epochs, "most passes over a domain: weights are capped", 1e-3, 1e9);
+  binder.number("budget", budget, "tokens that weights are for; 0 = those of the comparison", 0, 1e18);
+  binder.section("swarm", "of mixing-law and regmix: which mixtures are run", [this](config::Binder& b) {
+    swarm.bind(b);
+    b.integer("steps", swarm_steps, "of each run; 0 = half of --steps", 0, int64_t{1} << 40);
+  });
+  binder.section("law", "of mixing-law and regmix: how runs become a mixture",
+                 [this](config::Binder& b) { propose.bind_law(b); });
+  binder.flag("compare", compare, "train on natural, uniform and found weights, and tell what came of it");
+  binder.text("primary", primary, "model of the comparison; default: the same");
+  binder.integer("primary_steps", primary_steps, "steps of the comparison; 0 = as many", 0, int64_t{1} << 40);
+  binder.list("over", over, "domains that count in averages, objectives and the worst case; default: all");
+}
+
+Weights named_weights(const std::string& text, const data::TokenStore& store, double exponent, double budget,
+                      double epochs) {
+  const std::vector<double> tokens = training_tokens(store);
+  if (text == "natural") return natural(tokens);
+  if (text == "uniform") return uniform(tokens.size());
+  if (text == "temperature") return temperature(tokens, exponent);
+  if (text == "unimax") return unimax(tokens, budget, epochs);
+  return read_weights(text, store.names(), store.tokenizer().hash());
+}
+
+Verdict judge(const Arm& arm, const Arm& other, const std::vector<size_t>& over) {
+  Verdict verdict;
+  for (size_t seed = 0; seed < arm.losses.size(); ++seed) {
+    verdict.averages.push_back(mean_over(arm.losses[seed], over));
+    double worst = -std::numeric_limits<double>::infinity();
+    for (const size_t i : over) worst = std::max(worst, arm.losses[seed][i]);
+    verdict.worsts.push_back(worst);
+    double steps = std::numeric_limits<double>::quiet_NaN();
+    const auto& points = arm.curves[seed];
+    const double goal = other.curves[seed].empty() ? 0 : other.curves[seed].back().second;
+    for (size_t i = points.size(); i-- > 0;)
+      if (points[i].second <= goal) steps = points[i].first;
+    verdict.steps.push_back(steps);
+  }
+  return verdict;
+}
+
+bool Calibration::beats_uniform() const {
+  if (arms.empty() || arms.back().losses.empty()) return false;
+  const Verdict found = judge(arms[2], arms[0], over), even = judge(arms[1], arms[0], over);
+  if (found.averages.size() == 1) return found.averages[0] < even.averages[0];
+  return train::paired_difference(found.averages, even.averages).high < 0;
+}
+
+Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context) {
+  if (store.domains().size() < 2)
+    throw Error(ErrorKind::malformed, base::printable(store.path()), "has one domain only",
+                "a mixture is of two or more");
+  if (options.settings.loop.steps == 0)
+    throw Error(ErrorKind::usage, "--steps", "is missing", "weights depend on how long models train: give a number");
+  return Search(store, options, context).run();
+}
+
+std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
+                             const CalibrateContext& context) {
+  const Trainings runs(store, context);
+  LanguageModel model(settings.model, store.tokenizer().vocabulary, base::mix(context.seed, kPrimaryRole));
+  if (settings.model.is_file()) model.check_causal(context.seed);
+  const Lesson lesson = runs.lesson(kTraining, context.seed, kPrimaryStream);
+  SamplingJob job(model, settings, lesson, weights);
+  if (!runs.run(job, model, settings, ".", text_of(weights))) return {};
+  return evaluate(model, store, Part::test, 4 * settings.evaluation);
+}
+
+}  // namespace allot::mixcal

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole search for one mixture, by any method, and what it is worth beside natural and uniform shares.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "config/binder.h"
+#include "mixcal/group_dro.h"
+#include "mixcal/mixture.h"
+#include "mixcal/propose.h"
+#include "mixcal/training.h"
+#include "train/record.h"
+
+namespace allot::mixcal {
+
+struct CalibrateOptions {
+  std::string method = "doremi";
+  TrainSettings settings;  // of references, proxies and runs of a swarm
+  DroOptions dro;
+  std::string reference = "natural";  // weights of the reference model's data: natural, uniform or a file
+  int64_t rounds = 1, seeds = 1;
+  double tolerance = 1e-3;        // change of any weight below which rounds end
+  double exponent = 0.5;          // of temperature
+  double epochs = 4, budget = 0;  // no domain is passed more often when so many tokens are drawn; 0: the comparison's
+  SamplingOptions swarm;
+  int64_t swarm_steps = 0;  // of each run; 0: half as many as of others
+  ProposeOptions propose;
+  bool compare = true;            // train on natural, uniform and found weights
+  std::string primary = "";       // model that is compared on; "": the proxy's
+  int64_t primary_steps = 0;      // 0: as many as the proxy's
+  std::vector<std::string> over;  // domains that count in average and worst; none: all
+
+  void bind(config::Binder& binder);
+};
+
+std::vector<std::string> method_names();
+
+struct CalibrateContext {
+  std::string folder;  // a run folder for each training inside
+  std::string config;  // YAML of the options, for them
+  bool resume = false;
+  uint64_t seed = 0;
+  unsigned threads = 1;
+  const std::atomic<bool>* stop = nullptr;
+  bool shown = false;
+  base::Replace replace = base::Replace::own;
+  dist::Team* team = nullptr;
+};
+
+/// A model that was trained to look at a mixture: for each seed its losses on test documents, nats a token by domain,
+/// and its curve.
+struct Arm {
+  std::string name;
+  Weights weights;                                             // of the last seed
+  std::vector<std::vector<double>> losses;                     // [seed][domain]
+  std::vector<std::vector<std::pair<double, double>>> curves;  // [seed]: step, average validation loss
+};
+
+/// What a reader asks of an arm beside another one, over domains that count.
+struct Verdict {
+  std::vector<double> averages, worsts;  // by seed
+  std::vector<double> steps;             // by seed: until the average of the other's last evaluation; NaN: never
+};
+Verdict judge(const Arm& arm, const Arm& other, const std::vector<size_t>& over);
+
+struct Calibration {
+  Mixture mixture;
+  std::vector<Weights> by_seed;
+  std::vector<std::vector<std::vector<double>>> trajectories;  // of the last round, [seed][row]: ProxyJob::trajectory()
+  std::vector<Arm> arms;                                       // natural, uniform, the method; empty without comparison
+  std::vector<size_t> over;                                    // domains that count
+  std::vector<train::Record> records;                          // of the last proxy
+  std::vector<Fitted> fitted;                                  // of a swarm's law
+  bool stopped = false;                                        // by a signal: the rest is not there
+
+  /// Whether the method is better than uniform on the average over domains that count: the 95 % interval of paired
+  /// differences is below 0; of one seed, the difference is.
+  bool beats_uniform() const;
+};
+
+/// Errors: malformed for fewer than two domains; those of training, propose() and capped().
+Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context);
+
+/// Trains one model on given weights, in `context.folder`, and writes model.onnx there. Gives its losses on test
+/// documents by domain, nats a token; nothing if it was stopped.
+std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
+                             const CalibrateContext& context);
+
+/// Weights that a word names, or a file. Errors: those of read_weights().
+Weights named_weights(const std::string& text, const data::TokenStore& store, double exponent, double budget,
+                      double epochs);
+
+}  // namespace allot::mixcal

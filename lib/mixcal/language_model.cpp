@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mixcal/language_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "mixcal/gpt.h"
+#include "nn/loss.h"
+#include "train/inspect.h"
+
+namespace allot::mixcal {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr uint32_t kStream = 0x6d69786d;
+constexpr int64_t kDefaultLength = 64;
+constexpr double kMoved = 1e-4;  // by which logits may change through rounding
+
+const std::vector<std::string> kTokenNames = {"input_ids", "input", "tokens", "x"};
+
+/// The sequence length that an input is declared with, or -1.
+int64_t declared_length(const exec::ProgramInput& input) {
+  if (!input.type.has_shape || input.type.dims.size() != 2) return -1;
+  return input.type.dims[1].value;
+}
+
+double largest_change(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+}  // namespace
+
+void ModelOptions::bind(config::Binder& binder) {
+  std::string built_in;
+  for (const std::string& name : gpt_names()) built_in += (built_in.empty() ? "" : ", ") + name;
+  binder.text("model", model, "network that is trained: " + built_in + ", or an ONNX file that gives logits of tokens");
+  binder.choice("init", init, "where training begins: at weights drawn by seed, or at the file's", {"fresh", "keep"});
+  binder.integer("length", length, "tokens a sequence; 0 = as many as the model takes", 0, 1 << 20);
+}
+
+bool ModelOptions::is_file() const { return model.ends_with(".onnx"); }
+
+LanguageModel::LanguageModel(const ModelOptions& options, int64_t vocabulary, uint64_t seed) : vocabulary_(vocabulary) {
+  const auto size = find_gpt(options.model);
+  if (!size && !options.is_file())
+    throw Error(ErrorKind::usage, base::printable(options.model), "is no model",
+                base::suggestion(options.model, gpt_names()) + ", or name an ONNX file");
+  if (size) {
+    network_ = std::make_unique<train::Network>(std::make_shared<const ir::Model>(make_gpt(*size, vocabulary, seed)));
+  } else {
+    network_ = std::make_unique<train::Network>(options.model);
+    if (options.init == "fresh") draw_weights(seed);
+  }
+  find_inputs();
+  const int64_t most = size ? size->length + 1 : length_;  // the last token is only predicted
+  if (size) length_ = most;
+  if (options.length > 0) {
+    if (most > 0 && options.length > most)
+      throw Error(ErrorKind::config, "--length", fmt::format("is {}, and the model takes {}", options.length, most),
+                  "shorten sequences");
+    if (!size && most > 0 && options.length != most)
+      throw Error(ErrorKind::config, "--length",
+                  fmt::format("is {}, and the file is made for {} alone", options.length, most),
+                  "export it with a free sequence length");
+    length_ = options.length;
+  }
+  if (length_ == 0) length_ = kDefaultLength;
+  if (length_ < 2) throw Error(ErrorKind::config, "--length", "leaves nothing to predict", "give 2 tokens or more");
+}
+
+void LanguageModel::find_inputs() {
+  const auto& inputs = network_->inputs();
+  const auto wanted = std::count_if(inputs.begin(), inputs.end(), [](const auto& input) { return !input.optional; });
+  bool found = false;
+  for (const exec::ProgramInput& input : inputs) {
+    if (input.optional) continue;
+    const bool is_tokens =
+        wanted == 1 || std::find(kTokenNames.begin(), kTokenNames.end(), input.name) != kTokenNames.end();
+    if (is_tokens && input.type.elem == ir::DataType::int64) {
+      inputs_.push_back(Role::tokens);
+      found = true;
+      if (const int64_t declared = declared_length(input); declared > 0) length_ = declared + 1;
+    } else if (input.name == "attention_mask") {
+      inputs_.push_back(Role::ones);
+    } else if (input.name == "position_ids") {
+      inputs_.push_back(Role::positions);
+    } else {
+      throw Error(ErrorKind::config, base::printable(input.name), "is an input that a language model has not",
+                  input.name.starts_with("past") ? "export it without a cache"
+                                                 : "export it with input_ids, int64 [batch, sequence]");
+    }
+  }
+  if (!found)
+    throw Error(ErrorKind::config, "--model", "has no input of int64 tokens",
+                "export it with input_ids, int64 [batch, sequence]");
+}
+
+/// As those of make_gpt() are drawn; scales are 1 and biases 0.
+void LanguageModel::draw_weights(uint64_t seed) {
+  const at::NoGradGuard no_gradients;
+  const std::vector<nn::TrainedTensor> trained = network_->trained();
+  const auto is_scale = [&](const std::string& name) {
+    return std::any_of(network_->weights().begin(), network_->weights().end(), [&](const exec::Weight& weight) {
+      return weight.name == name && weight.slot.ends_with("scale");
+    });
+  };
+  for (size_t i = 0; i < trained.size(); ++i) {
+    at::Tensor tensor = trained[i].tensor;
+    if (tensor.dim() < 2) {
+      tensor.fill_(is_scale(trained[i].name) ? 1 : 0);
+      continue;
+    }
+    base::Rng rng(seed, kStream, static_cast<uint32_t>(i));
+    std::vector<double> values(static_cast<size_t>(tensor.numel()));
+    for (double& value : values) value = 0.02 * rng.normal();
+    tensor.copy_(at::tensor(values, at::kDouble).view(tensor.sizes()));
+  }
+}
+
+at::Tensor LanguageModel::logits(const at::Tensor& tokens) const {
+  std::vector<at::Tensor> given;
+  for (const Role role : inputs_)
+    given.push_back(role == Role::tokens ? tokens
+                    : role == Role::ones ? at::ones_like(tokens)
+                                         : at::arange(tokens.size(1), at::kLong).expand_as(tokens).contiguous());
+  at::Tensor logits = network_->logits(given);  // Dropout draws nothing: losses are compared
+  const int64_t rows = tokens.size(0), length = tokens.size(1), classes = logits.size(-1);
+  if (logits.numel() != rows * length * classes)
+    throw Error(ErrorKind::config, base::printable(network_->head().logits), "is not a row of logits for every token",
+                "export a language model that gives logits of all positions");
+  if (classes < vocabulary_)
+    throw Error(ErrorKind::config, base::printable(network_->head().logits),
+                fmt::format("tells {} tokens apart, and the data has {}", classes, vocabulary_),
+                "export it with the vocabulary of the data's tokenizer");
+  return logits.reshape({rows, length, classes});
+}
+
+at::Tensor LanguageModel::losses(const at::Tensor& tokens) const {
+  const int64_t seen = tokens.size(1) - 1;
+  return nn::cross_entropies(logits(tokens.narrow(1, 0, seen).contiguous()), tokens.narrow(1, 1, seen).contiguous());
+}
+
+int64_t LanguageModel::numbers() const { return train::trained_numbers(*network_); }
+
+void LanguageModel::check_causal(uint64_t seed) const {
+  const at::NoGradGuard no_gradients;
+  const int64_t length = length_ - 1, middle = length / 2;
+  at::Tensor tokens = at::zeros({2, length}, at::kLong);
+  base::Rng rng(seed, kStream, 0, 1);
+  for (int64_t i = 0; i < tokens.numel(); ++i)
+    tokens.mutable_data_ptr<int64_t>()[i] = rng.below(static_cast<uint32_t>(vocabulary_));
+  at::Tensor later = tokens.clone();
+  for (int64_t i = middle; i < length; ++i) {
+    int64_t& token = later.mutable_data_ptr<int64_t>()[i];
+    token = (token + 1) % vocabulary_;
+  }
+  at::Tensor other = tokens.clone();
+  other[0] = (other[0] + 1).remainder(vocabulary_);
+  const at::Tensor before = logits(tokens), after = logits(later);
+  const double scale = 1 + before.abs().max().item<double>();
+  if (largest_change(before[0].narrow(0, 0, middle), after[0].narrow(0, 0, middle)) > kMoved * scale)
+    throw Error(ErrorKind::check_failed, "--model", "sees tokens that it is to predict: it is not causal",
+                "export a decoder, with its causal mask");
+  if (largest_change(before[1], logits(other)[1]) > kMoved * scale)
+    throw Error(ErrorKind::check_failed, "--model", "mixes the rows of a batch", "export it with a free batch");
+}
+
+}  // namespace allot::mixcal

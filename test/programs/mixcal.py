@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mixcal as it is used: preparing corpora, calibrating, resuming, laws from files, exports, and what it says when
+something is wrong."""
+
+import gzip
+import json
+import struct
+
+import numpy as np
+import onnx
+import onnxruntime
+
+import harness
+
+WORDS = "the quick brown fox jumps over a lazy dog while seven wizards brew potions near old stone bridges".split()
+# Little work: constant numbers of everything.
+SHORT = ["--steps", 8, "--batch", 8, "--length", 33, "--evaluation", 2, "--evaluate-every", 4, "--log-every", 4, "--max-epochs", 1000]
+
+
+def text(seed, lines, words=WORDS):
+    rng = np.random.default_rng(seed)
+    return "".join(" ".join(rng.choice(words, 8)) + ".\n" for _ in range(lines))
+
+
+class Mixcal(harness.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.corpus = self.folder / "corpus"
+        (self.corpus / "tales").mkdir(parents=True)
+        for i in range(3):
+            (self.corpus / f"tales/{i}.txt").write_text(text(i, 300))
+        (self.corpus / "numbers.jsonl").write_text("".join(
+            json.dumps({"text": text(100 + i, 4, "one two three four five six seven".split())}) + "\n" for i in range(200)))
+        with gzip.open(self.corpus / "codes.txt.gz", "wt") as out:
+            out.write(text(7, 900, "if else while return int char for { } ( ) ;".split()))
+
+    def mixcal(self, *args, **options):
+        return self.run_ok("mixcal", *args, **options)
+
+    def fails(self, code, pattern, *args):
+        outcome = harness.run("mixcal", *args)
+        self.assertEqual(outcome.code, code, outcome.err)
+        self.assertRegex(outcome.err, pattern)
+        errors = [line for line in outcome.err.splitlines() if line.startswith("mixcal: ") and "warning" not in line]
+        self.assertEqual(len(errors), 1, outcome.err)
+
+    def prep(self, name="tokens", *args):
+        self.mixcal("prep", self.corpus, "-o", self.folder / name, "--longest", 1024, *args)
+        return self.folder / name
+
+    def test_prep_and_inspect(self):
+        tokens = self.prep()
+        found = json.loads(self.mixcal("inspect", tokens, "--json").out)
+        by_name = {domain["name"]: domain for domain in found["domains"]}
+        self.assertEqual(sorted(by_name), ["codes", "numbers", "tales"])
+        self.assertEqual(by_name["tales"]["bytes"], sum(p.stat().st_size for p in (self.corpus / "tales").iterdir()))
+        self.assertEqual(by_name["numbers"]["documents"], 200)
+        for domain in by_name.values():
+            self.assertEqual(domain["tokens"], domain["bytes"] + domain["documents"])
+        self.assertIn("codes", self.mixcal("inspect", tokens).out)
+        again = self.prep("again", "--threads", 1)
+        for part in ("reference", "proxy", "validation", "test"):
+            for path in tokens.glob(f"*/{part}.*"):
+                self.assert_same_file(path, again / path.relative_to(tokens))
+        self.assertIn("swarm", self.mixcal("plan", tokens, "--steps", 100).out)
+
+    def test_duplicate_domains_are_told(self):
+        (self.corpus / "copy.txt").write_text((self.corpus / "tales/0.txt").read_text())
+        outcome = self.mixcal("prep", self.corpus, "-o", self.folder / "tokens", "--longest", 256)
+        self.assertRegex(outcome.err, "'copy' and 'tales' share")
+
+    def test_calibrate_without_any_option_but_size(self):
+        run = self.folder / "run"
+        out = self.mixcal("calibrate", self.corpus, "--longest", 1024, *SHORT, "-o", run).out
+        for name in ("codes", "numbers", "tales", "uniform", "natural", "doremi"):
+            self.assertIn(name, out)
+        mixture = json.loads((run / "mixture.json").read_text())
+        self.assertAlmostEqual(sum(domain["weight"] for domain in mixture["domains"]), 1, places=9)
+        result = json.loads((run / "result.json").read_text())
+        self.assertEqual([arm["name"] for arm in result["arms"]], ["natural", "uniform", "doremi"])
+        if not result["better_than_uniform"]:
+            self.assertIn("not better than uniform", out.splitlines()[0])
+            self.assertTrue(any("not better than uniform" in warning for warning in mixture["warnings"]))
+        page = (run / "report.html").read_text()
+        self.assertIn("uniform", page)
+        rows = np.genfromtxt(run / "trajectory.csv", delimiter=",", names=True)
+        alphas = np.stack([rows[name] for name in rows.dtype.names if name.startswith("alpha")], 1)
+        np.testing.assert_allclose(alphas.sum(1), 1, atol=1e-9)
+        np.testing.assert_allclose(alphas.mean(0), result["weights"], atol=1e-9)
+        self.check_model(run / "on-found/model.onnx")
+
+    def check_model(self, path):
+        """Any length and batch, in ONNX Runtime, and what comes later changes nothing before."""
+        onnx.checker.check_model(path)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        ids = np.arange(3 * 20).reshape(3, 20) % 250
+        logits = session.run(None, {"input_ids": ids})[0]
+        self.assertEqual(logits.shape, (3, 20, 258))
+        ids[:, 10:] = 1
+        np.testing.assert_allclose(session.run(None, {"input_ids": ids})[0][:, :10], logits[:, :10], atol=1e-5)
+
+    def test_resumed_calibration_is_the_uninterrupted_one(self):
+        tokens = self.prep()
+        whole, parts = self.folder / "whole", self.folder / "parts"
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "-o", whole)
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "-o", parts)
+        for lost in ("mixture.json", "trajectory.csv", "proxy/model.onnx"):
+            (parts / lost).unlink()
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--resume", "-o", parts)
+        self.assert_same_file(whole / "trajectory.csv", parts / "trajectory.csv")
+        self.assertEqual(json.loads((whole / "mixture.json").read_text())["domains"],
+                         json.loads((parts / "mixture.json").read_text())["domains"])
+        self.fails(78, "steps", "calibrate", tokens, *SHORT, "--steps", 9, "--compare=false", "--resume", "-o", parts)
+
+    def test_seeds_and_rounds(self):
+        tokens = self.prep()
+        run = self.folder / "run"
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--seeds", 2, "--rounds", 2, "--tolerance", 0, "-o", run)
+        result = json.loads((run / "result.json").read_text())
+        self.assertEqual(len(result["by_seed"]), 2)
+        self.assertNotEqual(result["by_seed"][0], result["by_seed"][1])
+        self.assertTrue((run / "seed-1/round-2/proxy/model.onnx").exists())
+        self.assertTrue(any(domain["deviation"] > 0 for domain in json.loads((run / "mixture.json").read_text())["domains"]))
+
+    def test_every_method(self):
+        tokens = self.prep()
+        for method in ("uniform", "natural", "temperature", "unimax"):
+            self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--method", method, "-o", self.folder / method)
+        for method in ("mixing-law", "regmix"):
+            run = self.folder / method
+            self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--method", method, "--swarm.runs", 6, "--swarm.steps", 4,
+                        "--law.least-rank", -1, "--law.replicates", 3, "--law.draws", 500, "-o", run)
+            ratios, metrics = run / "swarm/ratios.csv", run / "swarm/metrics.csv"
+            self.assertIn("tales", self.mixcal("fit", "--ratios", ratios, "--metrics", metrics).out)
+
+    def test_train_eval_and_export(self):
+        tokens = self.prep()
+        run = self.folder / "run"
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "-o", run)
+        told = json.loads(self.mixcal("train", tokens, "--weights", run / "mixture.json", *SHORT, "--json", "-o", self.folder / "model").out)
+        found = json.loads(self.mixcal("eval", tokens, "--model", self.folder / "model/model.onnx", "--length", 33,
+                                       "--evaluation", 8, "--json").out)
+        for name, loss in told["domains"].items():
+            self.assertAlmostEqual(found["domains"][name], loss, places=4)
+        self.assertRegex(self.mixcal("export", run / "mixture.json", "--to", "megatron").out, r"^--data-path 0\.\d+ codes ")
+        self.mixcal("export", run / "mixture.json", "--to", "nanotron", "-o", self.folder / "nanotron.yaml")
+
+    def test_onnx_model_is_the_built_in_one(self):
+        """The same network from a file, with its weights kept: the same trajectory."""
+        tokens = self.prep()
+        net = self.folder / "net.onnx"
+        self.mixcal("gen", "--net", "nano", "--seed", 5, "-o", net)
+        run = self.folder / "run"
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--model", net, "--init", "keep", "-o", run)
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--model", net, "--init", "fresh", "-o", self.folder / "fresh")
+        self.check_model(run / "proxy/model.onnx")
+
+    def test_law_from_files(self):
+        rng = np.random.default_rng(3)
+        ratios = rng.dirichlet([1, 1, 1], 40)
+        losses = np.stack([1 + np.exp(-2 * ratios[:, 0]), 0.5 + np.exp(-ratios[:, 1]), 2 + np.exp(-3 * ratios[:, 2])], 1)
+        for name, rows in (("ratios", ratios), ("metrics", losses)):
+            lines = ["run,a,b,c"] + [f"r{i}," + ",".join(map(repr, map(float, row))) for i, row in enumerate(rows)]
+            (self.folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+        files = ["--ratios", self.folder / "ratios.csv", "--metrics", self.folder / "metrics.csv"]
+        law = json.loads(self.mixcal("fit", *files, "--json").out)
+        self.assertTrue(all(metric["spearman"] > 0.98 for metric in law["metrics"]))
+        found = json.loads(self.mixcal("optimize", *files, "--law.kl", 0, "--law.replicates", 3, "--json", "-o",
+                                       self.folder / "mixture.json").out)
+        grid = np.array([(a, b, 100 - a - b) for a in range(101) for b in range(101 - a)]) / 100
+        true = np.exp(-2 * grid[:, 0]) + np.exp(-grid[:, 1]) + np.exp(-3 * grid[:, 2])
+        np.testing.assert_allclose(found["weights"], grid[true.argmin()], atol=0.03)
+        capped = json.loads(self.mixcal("optimize", *files, "--law.kl", 0, "--law.replicates", 0, "--cap", "a=0.1", "--json").out)
+        self.assertLessEqual(capped["weights"][0], 0.1 + 1e-9)
+        self.fails(78, "no metric 'd'", "optimize", *files, "--law.objective", "d")
+
+    def test_swarm_is_drawn(self):
+        self.mixcal("swarm", self.prep(), "--swarm.runs", 30, "-o", self.folder / "ratios.csv")
+        rows = np.genfromtxt(self.folder / "ratios.csv", delimiter=",", names=True)
+        self.assertEqual(len(rows), 30)
+        np.testing.assert_allclose(rows["codes"] + rows["numbers"] + rows["tales"], 1, atol=1e-9)
+
+    def test_tokens_of_other_trainers(self):
+        corpus = self.folder / "given"
+        corpus.mkdir()
+        rng = np.random.default_rng(1)
+        ids = lambda: rng.integers(0, 50, 20000).astype(np.uint16)
+        ids().tofile(corpus / "nano.bin")
+        np.save(corpus / "numpy.npy", ids())
+        with open(corpus / "llmc.bin", "wb") as out:
+            out.write(struct.pack("<256i", 20240520, 1, 20000, *[0] * 253) + ids().tobytes())
+        lengths = [1000] * 20
+        with open(corpus / "megatron.idx", "wb") as out:
+            out.write(b"MMIDIDX\0\0" + struct.pack("<QBQQ", 1, 8, 20, 21) + np.array(lengths, np.int32).tobytes() +
+                      (np.arange(20) * 2000).astype(np.int64).tobytes() + np.arange(21).astype(np.int64).tobytes())
+        ids().tofile(corpus / "megatron.bin")
+        self.mixcal("prep", corpus, "-o", self.folder / "tokens", "--longest", 100)
+        found = json.loads(self.mixcal("inspect", self.folder / "tokens", "--json").out)
+        self.assertEqual(found["vocabulary"], 50)
+        self.assertEqual({domain["name"]: domain["tokens"] for domain in found["domains"]},
+                         {name: 20000 for name in ("nano", "numpy", "llmc", "megatron")})
+
+    def test_what_is_wrong_is_said(self):
+        tokens, out = self.prep(), self.folder / "out"
+        self.fails(64, "no command", "calibrat", tokens)
+        self.fails(64, "needs data", "calibrate", "-o", out)
+        self.fails(66, "does not exist|cannot open|holds no", "inspect", self.folder / "none")
+        (self.folder / "one").mkdir()
+        (self.folder / "one/alone.txt").write_text(text(1, 2000))
+        self.fails(65, "one domain only", "calibrate", self.folder / "one", "--longest", 512, *SHORT, "-o", out)
+        (self.corpus / "empty").mkdir()
+        self.fails(65, "without any file", "prep", self.corpus, "-o", out)
+        (self.corpus / "empty/none.txt").write_text("")
+        self.fails(65, "without any text", "prep", self.corpus, "-o", out)
+        (self.corpus / "empty/none.txt").write_text("short")
+        self.fails(65, "too few", "prep", self.corpus, "-o", out)
+        (self.corpus / "empty/none.txt").write_text(text(1, 200))
+        (self.corpus / "empty/tokens.bin").write_bytes(b"12345678")
+        self.fails(65, "text and tokens", "prep", self.corpus, "-o", out)
+        self.fails(65, "no sequence of 5000", "train", tokens, "--weights", "uniform", "--model", self.free_net(5000),
+                   "--length", 5000, "-o", self.folder / "long")
+        self.fails(78, "takes 65", "calibrate", tokens, "--length", 100, "-o", self.folder / "long2")
+        self.fails(78, "raise it", "calibrate", tokens, *SHORT, "--max-epochs", 1e-3, "-o", self.folder / "few")
+        self.fails(65, "not the file of", "inspect", self.damaged(tokens))
+
+    def free_net(self, length):
+        """A network that takes any length: a table."""
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Gather", ["table", "input_ids"], ["logits"])], "bigram",
+            [onnx.helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, ["b", "s"])],
+            [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["b", "s", 258])],
+            [onnx.numpy_helper.from_array(np.zeros((258, 258), np.float32), "table")])
+        path = self.folder / "bigram.onnx"
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    def test_networks_that_are_no_language_models(self):
+        tokens = self.prep()
+        table = onnx.numpy_helper.from_array(np.random.default_rng(1).normal(size=(258, 258)).astype(np.float32), "table")
+        ids = onnx.helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, ["b", "s"])
+        logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["b", "s", 258])
+
+        def save(name, nodes, inputs=(ids,), tables=(table,)):
+            graph = onnx.helper.make_graph(nodes, name, list(inputs), [logits], list(tables))
+            onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8),
+                      self.folder / name)
+            return self.folder / name
+        node = onnx.helper.make_node
+        sees_all = save("all.onnx", [node("Gather", ["table", "input_ids"], ["x"]),
+                                     node("ReduceMean", ["x"], ["m"], axes=[1], keepdims=1), node("Add", ["x", "m"], ["logits"])])
+        self.fails(1, "not causal", "calibrate", tokens, *SHORT, "--model", sees_all, "--init", "keep", "-o", self.folder / "a")
+        mixes = save("rows.onnx", [node("Gather", ["table", "input_ids"], ["x"]), node("Slice", ["x", "0", "1"], ["first"]),
+                                   node("Slice", ["first", "0", "1", "1"], ["start"]), node("Add", ["x", "start"], ["logits"])],
+                     tables=[table, *(onnx.numpy_helper.from_array(np.array([i], np.int64), str(i)) for i in (0, 1))])
+        self.fails(1, "mixes the rows", "calibrate", tokens, *SHORT, "--model", mixes, "--init", "keep", "-o", self.folder / "b")
+        cache = onnx.helper.make_tensor_value_info("past_key_values.0.key", onnx.TensorProto.FLOAT, ["b", 1, 0, 4])
+        cached = save("cache.onnx", [node("Gather", ["table", "input_ids"], ["logits"])], inputs=(ids, cache))
+        self.fails(78, "without a cache", "calibrate", tokens, *SHORT, "--model", cached, "-o", self.folder / "c")
+        small = onnx.numpy_helper.from_array(np.zeros((258, 100), np.float32), "table")
+        logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["b", "s", 100])
+        few = save("few.onnx", [node("Gather", ["table", "input_ids"], ["logits"])], tables=(small,))
+        self.fails(78, "tells 100 tokens apart", "calibrate", tokens, *SHORT, "--model", few, "-o", self.folder / "d")
+
+    def damaged(self, tokens):
+        shard = next(tokens.glob("*/proxy.tokens"))
+        shard.write_bytes(shard.read_bytes()[:-2])
+        return tokens
+
+
+if __name__ == "__main__":
+    harness.main()

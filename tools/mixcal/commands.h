@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What mixcal does, a function a command. Each returns the exit code.
+#pragma once
+
+#include "cli/app.h"
+#include "options.h"
+#include "train/text_table.h"
+
+namespace allot {
+
+int prep(const cli::App& app, const Options& options);
+int inspect(const cli::App& app, const Options& options);
+int plan(const cli::App& app, const Options& options);
+int calibrate(const cli::App& app, const Options& options);
+int swarm(const cli::App& app, const Options& options);
+int fit(const cli::App& app, const Options& options);
+int optimize(const cli::App& app, const Options& options);
+int train_primary(const cli::App& app, const Options& options);
+int eval(const cli::App& app, const Options& options);
+int export_mixture(const cli::App& app, const Options& options);
+int gen(const cli::App& app, const Options& options);
+
+std::string text_of(const train::TextTable& table);
+/// The store of tokens that a path is, or that is made of the corpus there, in `folder`. Errors: usage without a path;
+/// those of prepare().
+data::TokenStore open_store(const cli::App& app, const Options& options, const std::string& folder);
+/// Errors: usage unless --output was given; `what` says what it is.
+const std::string& output_of(const Options& options, const char* what);
+
+}  // namespace allot

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// mixcal: finds the shares of domains that a language model is best trained on, by small proxies.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/app.h"
+#include "commands.h"
+#include "nn/threads.h"
+
+namespace {
+
+using namespace allot;
+
+using Command = int (*)(const cli::App&, const Options&);
+
+int run(const cli::App& app, const Options& options) {
+  static const std::map<std::string, Command> kCommands = {{"prep", prep},
+                                                           {"inspect", inspect},
+                                                           {"plan", plan},
+                                                           {"calibrate", calibrate},
+                                                           {"swarm", swarm},
+                                                           {"fit", fit},
+                                                           {"optimize", optimize},
+                                                           {"train", train_primary},
+                                                           {"eval", eval},
+                                                           {"export", export_mixture},
+                                                           {"gen", gen}};
+  const std::string& name = options.words.front();
+  const auto found = kCommands.find(name);
+  if (found == kCommands.end()) {
+    std::vector<std::string> names;
+    for (const auto& [each, command] : kCommands) names.push_back(each);
+    throw base::Error(base::ErrorKind::usage, base::printable(name), "is no command", base::suggestion(name, names));
+  }
+  nn::compute_alone();
+  return found->second(app, options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  cli::App app("mixcal", "Finds the mixture of training data by small proxy models");
+  Options options;
+  app.positionals(
+      "COMMAND", options.words,
+      "prep, inspect, plan, calibrate, swarm, fit, optimize, train, eval, export or gen, then what it works on", 1,
+      10'000);
+  app.bind([&](config::Binder& binder) { options.bind(binder); });
+  app.short_flag("o", "output");
+  app.example("mixcal calibrate data/ -o run/",
+              "each folder or file of data/ is a domain; run/mixture.json, run/report.html");
+  app.example("mixcal prep data/ -o tokens/ && mixcal inspect tokens/", "what there is");
+  app.example("mixcal calibrate tokens/ --seeds 5 --model micro --primary small -o run/",
+              "with intervals, compared on a larger model");
+  app.example("mixcal optimize --ratios ratios.csv --metrics metrics.csv --law.objective worst -o mixture.json",
+              "from runs made elsewhere");
+  app.example("mixcal export run/mixture.json --to megatron", "for another trainer");
+  return app.run(argc, argv, [&] { return run(app, options); });
+}

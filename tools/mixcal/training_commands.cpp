@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/table.h"
+#include "commands.h"
+#include "config/units.h"
+#include "mixcal/page.h"
+
+namespace allot {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+mixcal::CalibrateContext context_of(const cli::App& app, const Options& options, const std::string& what) {
+  return {.folder = output_of(options, what.c_str()),
+          .config = config::dump_yaml(app.binder(), false),
+          .resume = options.resume,
+          .seed = static_cast<uint64_t>(app.common().seed),
+          .threads = static_cast<unsigned>(app.common().threads),
+          .stop = &cli::stop_requested(),
+          .shown = true,
+          .replace = app.common().replace()};
+}
+
+void warn_about_size(const mixcal::ModelOptions& model, const data::TokenStore& store) {
+  const mixcal::LanguageModel made(model, store.tokenizer().vocabulary, 0);
+  if (made.numbers() < 15'000'000)
+    base::info("a model of {} parameters: below 15 M, which mixture is better for a large model is a hint only",
+               config::human_count(static_cast<double>(made.numbers())));
+}
+
+void write_all(const mixcal::Calibration& calibration, const Options& options, const cli::App& app) {
+  const std::string folder = options.output + "/";
+  const base::Replace replace = app.common().replace();
+  std::filesystem::create_directories(folder);  // there already unless nothing was trained
+  base::write_file(folder + "mixture.json", mixcal::to_json(calibration.mixture), replace);
+  base::write_file(folder + "result.json", mixcal::to_json(calibration), replace);
+  base::write_file(folder + "report.html", mixcal::page_of(calibration, options.calibrate), replace);
+  if (!calibration.trajectories.empty())
+    base::write_file(folder + "trajectory.csv", mixcal::trajectory_csv(calibration), base::Replace::any);
+  base::info("wrote {0}mixture.json and {0}report.html", base::printable(folder));
+}
+
+void print_losses(const std::vector<std::string>& names, const std::vector<double>& losses,
+                  const data::TokenStore& store, bool as_json) {
+  base::JsonWriter json;
+  json.begin_object().field("schema", "allot.losses/1").key("domains").begin_object();
+  cli::Table table({"domain", "nats a token", "bits a byte"});
+  double total = 0, worst = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const data::TokenDomain& domain = store.domains()[i];
+    const double bits = domain.bytes() > 0 ? losses[i] / std::log(2.0) * static_cast<double>(domain.tokens()) /
+                                                 static_cast<double>(domain.bytes())
+                                           : NAN;
+    table.row({names[i], fmt::format("{:.4f}", losses[i]), std::isnan(bits) ? "-" : fmt::format("{:.4f}", bits)});
+    json.field(names[i], losses[i]);
+    total += losses[i] / static_cast<double>(names.size());
+    worst = std::max(worst, losses[i]);
+  }
+  json.end_object().field("average", total).field("worst", worst).end_object();
+  if (as_json) {
+    fmt::print("{}", json.str());
+    return;
+  }
+  fmt::print("{}average {:.4f}, worst {:.4f} nats a token\n", table.str(), total, worst);
+}
+
+}  // namespace
+
+int calibrate(const cli::App& app, const Options& options) {
+  const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
+  const std::string& mixture_path = options.output + "/mixture.json";
+  if (!options.resume) base::check_output(mixture_path, app.common().replace());
+  const data::TokenStore store = open_store(app, options, options.output + "/tokens");
+  std::vector<std::string> warnings = mixcal::duplicate_warnings(store, mixcal::find_duplicates(store));
+  for (const std::string& warning : warnings) base::warn("{}", warning);
+  warn_about_size(options.calibrate.settings.model, store);
+  mixcal::Calibration calibration = mixcal::calibrate(store, options.calibrate, context);
+  if (calibration.stopped) {
+    base::warn("stopped early; --resume goes on");
+    return cli::stop_exit_code();
+  }
+  calibration.mixture.warnings.insert(calibration.mixture.warnings.begin(), warnings.begin(), warnings.end());
+  write_all(calibration, options, app);
+  if (app.common().json) {
+    fmt::print("{}", mixcal::to_json(calibration));
+    return 0;
+  }
+  if (!calibration.arms.empty() && !calibration.beats_uniform())
+    fmt::print("{} is not better than uniform shares on this data\n", calibration.mixture.method);
+  fmt::print("{}", text_of(mixcal::weight_table(calibration.mixture)));
+  if (!calibration.arms.empty()) fmt::print("\n{}", text_of(mixcal::arm_table(calibration)));
+  fmt::print("{}\n", mixcal::cost_text(calibration, options.calibrate));
+  return 0;
+}
+
+int train_primary(const cli::App& app, const Options& options) {
+  if (options.weights.empty())
+    throw Error(ErrorKind::usage, "train", "needs weights", "give --weights: a file, or uniform");
+  const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
+  const data::TokenStore store = open_store(app, options, "");
+  const mixcal::CalibrateOptions& calibrate = options.calibrate;
+  const mixcal::TrainSettings& settings = calibrate.settings;
+  const mixcal::LanguageModel model(settings.model, store.tokenizer().vocabulary, 0);
+  const double drawn = static_cast<double>(settings.loop.steps * settings.batch * model.length());
+  const mixcal::Weights weights =
+      mixcal::named_weights(options.weights, store, calibrate.exponent, std::max(1.0, drawn), calibrate.epochs);
+  const std::vector<double> epochs = mixcal::epochs_of(weights, mixcal::training_tokens(store), drawn);
+  for (size_t i = 0; i < epochs.size(); ++i)
+    if (epochs[i] > calibrate.epochs)
+      base::warn("domain '{}' is passed {:.1f} times", base::printable(store.domains()[i].name), epochs[i]);
+  const std::vector<double> losses = mixcal::train_on(store, weights, settings, context);
+  if (losses.empty()) {
+    base::warn("stopped early; --resume goes on");
+    return cli::stop_exit_code();
+  }
+  print_losses(store.names(), losses, store, app.common().json);
+  base::info("wrote {}/model.onnx", base::printable(options.output));
+  return 0;
+}
+
+int eval(const cli::App& app, const Options& options) {
+  const data::TokenStore store = open_store(app, options, "");
+  mixcal::ModelOptions model = options.calibrate.settings.model;
+  if (!model.is_file()) throw Error(ErrorKind::usage, "--model", "names no ONNX file", "give the model.onnx of a run");
+  model.init = "keep";
+  const mixcal::LanguageModel made(model, store.tokenizer().vocabulary, 0);
+  print_losses(store.names(), mixcal::evaluate(made, store, data::Part::test, options.calibrate.settings.evaluation),
+               store, app.common().json);
+  return 0;
+}
+
+int export_mixture(const cli::App& app, const Options& options) {
+  const std::vector<std::string> paths = options.paths();
+  if (paths.size() != 1) throw Error(ErrorKind::usage, "export", "needs one mixture", "name a mixture.json");
+  mixcal::Mixture mixture = mixcal::read_mixture(paths[0]);
+  if (options.calibrate.budget > 0) mixture.budget = options.calibrate.budget;
+  const mixcal::Exported result = mixcal::exported(mixture, options.exported);
+  base::info("{} counts shares of {}s", options.exported.target, result.unit);
+  if (options.output.empty())
+    fmt::print("{}", result.text);
+  else
+    base::write_file(options.output, result.text, app.common().replace());
+  return 0;
+}
+
+}  // namespace allot
