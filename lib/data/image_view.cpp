@@ -152,16 +152,20 @@ class ImageView final : public View {
 
 ImageGeometry geometry_of(const Array& array, const ImageGeometry& wanted) {
   const std::vector<int64_t> dims(array.shape.begin() + 1, array.shape.end());
-  const bool is_last = dims.size() == 3 && dims[0] > kMostChannels && dims[2] <= kMostChannels;
+  const bool has_wish = wanted.channels > 0;
+  const auto is_as_wished = [&](const ImageGeometry& image) {
+    return !has_wish ||
+           (image.channels == wanted.channels && image.height == wanted.height && image.width == wanted.width);
+  };
   ImageGeometry found;
   if (dims.size() == 2) found = {1, dims[0], dims[1], false};
-  if (dims.size() == 3)
-    found = is_last ? ImageGeometry{dims[2], dims[0], dims[1], true} : ImageGeometry{dims[0], dims[1], dims[2], false};
-  const bool has_wish = wanted.channels > 0;
-  const bool is_as_wished =
-      !has_wish || (found.channels == wanted.channels && found.height == wanted.height && found.width == wanted.width);
+  if (dims.size() == 3) {
+    const ImageGeometry first{dims[0], dims[1], dims[2], false}, last{dims[2], dims[0], dims[1], true};
+    const bool is_last = dims[0] > kMostChannels && dims[2] <= kMostChannels;
+    found = is_last || (has_wish && is_as_wished(last) && !is_as_wished(first)) ? last : first;  // 4x4x1 may be both
+  }
   const bool is_image = found.channels > 0 && found.channels <= kMostChannels && found.height > 0 && found.width > 0;
-  if (is_image && is_as_wished) return found;
+  if (is_image && is_as_wished(found)) return found;
   if (dims.size() == 1 && dims[0] > 0 && has_wish && wanted.channels * wanted.height * wanted.width == dims[0])
     return wanted;
   std::string shape;

@@ -16,7 +16,8 @@ struct ImageGeometry {
 };
 
 /// Geometry of an array's rows: [H, W], [C, H, W] or [H, W, C] with at most 4 channels. `wanted`, unless zero, says
-/// what flat rows of as many elements are. Errors: malformed, naming the array.
+/// what flat rows of as many elements are, and which of the last two small ones are. Errors: malformed, naming the
+/// array.
 ImageGeometry geometry_of(const Array& array, const ImageGeometry& wanted = {});
 
 enum class ImageAugmentation : uint8_t {
