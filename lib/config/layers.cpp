@@ -48,7 +48,8 @@ class YamlLayer {
  private:
   void apply_entry(Option* option, const std::string& key, const Node& value, const std::string& prefix) {
     const std::string path = prefix + key;
-    if (option)
+    const bool is_section = sections_.contains(path) && value.is_map();
+    if (option && !(option->cli_only && is_section))  // --teacher FILE may stand beside --teacher.schedule.rate
       apply_option(*option, value);
     else if (sections_.contains(path))
       apply(value, path + ".");
