@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,18 @@ struct Rates {
   double teacher = 0, student = 0;
 };
 
+/// What to do about a teacher whose labels have become one.
+enum class Relief { reduce_scale, reset_baseline };
+
 class Algorithm {
  public:
   virtual ~Algorithm() = default;
-  /// Iteration `step`. Errors: those of the networks and the task.
-  virtual Report step(const Batch& batch, uint32_t step, Rates rates) = 0;
+  /// Iteration `step` over a batch that is cut into shards: as many as the algorithm was made for, of which those of
+  /// other ranks (train::own_shards) may be empty. Losses, gradients and feedback are means over all shards; batch
+  /// statistics are those of each. Errors: those of the networks, the task and train::mean_over_shards.
+  virtual Report step(std::span<const Batch> shards, uint32_t step, Rates rates) = 0;
+  /// Changes what may have caused a collapse; false if there is nothing of the kind.
+  virtual bool relieve(Relief) { return false; }
   /// What training goes on from beside networks and optimisers, sharing memory with this.
   virtual std::vector<nn::NamedTensor> state() const = 0;
 };

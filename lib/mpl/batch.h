@@ -2,6 +2,7 @@
 // What one iteration learns from.
 #pragma once
 
+#include <cstdint>
 #include <limits>
 
 #include "mpl/network.h"
@@ -16,6 +17,15 @@ struct Batch {
   at::Tensor counted;   // bool by unlabelled item: which pseudo labels count; undefined: all
   Inputs feedback;      // what the student is judged on; empty: `labelled`
   at::Tensor feedback_labels;
+
+  // Of one that is a shard of a step's batch. Shares are what of its kind counts in it, as a part of the mean shard's:
+  // 1 where all items count.
+  size_t shard = 0;
+  int64_t first = 0;  // place of its first unlabelled item in the whole batch
+  double labelled_share = 1, unlabelled_share = 1, feedback_share = 1;
+
+  /// The key of dropout: every shard draws for itself.
+  uint64_t key(uint64_t seed) const { return seed ^ shard * 0x9e3779b97f4a7c15; }
 };
 
 inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();

@@ -10,32 +10,14 @@
 namespace allot::mpl {
 namespace {
 
-/// Gaps between how sure and how right, by how sure.
-class Calibration {
- public:
-  void add(double confidence, bool right) {
-    const auto bin = std::min<size_t>(kBins - 1, static_cast<size_t>(confidence * kBins));
-    gaps_[bin] += confidence - (right ? 1 : 0);
-    ++items_;
-  }
-  double error() const {
-    double sum = 0;
-    for (const double gap : gaps_) sum += std::abs(gap);
-    return items_ > 0 ? sum / static_cast<double>(items_) : kNone;
-  }
+constexpr size_t kBins = 15;
 
- private:
-  static constexpr size_t kBins = 15;
-  std::array<double, kBins> gaps_{};
-  int64_t items_ = 0;
-};
-
-/// Counts over all batches.
+/// What one batch counts.
 struct Tally {
-  double loss = 0;
+  double loss = 0;  // sum over items
   int64_t items = 0, right = 0, in_five = 0;
-  Calibration calibration;
-  std::vector<int64_t> confusion;
+  std::array<double, kBins> gaps{};  // between how sure and how right, by how sure
+  std::vector<int64_t> cells;        // of the confusion, one an item
 
   void add_classes(const at::Tensor& probabilities, const at::Tensor& labels);
   void add_flags(const at::Tensor& predicted, const at::Tensor& labels);
@@ -45,7 +27,6 @@ void Tally::add_classes(const at::Tensor& probabilities, const at::Tensor& label
   const at::Tensor p = probabilities.flatten(0, -2).to(at::kCPU, at::kDouble).contiguous();
   const at::Tensor flat = labels.flatten().to(at::kCPU).contiguous();
   const int64_t classes = p.size(1);
-  confusion.resize(static_cast<size_t>(classes * classes));
   for (int64_t i = 0; i < p.size(0); ++i) {
     const double* row = p.const_data_ptr<double>() + i * classes;
     const int64_t label = flat.const_data_ptr<int64_t>()[i];
@@ -55,14 +36,80 @@ void Tally::add_classes(const at::Tensor& probabilities, const at::Tensor& label
     ++items;
     right += best == label;
     in_five += above < 5;
-    calibration.add(row[best], best == label);
-    ++confusion[static_cast<size_t>(label * classes + best)];
+    gaps[std::min(kBins - 1, static_cast<size_t>(row[best] * kBins))] += row[best] - (best == label ? 1 : 0);
+    cells.push_back(label * classes + best);
   }
 }
 
 void Tally::add_flags(const at::Tensor& predicted, const at::Tensor& labels) {
   items += predicted.numel();
   right += (predicted == labels.to(predicted.scalar_type())).sum().item<int64_t>();
+}
+
+void write(dist::WireWriter& out, const Tally& tally) {
+  out.number(tally.loss);
+  for (const int64_t count : {tally.items, tally.right, tally.in_five}) out.number(count);
+  out.number(tally.gaps);
+  out.number(tally.cells.size());
+  out.bytes(tally.cells.data(), tally.cells.size() * sizeof(int64_t));
+}
+
+Tally read_tally(dist::WireReader& in) {
+  Tally tally;
+  tally.loss = in.number<double>();
+  for (int64_t* count : {&tally.items, &tally.right, &tally.in_five}) *count = in.number<int64_t>();
+  tally.gaps = in.number<std::array<double, kBins>>();
+  tally.cells.resize(in.number<size_t>());
+  for (int64_t& cell : tally.cells) cell = in.number<int64_t>();
+  return tally;
+}
+
+bool has_classes(const data::Dataset& dataset) {
+  return dataset.label_kind == data::LabelKind::classes || dataset.label_kind == data::LabelKind::tokens;
+}
+
+/// Of some items; `classes` becomes the number that the network tells apart.
+Tally tally_of(const Network& network, const Task& task, const Source& source, std::span<const int64_t> items,
+               int64_t& classes) {
+  Tally tally;
+  const at::Tensor logits = network.logits(tensors_of(source.plain, items, {}, nullptr), {});
+  const at::Tensor labels = labels_of(source.dataset, items);
+  tally.loss = task.loss(logits, labels).item<double>() * static_cast<double>(items.size());
+  if (has_classes(source.dataset)) {
+    classes = logits.size(-1);
+    tally.add_classes(task.soft_label(logits), labels);
+  } else if (source.dataset.label_kind == data::LabelKind::multilabel) {
+    tally.add_flags(task.hard_label(logits), labels);
+  }
+  return tally;
+}
+
+/// Of `seen` items, from the batches in order.
+Scores scores_of(const std::vector<Tally>& tallies, int64_t seen, bool by_class, int64_t classes) {
+  Scores scores;
+  scores.items = seen;
+  double loss = 0;
+  int64_t items = 0, right = 0, in_five = 0;
+  std::array<double, kBins> gaps{};
+  if (by_class) scores.confusion.resize(static_cast<size_t>(classes * classes));
+  for (const Tally& tally : tallies) {
+    loss += tally.loss;
+    items += tally.items;
+    right += tally.right;
+    in_five += tally.in_five;
+    for (size_t i = 0; i < kBins; ++i) gaps[i] += tally.gaps[i];
+    for (const int64_t cell : tally.cells) ++scores.confusion[static_cast<size_t>(cell)];
+  }
+  scores.loss = loss / static_cast<double>(seen);
+  const auto share = [&](double count) { return count / static_cast<double>(items); };
+  if (items == 0) return scores;
+  scores.accuracy = share(static_cast<double>(right));
+  if (!by_class) return scores;
+  double gap = 0;
+  for (const double each : gaps) gap += std::abs(each);
+  scores.calibration_error = share(gap);
+  if (classes > 5) scores.top5 = share(static_cast<double>(in_five));
+  return scores;
 }
 
 }  // namespace
@@ -97,34 +144,20 @@ train::Metrics Scores::metrics(const std::string& prefix) const {
   return metrics;
 }
 
-Scores evaluate(const Network& network, const Task& task, const Part& part, size_t batch) {
+Scores evaluate(const Network& network, const Task& task, const Part& part, size_t batch, dist::Team* team) {
   const at::NoGradGuard no_gradients;
-  Tally tally;
-  int64_t seen = 0;
-  const data::LabelKind kind = part.source->dataset.label_kind;
-  const bool by_class = kind == data::LabelKind::classes || kind == data::LabelKind::tokens;
-  for (size_t first = 0; first < part.items.size(); first += batch) {
-    const std::span items(part.items.data() + first, std::min(batch, part.items.size() - first));
-    const at::Tensor logits = network.logits(tensors_of(part.source->plain, items, {}, nullptr), {});
-    const at::Tensor labels = labels_of(part.source->dataset, items);
-    tally.loss += task.loss(logits, labels).item<double>() * static_cast<double>(items.size());
-    seen += static_cast<int64_t>(items.size());
-    if (by_class)
-      tally.add_classes(task.soft_label(logits), labels);
-    else if (kind == data::LabelKind::multilabel)
-      tally.add_flags(task.hard_label(logits), labels);
-  }
-  Scores scores;
-  scores.items = seen;
-  if (seen == 0) return scores;
-  scores.loss = tally.loss / static_cast<double>(seen);
-  const auto share = [&](int64_t count) { return static_cast<double>(count) / static_cast<double>(tally.items); };
-  if (tally.items > 0) scores.accuracy = share(tally.right);
-  if (!by_class) return scores;
-  scores.confusion = std::move(tally.confusion);
-  scores.calibration_error = tally.calibration.error();
-  if (scores.classes() > 5) scores.top5 = share(tally.in_five);
-  return scores;
+  const size_t count = part.items.size();
+  if (count == 0) return {};
+  const auto items_of = [&](size_t piece) {
+    return std::span(part.items.data() + piece * batch, std::min(batch, count - piece * batch));
+  };
+  std::vector<Tally> tallies((count + batch - 1) / batch);
+  int64_t classes = 0;
+  for (const size_t piece : dist::dealt(team, tallies.size()))
+    tallies[piece] = tally_of(network, task, *part.source, items_of(piece), classes);
+  if (dist::dealt(team, tallies.size()).empty()) tally_of(network, task, *part.source, items_of(0), classes);
+  dist::exchange(team, tallies, write, read_tally);
+  return scores_of(tallies, static_cast<int64_t>(count), has_classes(part.source->dataset), classes);
 }
 
 }  // namespace allot::mpl

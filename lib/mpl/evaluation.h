@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dist/team.h"
 #include "mpl/feed.h"
 #include "mpl/network.h"
 #include "mpl/task.h"
@@ -34,7 +35,9 @@ struct Scores {
   train::Metrics metrics(const std::string& prefix) const;
 };
 
-/// Plain views, as in evaluation, `batch` items at a time.
-Scores evaluate(const Network& network, const Task& task, const Part& part, size_t batch = 256);
+/// Plain views, as in evaluation, `batch` items at a time. The ranks of a team share the batches, and all get the
+/// scores that one would.
+Scores evaluate(const Network& network, const Task& task, const Part& part, size_t batch = 256,
+                dist::Team* team = nullptr);
 
 }  // namespace allot::mpl

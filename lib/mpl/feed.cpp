@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpl/feed.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 
@@ -8,8 +9,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "data/image_view.h"
-#include "data/read.h"
 
 namespace allot::mpl {
 namespace {
@@ -20,149 +19,32 @@ using base::ErrorKind;
 // Who draws random numbers.
 enum StreamNumber : uint32_t { kLabelled = 1, kUnlabelled, kFeedback, kTuning };
 
-data::LabelKind label_kind_of(const std::string& task) {
-  if (task == "multilabel") return data::LabelKind::multilabel;
-  if (task == "token") return data::LabelKind::tokens;
-  return task == "regression" ? data::LabelKind::targets : data::LabelKind::classes;
-}
+/// Which items of a batch a shard has.
+struct Rows {
+  Rows(size_t items, Shard shard)
+      : size(items / shard.count), first(static_cast<uint32_t>(shard.index * (items / shard.count))) {}
+  std::span<const int64_t> of(const std::vector<int64_t>& batch) const { return {batch.data() + first, size}; }
 
-const data::Array* find(const data::Dataset& dataset, const std::string& name) {
-  for (const data::Array& array : dataset.features)
-    if (array.name == name) return &array;
-  return nullptr;
-}
-
-/// The array for a feature: of its name, or the only one there is.
-const data::Array& array_of(const data::Dataset& dataset, const std::string& feature) {
-  if (const data::Array* found = find(dataset, feature)) return *found;
-  return dataset.features.size() == 1 ? dataset.features[0] : dataset.feature(feature);
-}
-
-std::vector<int64_t> all_items(const data::Dataset& dataset) {
-  std::vector<int64_t> items(static_cast<size_t>(dataset.size()));
-  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(i);
-  return items;
-}
-
-/// One feature's views, by what is done to items: nothing, little, much.
-class ViewMaker {
- public:
-  ViewMaker(const data::Dataset& dataset, const data::Array& array, const ViewOptions& options)
-      : array_(array), options_(options), standardised_(options.scaling == "standardise") {
-    if (!is_image() && standardised_) scaling_ = data::standardise(array, all_items(dataset));
-    if (!is_image()) return;
-    image_.scaling.factor = array.dtype == data::DType::uint8 ? 1.0f / 255 : 1.0f;
-    image_.flip = options.flip;
-    image_.operations = options.operations;
-    image_.magnitude = options.magnitude;
-    if (standardised_)
-      image_.scaling = data::standardise(array, data::geometry_of(array), all_items(dataset), image_.scaling.factor);
-  }
-
-  std::unique_ptr<data::View> plain(const data::Array& array) const {
-    if (is_image()) return image(data::ImageAugmentation::none);
-    const bool scaled = standardised_ || array.dtype == data::DType::float32;
-    return data::plain_view(array, scaled ? &scaling_ : nullptr);
-  }
-  std::unique_ptr<data::View> weak() const {
-    if (options_.kind == "images") return image(data::ImageAugmentation::weak);
-    return options_.kind == "digits" ? image(data::ImageAugmentation::digits_weak) : plain(array_);
-  }
-  std::unique_ptr<data::View> strong() const {
-    if (options_.kind == "images") return image(data::ImageAugmentation::strong);
-    if (options_.kind == "digits") return image(data::ImageAugmentation::digits_strong);
-    return options_.kind == "jitter" ? data::jitter_view(array_, scaling_, options_.jitter) : plain(array_);
-  }
-
- private:
-  bool is_image() const { return options_.kind == "images" || options_.kind == "digits"; }
-  std::unique_ptr<data::View> image(data::ImageAugmentation augmentation) const {
-    data::ImageOptions options = image_;
-    options.augmentation = augmentation;
-    return data::image_view(array_, options);
-  }
-
-  const data::Array& array_;
-  const ViewOptions options_;
-  const bool standardised_;
-  data::Scaling scaling_;
-  data::ImageOptions image_;
+  size_t size;
+  uint32_t first;
 };
 
-/// What all files of a run have in common.
-struct Reading {
-  const std::string& task;
-  const ViewOptions& views;
-  const std::vector<std::string>& features;
-  const std::string& as_it_is;  // array that has no views
-  bool keep_going;
-};
-
-/// class_names: of the file that classes are numbered by; empty for that one.
-std::shared_ptr<const Source> open(const std::string& path, const Reading& reading,
-                                   const std::vector<std::string>& class_names) {
-  const auto& [task, views, features, as_it_is, keep_going] = reading;
-  auto source = std::make_shared<Source>();
-  source->dataset =
-      data::read(path, {.label_kind = label_kind_of(task), .class_names = class_names, .keep_going = keep_going});
-  const data::Dataset& dataset = source->dataset;
-  for (const std::string& feature : features) {
-    const data::Array *weak = find(dataset, feature + "_weak"), *strong = find(dataset, feature + "_strong");
-    const bool pair = weak && strong;
-    const data::Array& array = pair && !find(dataset, feature) ? *weak : array_of(dataset, feature);
-    const ViewMaker maker(dataset, array, feature == as_it_is ? ViewOptions() : views);
-    source->plain.push_back(maker.plain(array));
-    source->weak.push_back(pair ? maker.plain(*weak) : maker.weak());
-    source->strong.push_back(pair ? maker.plain(*strong) : maker.strong());
-  }
-  if (const data::Array* mask = find(dataset, "attention_mask"); mask && task == "token")
-    source->mask = data::plain_view(*mask);
-  return source;
+/// What counts in a shard as a part of what counts in a mean one; 1 where nothing counts anywhere.
+double share_of(const at::Tensor& own, const at::Tensor& whole, Shard shard) {
+  const double all = whole.sum().item<double>();
+  return all > 0 ? own.sum().item<double>() * static_cast<double>(shard.count) / all : 1;
 }
 
-Part labelled_part(const std::string& path, std::shared_ptr<const Source> source) {
-  Part part{std::move(source), {}};
-  for (int64_t item = 0; item < part.source->dataset.size(); ++item)
-    if (part.source->dataset.is_labelled(item)) part.items.push_back(item);
-  if (part.items.empty())
-    throw Error(ErrorKind::malformed, base::printable(path), "has no labelled items", "add an array y of labels");
-  return part;
+/// bool [items, ...]: the tokens that count.
+at::Tensor mask_of(const data::View& view, std::span<const int64_t> items) {
+  std::vector<int64_t> shape = {static_cast<int64_t>(items.size())};
+  shape.insert(shape.end(), view.shape().begin(), view.shape().end());
+  at::Tensor mask = at::empty(shape, at::kLong);
+  view.fill(items, {}, {static_cast<std::byte*>(mask.mutable_data_ptr()), mask.nbytes()});
+  return mask != 0;
 }
 
 }  // namespace
-
-Inputs tensors_of(const std::vector<std::unique_ptr<data::View>>& views, std::span<const int64_t> items,
-                  const data::Draw& draw, base::ThreadPool* pool) {
-  Inputs inputs;
-  for (const auto& view : views) {
-    std::vector<int64_t> shape = {static_cast<int64_t>(items.size())};
-    shape.insert(shape.end(), view->shape().begin(), view->shape().end());
-    at::Tensor tensor = at::empty(shape, view->dtype() == data::DType::int64 ? at::kLong : at::kFloat);
-    view->fill(items, draw, {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()}, pool);
-    inputs.push_back(std::move(tensor));
-  }
-  return inputs;
-}
-
-at::Tensor labels_of(const data::Dataset& dataset, std::span<const int64_t> items) {
-  const data::Array taken = data::take(dataset.labels, items);
-  const at::ScalarType type = taken.dtype == data::DType::int64   ? at::kLong
-                              : taken.dtype == data::DType::uint8 ? at::kByte
-                                                                  : at::kFloat;
-  at::Tensor labels = at::empty(taken.shape, type);
-  std::copy(taken.bytes.begin(), taken.bytes.end(), static_cast<std::byte*>(labels.mutable_data_ptr()));
-  return type == at::kByte ? labels.to(at::kFloat) : labels;
-}
-
-Part read_part(const DataOptions& data, const ViewOptions& views, const std::string& task,
-               const std::vector<std::string>& features) {
-  const Reading reading{task, views, features, data.teacher_array, data.keep_going};
-  std::shared_ptr<const Source> source;
-  if (!data.data.empty()) source = open(data.data, reading, {});
-  if (data.test.empty() && source) return labelled_part(data.data, source);
-  const auto names = source ? source->dataset.class_names : std::vector<std::string>();
-  return labelled_part(data.test, open(data.test, reading, names));
-}
 
 Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string& task,
            std::vector<std::string> features, uint64_t seed, unsigned threads)
@@ -172,8 +54,10 @@ Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string&
   if (data.data.empty())
     throw Error(ErrorKind::usage, "--data", "is missing", "name a file or folder with labelled items");
   const Reading reading{task, views, features_, data.teacher_array, data.keep_going};
-  split(data, open(data.data, reading, {}));
-  const auto read = [&](const std::string& path) { return open(path, reading, labelled_.source->dataset.class_names); };
+  split(data, open_source(data.data, reading, {}));
+  const auto read = [&](const std::string& path) {
+    return open_source(path, reading, labelled_.source->dataset.class_names);
+  };
   if (!data.unlabelled.empty()) {
     unlabelled_.source = read(data.unlabelled);
     unlabelled_.items = all_items(unlabelled_.source->dataset);
@@ -194,20 +78,28 @@ Feed::Feed(const DataOptions& data, const ViewOptions& views, const std::string&
 }
 
 void Feed::split(const DataOptions& options, std::shared_ptr<const Source> main) {
-  data::Split parts = data::split(main->dataset, {.per_class = options.per_class,
-                                                  .validation = data::Share::parse(options.validation_share),
-                                                  .test = data::Share::parse(options.test_share),
-                                                  .seed = seed_});
-  if (parts.labelled.empty())
+  split_ = options.split.empty() ? draw_split(options, main->dataset) : data::read_split(options.split, main->dataset);
+  if (split_.labelled.empty())
     throw Error(ErrorKind::malformed, base::printable(options.data), "has no labelled items",
                 "add an array y of labels, with -1 where there is none");
-  if (options.labelled_too)
-    parts.unlabelled.insert(parts.unlabelled.end(), parts.labelled.begin(), parts.labelled.end());
-  std::sort(parts.unlabelled.begin(), parts.unlabelled.end());
-  labelled_ = {main, parts.labelled};
-  unlabelled_ = {main, parts.unlabelled};
-  validation_ = {main, parts.validation};
-  test_ = {main, parts.test};
+  std::vector<int64_t> unlabelled = split_.unlabelled;
+  if (options.labelled_too) unlabelled.insert(unlabelled.end(), split_.labelled.begin(), split_.labelled.end());
+  std::sort(unlabelled.begin(), unlabelled.end());
+  labelled_ = {main, split_.labelled};
+  unlabelled_ = {main, std::move(unlabelled)};
+  validation_ = {main, split_.validation};
+  test_ = {main, split_.test};
+}
+
+data::Split Feed::draw_split(const DataOptions& options, const data::Dataset& dataset) const {
+  return data::split(dataset, {.per_class = options.per_class,
+                               .validation = data::Share::parse(options.validation_share),
+                               .test = data::Share::parse(options.test_share),
+                               .seed = seed_});
+}
+
+void Feed::write_split(const std::string& path, base::Replace replace) const {
+  data::write_split(path, split_, labelled_.source->dataset, replace);
 }
 
 Feed::Stream Feed::stream(Part part, uint32_t number) const {
@@ -215,36 +107,56 @@ Feed::Stream Feed::stream(Part part, uint32_t number) const {
   return {std::move(part), std::move(sampler), number};
 }
 
-Batch Feed::batch(uint32_t step, size_t labelled, size_t unlabelled) const {
+Feed::Labelled Feed::labelled_of(const Stream& stream, uint32_t step, size_t items, Shard shard) const {
+  const Source& source = *stream.part.source;
+  const std::vector<int64_t> whole = stream.sampler->batch(step, items);
+  const Rows rows(items, shard);
+  const std::span<const int64_t> own = rows.of(whole);
+  Labelled part{tensors_of(source.weak, own, {seed_, stream.number, step, rows.first}, pool_.get()),
+                labels_of(source.dataset, own), 1};
+  if (shard.count > 1 && source.dataset.label_kind == data::LabelKind::tokens)
+    part.share = share_of(part.labels != data::kIgnored, labels_of(source.dataset, whole) != data::kIgnored, shard);
+  return part;
+}
+
+void Feed::add_unlabelled(Batch& batch, uint32_t step, size_t items, Shard shard) const {
+  const Source& source = *unlabelled_.source;
+  const std::vector<int64_t> whole = of_unlabelled_.sampler->batch(step, items);
+  const Rows rows(items, shard);
+  const std::span<const int64_t> own = rows.of(whole);
+  const data::Draw draw{seed_, of_unlabelled_.number, step, rows.first};
+  batch.weak = tensors_of(source.weak, own, draw, pool_.get());
+  batch.strong = tensors_of(source.strong, own, draw, pool_.get());
+  batch.items = at::tensor(at::IntArrayRef(own.data(), own.size()), at::kLong);
+  batch.first = rows.first;
+  if (!source.mask) return;
+  batch.counted = mask_of(*source.mask, own);
+  if (shard.count > 1) batch.unlabelled_share = share_of(batch.counted, mask_of(*source.mask, whole), shard);
+}
+
+Batch Feed::batch(uint32_t step, size_t labelled, size_t unlabelled, Shard shard) const {
   Batch batch;
-  const auto draw = [&](const Stream& stream) { return data::Draw{seed_, stream.number, step, 0}; };
-  const std::vector<int64_t> with = of_labelled_.sampler->batch(step, labelled);
-  const Source &of_labels = *labelled_.source, &source = *unlabelled_.source;
-  batch.labelled = tensors_of(of_labels.weak, with, draw(of_labelled_), pool_.get());
-  batch.labels = labels_of(of_labels.dataset, with);
-  const std::vector<int64_t> without = of_unlabelled_.sampler->batch(step, unlabelled);
-  batch.weak = tensors_of(source.weak, without, draw(of_unlabelled_), pool_.get());
-  batch.strong = tensors_of(source.strong, without, draw(of_unlabelled_), pool_.get());
-  batch.items = at::tensor(without, at::kLong);
-  if (source.mask) {
-    std::vector<int64_t> shape = {static_cast<int64_t>(without.size())};
-    shape.insert(shape.end(), source.mask->shape().begin(), source.mask->shape().end());
-    at::Tensor mask = at::empty(shape, at::kLong);
-    source.mask->fill(without, {}, {static_cast<std::byte*>(mask.mutable_data_ptr()), mask.nbytes()});
-    batch.counted = mask != 0;
-  }
+  batch.shard = shard.index;
+  Labelled with = labelled_of(of_labelled_, step, labelled, shard);
+  batch.labelled = std::move(with.inputs);
+  batch.labels = std::move(with.labels);
+  batch.labelled_share = with.share;
+  add_unlabelled(batch, step, unlabelled, shard);
   if (!of_feedback_.sampler) return batch;
-  const std::vector<int64_t> judged = of_feedback_.sampler->batch(step, labelled);
-  batch.feedback = tensors_of(feedback_.source->weak, judged, draw(of_feedback_), pool_.get());
-  batch.feedback_labels = labels_of(feedback_.source->dataset, judged);
+  Labelled judged = labelled_of(of_feedback_, step, labelled, shard);
+  batch.feedback = std::move(judged.inputs);
+  batch.feedback_labels = std::move(judged.labels);
+  batch.feedback_share = judged.share;
   return batch;
 }
 
-Batch Feed::labelled_batch(uint32_t step, size_t labelled) const {
+Batch Feed::labelled_batch(uint32_t step, size_t labelled, Shard shard) const {
   Batch batch;
-  const std::vector<int64_t> items = of_tuning_.sampler->batch(step, labelled);
-  batch.labelled = tensors_of(labelled_.source->weak, items, {seed_, kTuning, step, 0}, pool_.get());
-  batch.labels = labels_of(labelled_.source->dataset, items);
+  batch.shard = shard.index;
+  Labelled with = labelled_of(of_tuning_, step, labelled, shard);
+  batch.labelled = std::move(with.inputs);
+  batch.labels = std::move(with.labels);
+  batch.labelled_share = with.share;
   return batch;
 }
 

@@ -8,32 +8,18 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "data/dataset.h"
 #include "data/sampler.h"
 #include "data/split.h"
-#include "data/view.h"
 #include "mpl/batch.h"
 #include "mpl/options.h"
+#include "mpl/source.h"
 
 namespace allot::mpl {
 
-/// A dataset with views of the features that networks take, in their order.
-struct Source {
-  data::Dataset dataset;
-  std::vector<std::unique_ptr<data::View>> plain, weak, strong;
-  std::unique_ptr<data::View> mask;  // of tokens that count; null: all do
+/// Which of the equal pieces of a batch.
+struct Shard {
+  size_t index = 0, count = 1;
 };
-
-/// Items of a source for one purpose.
-struct Part {
-  std::shared_ptr<const Source> source;
-  std::vector<int64_t> items;
-};
-
-/// All labelled items of --test-data, or of --data if that is not given, to evaluate on. Names of classes count as they
-/// do in --data. Errors: those of Feed.
-Part read_part(const DataOptions& data, const ViewOptions& views, const std::string& task,
-               const std::vector<std::string>& features);
 
 class Feed {
  public:
@@ -45,15 +31,18 @@ class Feed {
   Feed(const DataOptions& data, const ViewOptions& views, const std::string& task, std::vector<std::string> features,
        uint64_t seed, unsigned threads);
 
-  /// Of iteration `step`: `labelled` items with labels and `unlabelled` ones without.
-  Batch batch(uint32_t step, size_t labelled, size_t unlabelled) const;
+  /// Of iteration `step`, with `labelled` items that have labels and `unlabelled` ones without in all shards together:
+  /// the items of one shard. Shards are what the batch as a whole would hold. Counts are multiples of Shard::count.
+  Batch batch(uint32_t step, size_t labelled, size_t unlabelled, Shard shard = {}) const;
   /// Weak views of labelled items alone, from a stream of their own.
-  Batch labelled_batch(uint32_t step, size_t labelled) const;
+  Batch labelled_batch(uint32_t step, size_t labelled, Shard shard = {}) const;
 
   const Part& labelled() const { return labelled_; }
   const Part& unlabelled() const { return unlabelled_; }
   const Part& validation() const { return validation_; }
   const Part& test() const { return test_; }
+  /// Which items of --data are for what, as --split takes it. Errors: those of data::write_split.
+  void write_split(const std::string& path, base::Replace replace) const;
   /// Numbers that tell whether the same items go in: of files, splits and views.
   std::string fingerprint() const;
   /// Classes that labels name; 0 for numbers.
@@ -65,20 +54,23 @@ class Feed {
     std::unique_ptr<data::Sampler> sampler;
     uint32_t number = 0;
   };
+  struct Labelled {
+    Inputs inputs;
+    at::Tensor labels;
+    double share;  // see Batch
+  };
+  Labelled labelled_of(const Stream& stream, uint32_t step, size_t items, Shard shard) const;
+  void add_unlabelled(Batch& batch, uint32_t step, size_t items, Shard shard) const;
   void split(const DataOptions& options, std::shared_ptr<const Source> main);
+  data::Split draw_split(const DataOptions& options, const data::Dataset& dataset) const;
   Stream stream(Part part, uint32_t number) const;
 
   std::vector<std::string> features_;
   uint64_t seed_;
   mutable std::unique_ptr<base::ThreadPool> pool_;  // null: the caller's thread alone
+  data::Split split_;
   Part labelled_, unlabelled_, validation_, test_, feedback_;
   Stream of_labelled_, of_unlabelled_, of_feedback_, of_tuning_;
 };
-
-/// The views of items as tensors, one a feature; all but plain ones draw under `draw`.
-Inputs tensors_of(const std::vector<std::unique_ptr<data::View>>& views, std::span<const int64_t> items,
-                  const data::Draw& draw, base::ThreadPool* pool);
-/// Labels of items as Task has hard ones.
-at::Tensor labels_of(const data::Dataset& dataset, std::span<const int64_t> items);
 
 }  // namespace allot::mpl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpl/feedback.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/dot.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
@@ -47,30 +48,32 @@ double norm(const Gradients& a) { return std::sqrt(dot(a, a)); }
 double cosine(const Gradients& a, const Gradients& b) { return dot(a, b) / (norm(a) * norm(b) + 1e-12); }
 
 Look look_at(const Network& student, const Task& task, const Inputs& inputs, const at::Tensor& labels, const Pass& pass,
-             bool with_gradients) {
+             bool with_gradients, double share) {
   const at::AutoGradMode recording(with_gradients);
-  const at::Tensor loss = task.loss(student.logits(inputs, pass), labels);
+  const at::Tensor loss = shard_loss(task, student.logits(inputs, pass), labels, 0, share);
   return {loss.item<double>(), with_gradients ? gradients_of(loss, leaves_of(student)) : Gradients()};
 }
 
-at::Tensor soft_feedback(const Network& student, const Task& task, const Inputs& inputs, const Pass& pass,
-                         const Turn& turn, const at::Tensor& q, double smoothing) {
+double look_aside(const Network& student, const Turn& turn, const std::function<void(size_t side)>& look) {
+  const at::NoGradGuard no_gradients;
   const double epsilon = 2e-3 / std::max(norm(turn.direction), 1e-3);
   std::vector<at::Tensor> leaves = leaves_of(student), end;
-  std::array<at::Tensor, 2> logits;  // at start + epsilon direction, start - epsilon direction
-  {
-    const at::NoGradGuard no_gradients;
-    for (const at::Tensor& leaf : leaves) end.push_back(leaf.clone());
-    for (const int side : {0, 1}) {
-      for (size_t i = 0; i < leaves.size(); ++i) {
-        leaves[i].copy_(turn.start[i]);
-        if (turn.direction[i].defined()) leaves[i].add_(turn.direction[i], side == 0 ? epsilon : -epsilon);
-      }
-      logits[static_cast<size_t>(side)] = student.logits(inputs, pass);
+  for (const at::Tensor& leaf : leaves) end.push_back(leaf.clone());
+  for (const size_t side : {0, 1}) {
+    for (size_t i = 0; i < leaves.size(); ++i) {
+      leaves[i].copy_(turn.start[i]);
+      if (turn.direction[i].defined()) leaves[i].add_(turn.direction[i], side == 0 ? epsilon : -epsilon);
     }
-    for (size_t i = 0; i < leaves.size(); ++i) leaves[i].copy_(end[i]);
+    look(side);
   }
-  return (task.loss(logits[1], q, smoothing) - task.loss(logits[0], q, smoothing)) * (turn.factor / (2 * epsilon));
+  for (size_t i = 0; i < leaves.size(); ++i) leaves[i].copy_(end[i]);
+  return turn.factor / (2 * epsilon);
+}
+
+at::Tensor soft_feedback(const Task& task, const Sides& sides, double slope, const at::Tensor& q, double smoothing,
+                         double share) {
+  if (share == 0) return q.sum() * 0;
+  return (shard_loss(task, sides[1], q, smoothing, share) - shard_loss(task, sides[0], q, smoothing, share)) * slope;
 }
 
 void FeedbackOptions::bind(config::Binder& binder) {

@@ -6,6 +6,8 @@
 // specification of mpl-train, 1.3.
 #pragma once
 
+#include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,8 +34,9 @@ struct Look {
   double loss = 0;
   Gradients gradients;  // empty unless asked for
 };
+/// `share`: of shard_loss().
 Look look_at(const Network& student, const Task& task, const Inputs& inputs, const at::Tensor& labels, const Pass& pass,
-             bool with_gradients);
+             bool with_gradients, double share = 1);
 
 /// Where a student's step began, and where labelled items would have it go.
 struct Turn {
@@ -41,12 +44,17 @@ struct Turn {
   Gradients direction;            // of the labelled loss after it, times the step's preconditioner
   double factor;                  // of the step
 };
+/// The student's logits for the same items at start + epsilon direction and at start - epsilon direction.
+using Sides = std::array<at::Tensor, 2>;
+/// Calls look(side) with the student's parameters on either side, without recording gradients, and puts them back.
+/// Returns factor / (2 epsilon), by which differences of losses become what soft_feedback() is.
+double look_aside(const Network& student, const Turn& turn, const std::function<void(size_t side)>& look);
 /// The derivative of the labelled loss after the step in the teacher's whole distribution `q`, which depends on the
 /// teacher, as a scalar to differentiate: minus factor times the derivative of the student's loss with q along the
 /// direction, by central differences. Exact for soft labels up to O(epsilon^2), and the mean over draws otherwise.
-/// The parameters are moved and put back. `pass` is the one of the student's step, without updates of statistics.
-at::Tensor soft_feedback(const Network& student, const Task& task, const Inputs& inputs, const Pass& pass,
-                         const Turn& turn, const at::Tensor& q, double smoothing);
+/// The sides are of passes as in the student's step. `share`: of shard_loss().
+at::Tensor soft_feedback(const Task& task, const Sides& sides, double slope, const at::Tensor& q, double smoothing,
+                         double share = 1);
 
 struct FeedbackOptions {
   std::string kind = "cos";         // cos, dot, dot2, fd, jvp, none, inverted-fd
@@ -71,6 +79,7 @@ class Baseline {
   double value() const;
   /// The average and whether it has begun: float64 [2], sharing memory.
   const at::Tensor& state() const { return state_; }
+  void restore(const at::Tensor& state) { state_.copy_(state); }
 
  private:
   at::Tensor state_;

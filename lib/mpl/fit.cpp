@@ -36,13 +36,15 @@ void write(const Training& training, const train::RunFolder& folder, const FitCo
 }  // namespace
 
 Outcome fit(const TrainOptions& options, const FitContext& context, train::RunFolder* folder) {
-  Training training(context.files, options, context.seed, context.threads);
+  Training training(context.files, options, context.seed, context.threads, context.team);
   train::Loop loop(training, folder, options.settings.loop,
                    {.schema = kTrainingSchema,
                     .fingerprint = training.fingerprint(),
                     .steps_per_epoch = training.steps_per_epoch(),
                     .stop = context.stop,
+                    .team = context.team,
                     .shown = context.shown});
+  if (folder) training.feed().write_split(folder->file("split.json"), base::Replace::own);
   Outcome outcome;
   outcome.ended = loop.run();
   outcome.steps = loop.step();

@@ -18,10 +18,11 @@ struct FitContext {
   Files files;
   uint64_t seed = 0;
   unsigned threads = 0;
-  const std::atomic<bool>* stop = nullptr;
-  bool shown = false;              // progress on standard error
-  std::string python = "python3";  // that may have onnxruntime
-  bool keep_teacher = false;       // it is written, too
+  const std::atomic<bool>* stop = nullptr;  // without a team
+  dist::Team* team = nullptr;               // the first rank alone has a folder
+  bool shown = false;                       // progress on standard error
+  std::string python = "python3";           // that may have onnxruntime
+  bool keep_teacher = false;                // it is written, too
   base::Replace replace = base::Replace::own;
 };
 
@@ -36,9 +37,9 @@ struct Outcome {
   std::optional<Verification> verified;  // none: not written, or there is no ONNX Runtime
 };
 
-/// One run. With a folder it leaves best/student.onnx there, and best/teacher.onnx if asked for.
-/// A run that was stopped writes no network. Errors: those of Training, train::Loop and verify(); check_failed when
-/// ONNX Runtime computes something else than was trained.
+/// One run, on every rank of a team alike. With a folder it leaves best/student.onnx there, and best/teacher.onnx if
+/// asked for. A run that was stopped writes no network. Errors: those of Training, train::Loop and verify();
+/// check_failed when ONNX Runtime computes something else than was trained.
 Outcome fit(const TrainOptions& options, const FitContext& context, train::RunFolder* folder);
 
 /// One way to train among those that are compared: "supervised", "none" (mpl without feedback), ...

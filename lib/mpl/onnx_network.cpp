@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "exec/dtype.h"
 
 namespace allot::mpl {
 namespace {
@@ -20,6 +21,16 @@ std::vector<int64_t> row_of(const ir::Type& type) {
 }
 
 }  // namespace
+
+data::ImageGeometry image_of(const train::Network& network) {
+  for (const exec::ProgramInput& input : network.inputs()) {
+    const std::vector<int64_t> row = row_of(input.type);
+    if (row.size() != 3) continue;
+    if (row[0] <= 4) return {row[0], row[1], row[2], false};
+    if (row[2] <= 4) return {row[2], row[0], row[1], true};
+  }
+  return {};
+}
 
 std::vector<std::string> features_of(const train::Network& network) {
   std::vector<std::string> names;
@@ -42,20 +53,21 @@ OnnxNetwork::OnnxNetwork(const train::Network& network, const std::vector<std::s
     if (input.optional) continue;
     const size_t place =
         named && first == 0 ? static_cast<size_t>(place_of(input.name) - features.begin()) : first + entries_.size();
-    entries_.push_back({place, row_of(input.type)});
+    entries_.push_back({place, row_of(input.type), exec::scalar_type(input.type.elem)});
   }
 }
 
 Inputs OnnxNetwork::arranged(const Inputs& features) const {
   Inputs given;
-  for (const auto& [feature, row] : entries_) {
+  for (const auto& [feature, row, type] : entries_) {
     const at::Tensor& tensor = features[feature];
     int64_t elements = 1;
     for (const int64_t dimension : row) elements *= dimension;
     std::vector<int64_t> shape = {tensor.size(0)};
     shape.insert(shape.end(), row.begin(), row.end());
     const bool reshaped = !row.empty() && tensor.numel() == tensor.size(0) * elements && tensor.sizes() != shape;
-    given.push_back(reshaped ? tensor.reshape(shape) : tensor);
+    const at::Tensor shaped = reshaped ? tensor.reshape(shape) : tensor;
+    given.push_back(at::isFloatingType(type) && shaped.is_floating_point() ? shaped.to(type) : shaped);
   }
   return given;
 }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "config/binder.h"
+#include "data/image_view.h"
+#include "data/view.h"
 #include "mpl/meta_pseudo_labels.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
@@ -26,18 +28,22 @@ struct DataOptions {
   std::string validation_share = "0", test_share = "0";  // of `data`: a count, a fraction or "20%"
   bool labelled_too = true;                              // labelled items are among the unlabelled ones, too
   bool keep_going = false;                               // images that cannot be read are skipped
+  std::string split;  // file that says which items of `data` are for what; empty: they are drawn
 
   void bind(config::Binder& binder);
 };
 
 /// What is done to items on their way into a batch.
 struct ViewOptions {
-  std::string kind = "none";     // none, jitter, images, digits
+  std::string kind = "none";     // none, jitter, images, digits, tokens
   std::string scaling = "none";  // or standardise: by column or channel
   double jitter = 0.15;          // deviation of the noise
   int64_t operations = 2;        // RandAugment's N
   double magnitude = 16;         // RandAugment's M, of 10
   bool flip = true;
+  data::TokenOptions tokens;              // but what is kept
+  std::vector<std::string> kept = {"0"};  // ids of padding and other marks, which stay
+  data::ImageGeometry image;              // that the network takes, zeros where it takes any: not an option of tools
 
   void bind(config::Binder& binder);
 };
@@ -54,9 +60,12 @@ struct LearningOptions {
 struct Settings {
   MetaOptions meta;
   int64_t batch = 64, ratio = 7;  // labelled items a step, unlabelled ones for each
+  int64_t shards = 0;             // that a batch is cut into; 0: one a rank
   double ema = 0.99;              // decay of the average that is evaluated; 0: none
+  std::string ema_rule = "warm";  // or constant
   LearningOptions teacher, student;
   ViewOptions views;
+  train::NetworkOptions network;
   int64_t finetune_steps = 0;  // on labelled items alone, in the end
   double finetune_rate = 1e-5;
   train::LoopOptions loop;
@@ -68,9 +77,8 @@ struct TrainOptions {
   std::string task = "classification";
   Settings settings;
   DataOptions data;
-  train::NetworkOptions network;
   std::string init = "file";          // or glorot: weights of rank 2 and more are drawn anew
-  std::string on_collapse = "abort";  // or warn
+  std::string on_collapse = "abort";  // warn, reduce-scale, reset-baseline
 
   TrainOptions();
   void bind(config::Binder& binder);

@@ -37,6 +37,7 @@ Settings cifar10_4000() {
   settings.meta.label_smoothing = 0.15;
   settings.meta.consistency = {.weight = 8, .temperature = 0.7, .threshold = 0.6, .ramp = 5000};
   settings.ema = 0.995;
+  settings.network.head_dropout = 0.2;
   set_rates(settings, 0.05, 0.05, 3000, 5000, 5e-4);
   settings.views.kind = "images";
   settings.views.scaling = "standardise";
@@ -52,6 +53,7 @@ Settings imagenet_10() {
   settings.meta.label_smoothing = 0.1;
   settings.meta.consistency = {.weight = 20, .temperature = 0.5, .threshold = 0.6, .ramp = 50'000};
   settings.ema = 0.999;
+  settings.network.head_dropout = 0.1;
   set_rates(settings, 0.4, 0.6, 20'000, 5000, 1e-4);
   settings.student.optimizer.clip_norm = settings.teacher.optimizer.clip_norm = 5;
   settings.views.magnitude = 17;
@@ -116,6 +118,7 @@ Settings two_moon_b() {
 /// What the usual reproduction does, the sign of its feedback included: for comparison only.
 Settings kekmodel() {
   Settings settings = cifar10_4000();
+  settings.ema_rule = "constant";
   settings.meta.pseudo_label = "argmax";
   settings.meta.label_view = "weak";
   settings.meta.feedback.kind = "inverted-fd";

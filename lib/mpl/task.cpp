@@ -46,10 +46,11 @@ class Classification final : public Task {
     const at::Tensor p = at::softmax(logits.detach(), -1, at::kDouble).to(at::kCPU).contiguous();
     const int64_t classes = p.size(-1), items = p.numel() / std::max<int64_t>(1, classes);
     at::Tensor label = at::empty(p.sizes().slice(0, p.dim() - 1), at::kLong);
+    const int64_t first = key.first_row * (items / std::max<int64_t>(1, logits.size(0)));
     const double* row = p.const_data_ptr<double>();
     int64_t* drawn = label.mutable_data_ptr<int64_t>();
     for (int64_t i = 0; i < items; ++i, row += classes) {
-      double left = base::Rng(key.seed, kDrawStream, key.step, static_cast<uint32_t>(i)).uniform();
+      double left = base::Rng(key.seed, kDrawStream, key.step, static_cast<uint32_t>(first + i)).uniform();
       int64_t k = 0;
       while (k + 1 < classes && left >= row[k]) left -= row[k++];
       drawn[i] = k;
@@ -118,7 +119,7 @@ class Multilabel final : public Dense {
     const int64_t items = label.size(0), width = label.numel() / std::max<int64_t>(1, items);
     double* p = label.mutable_data_ptr<double>();
     for (int64_t i = 0; i < items; ++i) {
-      base::Rng rng(key.seed, kDrawStream, key.step, static_cast<uint32_t>(i));
+      base::Rng rng(key.seed, kDrawStream, key.step, static_cast<uint32_t>(key.first_row + i));
       for (int64_t k = 0; k < width; ++k, ++p) *p = rng.uniform() < *p ? 1 : 0;
     }
     return label.to(logits.device(), exact(logits).scalar_type());
@@ -148,6 +149,18 @@ class Regression final : public Dense {
 };
 
 }  // namespace
+
+at::Tensor shard_loss(const Task& task, const at::Tensor& logits, const at::Tensor& label, double smoothing,
+                      double share) {
+  if (share == 0) return logits.sum() * 0;
+  const at::Tensor loss = task.loss(logits, label, smoothing);
+  return share == 1 ? loss : loss * share;
+}
+
+at::Tensor mean_label(const at::Tensor& soft_label) {
+  const at::Tensor rows = soft_label.detach();
+  return (rows.dim() > 2 ? rows.flatten(0, -2) : rows).mean(0, true);
+}
 
 std::vector<std::string> task_names() { return {"classification", "multilabel", "token", "regression"}; }
 

@@ -11,10 +11,12 @@
 
 namespace allot::mpl {
 
-/// The key of random draws; see base::Rng. Item i of a batch draws under (seed, step, i).
+/// The key of random draws; see base::Rng. Item i of a batch draws under (seed, step, i), where rows of items count
+/// from first_row.
 struct DrawKey {
   uint64_t seed = 0;
   uint32_t step = 0;
+  int64_t first_row = 0;
 };
 
 /// One kind of supervision. Hard labels are what data hold, soft ones are distributions; losses take both.
@@ -54,6 +56,14 @@ class Task {
   /// Whether labels can be drawn, so that feedback may be a number; otherwise it is a derivative (jvp).
   virtual bool draws() const { return true; }
 };
+
+/// The loss of a shard as its part of the mean over shards: the mean over what counts in it times `share`, which is 1
+/// where all shards have as much that counts. 0, but differentiable, where the share is.
+at::Tensor shard_loss(const Task& task, const at::Tensor& logits, const at::Tensor& label, double smoothing,
+                      double share);
+/// The mean of soft labels over all items: [1, ...]. What diversity() says of means of it over shards it would say of
+/// all their items at once.
+at::Tensor mean_label(const at::Tensor& soft_label);
 
 /// "classification", "token", "multilabel", "regression".
 std::vector<std::string> task_names();

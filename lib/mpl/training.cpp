@@ -24,6 +24,7 @@ using base::ErrorKind;
 // Source: specification of mpl-train, 2.3.
 constexpr double kCollapsed = 0.1;
 constexpr int64_t kCollapsedSteps = 500;
+constexpr size_t kAtOnce = 256;  // items that are evaluated together
 constexpr uint32_t kInitStream = 0x6d706c69;
 
 train::Metrics metrics_of(const Report& report, Rates rates) {
@@ -67,13 +68,27 @@ void draw_weights(const train::Network& network, uint64_t seed, uint32_t role) {
   }
 }
 
+/// Errors: config.
+train::ShardOptions shard_options(const Settings& settings, unsigned threads, dist::Team* team) {
+  const int64_t ranks = team ? team->size() : 1, shards = settings.shards > 0 ? settings.shards : ranks;
+  if (settings.batch % shards != 0)
+    throw Error(ErrorKind::config, "--batch",
+                fmt::format("{} labelled items cannot be cut into {} shards", settings.batch, shards),
+                fmt::format("give a multiple of {}, or another number of --shards", shards));
+  if (shards < ranks)
+    throw Error(ErrorKind::config, "--shards", fmt::format("{} cannot keep {} ranks busy", shards, ranks),
+                fmt::format("give {} or more, or 0", ranks));
+  return {.shards = static_cast<size_t>(shards), .threads = threads, .team = team};
+}
+
 }  // namespace
 
-Training::Training(const Files& files, const TrainOptions& options, uint64_t seed, unsigned threads)
+Training::Training(const Files& files, const TrainOptions& options, uint64_t seed, unsigned threads, dist::Team* team)
     : options_(options),
       seed_(seed),
+      shared_(shard_options(options.settings, threads, team)),
       task_(make_task(options.task)),
-      student_(files.student, options.network),
+      student_(files.student, options.settings.network),
       collapse_(kCollapsed, kCollapsedSteps) {
   const Settings& settings = options_.settings;
   features_ = features_of(student_);
@@ -81,7 +96,8 @@ Training::Training(const Files& files, const TrainOptions& options, uint64_t see
   if (options_.init == "glorot") draw_weights(student_, seed, 0);
   student_optimizer_ = std::make_unique<nn::Optimizer>(student_.trained(), settings.student.optimizer);
   if (options_.algo == "mpl") {
-    teacher_ = std::make_unique<train::Network>(files.teacher.empty() ? files.student : files.teacher, options.network);
+    teacher_ = std::make_unique<train::Network>(files.teacher.empty() ? files.student : files.teacher,
+                                                options.settings.network);
     const bool own_array = !options_.data.teacher_array.empty();
     if (own_array) features_.push_back(options_.data.teacher_array);
     of_teacher_ = std::make_unique<OnnxNetwork>(*teacher_, features_, own_array ? features_.size() - 1 : 0);
@@ -91,8 +107,9 @@ Training::Training(const Files& files, const TrainOptions& options, uint64_t see
   if (settings.ema > 0 || options_.algo == "mean-teacher") {
     average_ = std::make_unique<train::Network>(student_.copy());
     of_average_ = std::make_unique<OnnxNetwork>(*average_, features_);
-    ema_ = std::make_unique<nn::Ema>(student_.state(), average_->state(), settings.ema);
+    ema_ = std::make_unique<nn::Ema>(student_.state(), average_->state(), settings.ema, settings.ema_rule == "warm");
   }
+  options_.settings.views.image = image_of(student_);
   feed_ = std::make_unique<Feed>(options_.data, settings.views, options_.task, features_, seed, threads);
   check_agreement();
   make_algorithm();
@@ -103,7 +120,7 @@ void Training::make_algorithm() {
   if (options_.algo == "mpl") {
     algorithm_ = std::make_unique<MetaPseudoLabels>(Learner{*of_teacher_, *teacher_optimizer_},
                                                     Learner{*of_student_, *student_optimizer_}, *task_, settings.meta,
-                                                    seed_, static_cast<uint64_t>(settings.loop.steps));
+                                                    seed_, static_cast<uint64_t>(settings.loop.steps), shared_);
     if (settings.meta.feedback.is("inverted-fd"))
       base::warn(
           "--feedback inverted-fd has the wrong sign, as public code has: the teacher learns to harm the student");
@@ -112,7 +129,7 @@ void Training::make_algorithm() {
   const OnnxNetwork& average = of_average_ ? *of_average_ : *of_student_;
   algorithm_ = std::make_unique<SelfTraining>(options_.algo, Learner{*of_student_, *student_optimizer_}, average,
                                               *task_, settings.meta.consistency, settings.meta.label_smoothing, seed_,
-                                              feed_->unlabelled().source->dataset.size());
+                                              feed_->unlabelled().source->dataset.size(), shared_);
 }
 
 /// One small batch through both networks: what they give must fit each other and the labels.
@@ -133,26 +150,49 @@ void Training::check_agreement() const {
 
 train::StepResult Training::step(int64_t step, int64_t steps) {
   const Settings& settings = options_.settings;
-  const auto labelled = static_cast<size_t>(settings.batch);
-  const Batch batch =
-      feed_->batch(static_cast<uint32_t>(step), labelled, labelled * static_cast<size_t>(settings.ratio));
+  const auto number = static_cast<uint32_t>(step);
+  const auto labelled = static_cast<size_t>(settings.batch),
+             unlabelled = labelled * static_cast<size_t>(settings.ratio);
+  const auto shards = shards_of([&](Shard shard) { return feed_->batch(number, labelled, unlabelled, shard); });
   const Rates rates{settings.teacher.schedule.at(step, steps), settings.student.schedule.at(step, steps)};
-  const Report report = algorithm_->step(batch, static_cast<uint32_t>(step), rates);
-  if (ema_ && !report.skipped) ema_->update();
+  const Report report = algorithm_->step(shards, number, rates);
+  if (!report.skipped) update_average();
   watch(report.diversity);
   return {metrics_of(report, rates), !report.skipped};
+}
+
+/// The shards of a batch that this rank computes; others are empty.
+std::vector<Batch> Training::shards_of(const std::function<Batch(Shard)>& make) const {
+  std::vector<Batch> shards(shared_.shards);
+  const auto [first, end] = train::own_shards(shared_);
+  for (size_t shard = first; shard < end; ++shard) shards[shard] = make({shard, shards.size()});
+  return shards;
+}
+
+void Training::update_average() {
+  if (!ema_) return;
+  ema_->update();
+  const at::NoGradGuard no_gradients;
+  if (options_.settings.ema_rule == "constant")
+    nn::copy_values(student_.statistics(), average_->statistics(), "the average");
 }
 
 /// What there is to do when all items get one label.
 void Training::watch(double diversity) {
   if (std::isnan(diversity) || !collapse_.observe(diversity)) return;
-  const std::string what = fmt::format(
-      "all pseudo labels became one: their entropy was below {} of the largest for {} "
-      "steps",
-      kCollapsed, kCollapsedSteps);
+  const std::string what =
+      fmt::format("all pseudo labels became one: their entropy was below {} of the largest for {} steps", kCollapsed,
+                  kCollapsedSteps);
   const char* remedy = "lower --consistency.weight or --feedback-scale, or raise --supervised-weight";
   if (options_.on_collapse == "abort") throw Error(ErrorKind::check_failed, "teacher", what, remedy);
-  base::warn("{}; {}", what, remedy);
+  const bool relieved =
+      options_.on_collapse != "warn" &&
+      algorithm_->relieve(options_.on_collapse == "reduce-scale" ? Relief::reduce_scale : Relief::reset_baseline);
+  if (relieved) collapse_.set_low_steps(0);  // if that does not help, once more
+  base::warn("{}; {}", what,
+             !relieved                                ? remedy
+             : options_.on_collapse == "reduce-scale" ? "feedback counts half from now on"
+                                                      : "feedback gets a new baseline");
 }
 
 train::Evaluation Training::evaluate() {
@@ -165,10 +205,12 @@ train::Evaluation Training::evaluate() {
 }
 
 Scores Training::result_on(const Part& part) const {
-  return mpl::evaluate(average_ ? *of_average_ : *of_student_, *task_, part);
+  return mpl::evaluate(average_ ? *of_average_ : *of_student_, *task_, part, kAtOnce, shared_.team);
 }
 
-Scores Training::teacher_on(const Part& part) const { return mpl::evaluate(*of_teacher_, *task_, part); }
+Scores Training::teacher_on(const Part& part) const {
+  return mpl::evaluate(*of_teacher_, *task_, part, kAtOnce, shared_.team);
+}
 
 std::string Training::fingerprint() const {
   base::Sha256 hash;
@@ -228,9 +270,14 @@ void Training::fine_tune() {
   const std::vector<at::Tensor> leaves = leaves_of(network);
   for (int64_t step = 0; step < settings.finetune_steps; ++step) {
     const auto number = static_cast<uint32_t>(step);
-    const Batch batch = feed_->labelled_batch(number, static_cast<size_t>(settings.batch));
-    const at::Tensor logits = network.logits(batch.labelled, {true, true, seed_, number});
-    optimizer.step(gradients_of(task_->loss(logits, batch.labels), leaves), settings.finetune_rate);
+    const auto shards = shards_of(
+        [&](Shard shard) { return feed_->labelled_batch(number, static_cast<size_t>(settings.batch), shard); });
+    const auto part = train::mean_over_shards(shared_, network.buffers(), [&](size_t shard) {
+      const Batch& batch = shards[shard];
+      const at::Tensor logits = network.logits(batch.labelled, {true, true, batch.key(seed_), number});
+      return train::Part{gradients_of(shard_loss(*task_, logits, batch.labels, 0, batch.labelled_share), leaves), {}};
+    });
+    optimizer.step(part.gradients, settings.finetune_rate);
   }
 }
 

@@ -2,6 +2,7 @@
 // A training run of one algorithm with one seed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,10 @@ class Training final : public train::Job {
  public:
   /// Errors: those of train::Network, Feed and MetaPseudoLabels; malformed when teacher, student and labels do not
   /// agree in inputs or classes.
-  Training(const Files& files, const TrainOptions& options, uint64_t seed, unsigned threads);
+  /// config for batches that cannot be cut into so many shards. With a team every rank makes the same and steps in
+  /// step.
+  Training(const Files& files, const TrainOptions& options, uint64_t seed, unsigned threads,
+           dist::Team* team = nullptr);
 
   train::StepResult step(int64_t step, int64_t steps) override;
   /// On validation items, which choose the best network; without any, nothing is chosen.
@@ -55,9 +59,12 @@ class Training final : public train::Job {
   void make_algorithm();
   void check_agreement() const;
   void watch(double diversity);
+  void update_average();
+  std::vector<Batch> shards_of(const std::function<Batch(Shard)>& make) const;
 
   TrainOptions options_;
   const uint64_t seed_;
+  train::ShardOptions shared_;
   std::unique_ptr<Task> task_;
   train::Network student_;
   std::unique_ptr<train::Network> teacher_, average_;  // null: there is none

@@ -11,15 +11,15 @@
 
 namespace allot::nn {
 
-Ema::Ema(std::vector<NamedTensor> source, std::vector<NamedTensor> average, double decay)
-    : source_(std::move(source)), average_(std::move(average)), decay_(decay) {
+Ema::Ema(std::vector<NamedTensor> source, std::vector<NamedTensor> average, double decay, bool warms_up)
+    : source_(std::move(source)), average_(std::move(average)), decay_(decay), warms_up_(warms_up) {
   copy_values(source_, average_, "the average of a network");
 }
 
 void Ema::update() {
   const at::NoGradGuard no_gradients;
   const auto t = static_cast<double>(updates_++);
-  const double decay = std::min(decay_, (1 + t) / (10 + t));
+  const double decay = warms_up_ ? std::min(decay_, (1 + t) / (10 + t)) : decay_;
   for (size_t i = 0; i < source_.size(); ++i) {
     at::Tensor& average = average_[i].second;
     if (average.is_floating_point())

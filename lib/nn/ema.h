@@ -11,11 +11,12 @@
 namespace allot::nn {
 
 /// average = d average + (1 - d) source, for parameters and running statistics alike, with d = min(decay,
-/// (1 + t) / (10 + t)) at update t, from 0. What is not floating is copied. Source: specification of mpl-train, 1.5.
+/// (1 + t) / (10 + t)) at update t, from 0, or d = decay where it does not warm up. What is not floating is copied.
+/// Source: specification of mpl-train, 1.5.
 class Ema {
  public:
   /// Both name the same tensors, of the same shapes, in the same order; `average` takes the values of `source` now.
-  Ema(std::vector<NamedTensor> source, std::vector<NamedTensor> average, double decay);
+  Ema(std::vector<NamedTensor> source, std::vector<NamedTensor> average, double decay, bool warms_up = true);
 
   void update();
   int64_t updates() const { return updates_; }
@@ -29,6 +30,7 @@ class Ema {
  private:
   std::vector<NamedTensor> source_, average_;
   double decay_;
+  bool warms_up_;
   int64_t updates_ = 0;
 };
 

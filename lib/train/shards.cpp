@@ -51,12 +51,11 @@ class Shards {
  private:
   /// The sum over this rank's shards, as many at a time as there are threads.
   PairwiseSum sum_own() {
-    const size_t ranks = options_.team ? options_.team->size() : 1, rank = options_.team ? options_.team->rank() : 0;
-    const size_t begin = options_.shards * rank / ranks, end = options_.shards * (rank + 1) / ranks;
+    const auto [begin, end] = own_shards(options_);
     const unsigned threads = before_.empty() ? base::resolve_threads(options_.threads) : 1;
     PairwiseSum sum;
-    for (size_t next = begin; next < end; next += threads) {
-      std::vector<Part> parts(std::min<size_t>(threads, end - next));
+    for (size_t next = begin, last = end; next < last; next += threads) {
+      std::vector<Part> parts(std::min<size_t>(threads, last - next));
       base::parallel_for(parts.size(), threads, [&](size_t i) {
         nn::compute_alone();
         parts[i] = compute(next + i);
@@ -112,6 +111,11 @@ class Shards {
 };
 
 }  // namespace
+
+std::pair<size_t, size_t> own_shards(const ShardOptions& options) {
+  const size_t ranks = options.team ? options.team->size() : 1, rank = options.team ? options.team->rank() : 0;
+  return {options.shards * rank / ranks, options.shards * (rank + 1) / ranks};
+}
 
 Part mean_over_shards(const ShardOptions& options, const std::vector<nn::NamedTensor>& statistics,
                       const std::function<Part(size_t shard)>& body) {

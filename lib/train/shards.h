@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "dist/team.h"
@@ -17,6 +18,9 @@ struct ShardOptions {
   unsigned threads = 1;
   dist::Team* team = nullptr;
 };
+
+/// The shards that this rank computes: from the first on, before the second.
+std::pair<size_t, size_t> own_shards(const ShardOptions& options);
 
 /// What a shard adds to a step.
 struct Part {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "small_net.h"
 
+#include <ATen/ops/full.h>
+
 #include <cmath>
 #include <limits>
 
@@ -220,7 +222,7 @@ TEST_CASE("I10: over a fixed labelled batch, fd adds up to the fall of the label
   mpl::MetaPseudoLabels meta({lesson.teacher, of_teacher}, {lesson.student, of_student}, *task, feedback_only("fd"), 1);
   const double start = loss();
   double sum = 0;
-  for (uint32_t step = 0; step < 50; ++step) sum += meta.step(lesson.batch, step, {0.1, 0.1}).h;
+  for (uint32_t step = 0; step < 50; ++step) sum += meta.step({&lesson.batch, 1}, step, {0.1, 0.1}).h;
   CHECK(std::abs(start - loss()) > 1e-3);
   CHECK(sum == Approx(start - loss()).margin(1e-9));
 }
@@ -256,16 +258,104 @@ TEST_CASE("two looks at a student differ by its parameters alone") {
 
 TEST_CASE("what is not finite changes nothing") {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-  for (const bool labelled : {true, false}) {
-    Lesson lesson(13);
-    lesson.student.with_statistics();
-    lesson.teacher.with_statistics();
-    (labelled ? lesson.batch.labelled : lesson.batch.strong)[0][0][0] = kNan;
-    const Tensors teacher = lesson.teacher.copies(), student = lesson.student.copies();
-    CHECK(lesson.run(everything("cos"), {1, 1}).skipped);
-    CHECK(same(teacher, lesson.teacher.copies()));
-    CHECK(same(student, lesson.student.copies()));
-    CHECK(lesson.student.buffers()[0].second.abs().sum().item<double>() == 0);
-    CHECK(lesson.teacher.buffers()[0].second.abs().sum().item<double>() == 0);
-  }
+  enum class Where { labelled, unlabelled, feedback };
+  for (const char* kind : {"cos", "fd", "jvp"})
+    for (const Where where : {Where::labelled, Where::unlabelled, Where::feedback}) {
+      INFO(kind << " " << static_cast<int>(where));
+      Lesson lesson(13);
+      lesson.student.with_statistics();
+      lesson.teacher.with_statistics();
+      lesson.sgd = {.momentum = 0.9, .nesterov = true};
+      if (where == Where::feedback) {  // the student has made its step by then
+        lesson.batch.feedback = {at::full({3, 2}, kNan, at::kDouble)};
+        lesson.batch.feedback_labels = lesson.batch.labels;
+      } else {
+        (where == Where::labelled ? lesson.batch.labelled : lesson.batch.strong)[0][0][0] = kNan;
+      }
+      const Tensors teacher = lesson.teacher.copies(), student = lesson.student.copies();
+      CHECK(lesson.run(everything(kind), {1, 1}).skipped);
+      CHECK(same(teacher, lesson.teacher.copies()));
+      CHECK(same(student, lesson.student.copies()));
+      CHECK(lesson.student.buffers()[0].second.abs().sum().item<double>() == 0);
+      CHECK(lesson.teacher.buffers()[0].second.abs().sum().item<double>() == 0);
+    }
+}
+
+TEST_CASE("a skipped step leaves momentum and baseline as they were") {
+  const auto run = [](bool with_bad_step) {
+    Lesson lesson(14);
+    nn::Optimizer of_teacher(nn::trained_tensors(lesson.teacher.parameters())),
+        of_student(nn::trained_tensors(lesson.student.parameters()));
+    const auto task = mpl::make_task("classification");
+    mpl::MetaPseudoLabels meta({lesson.teacher, of_teacher}, {lesson.student, of_student}, *task, everything("fd"), 1);
+    const auto step = [&](uint32_t number) { return meta.step({&lesson.batch, 1}, number, {0.1, 0.1}); };
+    step(0);
+    if (with_bad_step) {
+      const mpl::Batch good = lesson.batch;
+      lesson.batch.feedback = {at::full({3, 2}, std::numeric_limits<double>::infinity(), at::kDouble)};
+      lesson.batch.feedback_labels = lesson.batch.labels;
+      CHECK(step(7).skipped);
+      lesson.batch = good;
+    }
+    step(1);
+    Tensors all = lesson.student.copies();
+    for (const at::Tensor& tensor : lesson.teacher.copies()) all.push_back(tensor);
+    all.push_back(meta.state()[0].second.clone());
+    return all;
+  };
+  CHECK(same(run(true), run(false)));
+}
+
+TEST_CASE("training-signal annealing leaves out labelled items that the teacher is sure of") {
+  for (const char* kind : {"linear", "log", "exp"})
+    for (const uint32_t step : {0, 5, 10}) {
+      INFO(kind << " " << step);
+      Lesson lesson(15);
+      mpl::MetaOptions options = feedback_only("none");
+      options.supervised = 1;
+      options.tsa = kind;
+      nn::Optimizer of_teacher(nn::trained_tensors(lesson.teacher.parameters()), lesson.sgd),
+          of_student(nn::trained_tensors(lesson.student.parameters()), lesson.sgd);
+      const auto task = mpl::make_task("classification");
+      mpl::MetaPseudoLabels meta({lesson.teacher, of_teacher}, {lesson.student, of_student}, *task, options, 1, 10);
+      const at::Tensor losses = task->losses(lesson.teacher.logits(lesson.batch.labelled, {}), lesson.batch.labels);
+      const double progress = step / 10.0;
+      const double share = std::string(kind) == "linear" ? progress
+                           : std::string(kind) == "log"  ? 1 - std::exp(-5 * progress)
+                                                         : std::exp(5 * (progress - 1));
+      const at::Tensor counts = (-losses).exp() <= share * (1 - 1.0 / 3) + 1.0 / 3;
+      const double number = counts.sum().item<double>();
+      if (step == 0) {
+        CHECK(number > 0);
+        CHECK(number < 3);
+      }
+      const double expected = number > 0 ? (losses * counts).sum().item<double>() / number : 0;
+      CHECK(meta.step({&lesson.batch, 1}, step, {0.1, 0.1}).supervised_loss == Approx(expected));
+    }
+}
+
+TEST_CASE("relief halves the scale of feedback, or begins its baseline anew") {
+  Lesson lesson(16);
+  nn::Optimizer of_teacher(nn::trained_tensors(lesson.teacher.parameters()), lesson.sgd),
+      of_student(nn::trained_tensors(lesson.student.parameters()), lesson.sgd);
+  const auto task = mpl::make_task("classification");
+  mpl::MetaPseudoLabels meta({lesson.teacher, of_teacher}, {lesson.student, of_student}, *task, feedback_only("fd"), 1);
+  const auto step = [&] { return meta.step({&lesson.batch, 1}, 0, {0, 0.1}); };
+  const mpl::Report whole = step();
+  CHECK(whole.weight == Approx(whole.h));
+  CHECK(meta.relieve(mpl::Relief::reduce_scale));
+  const mpl::Report half = step();
+  CHECK(half.weight == Approx(half.h / 2));
+  CHECK(meta.state()[1].second.item<double>() == 0.5);
+  mpl::MetaOptions with_baseline = feedback_only("fd");
+  with_baseline.feedback.baseline = true;
+  mpl::MetaPseudoLabels other({lesson.teacher, of_teacher}, {lesson.student, of_student}, *task, with_baseline, 1);
+  for (int i = 0; i < 3; ++i) other.step({&lesson.batch, 1}, 0, {0, 0.1});
+  CHECK(other.relieve(mpl::Relief::reset_baseline));
+  const mpl::Report anew = other.step({&lesson.batch, 1}, 0, {0, 0.1});
+  CHECK(anew.baseline == anew.h);
+  CHECK(anew.weight == 0);
+  mpl::MetaPseudoLabels deaf({lesson.teacher, of_teacher}, {lesson.student, of_student}, *task, feedback_only("none"),
+                             1);
+  CHECK_FALSE(deaf.relieve(mpl::Relief::reduce_scale));
 }

@@ -12,6 +12,7 @@
 #include "mpl/evaluation.h"
 #include "mpl/feed.h"
 #include "mpl/fit.h"
+#include "mpl/onnx_network.h"
 #include "mpl/small_nets.h"
 #include "train/scratch_folder.h"
 
@@ -104,6 +105,76 @@ TEST_CASE("a feed says what it misses") {
   CHECK_THROWS_AS(moons.feed(none), base::Error);
 }
 
+TEST_CASE("views made beforehand come as they are") {
+  const Moons moons;
+  data::Dataset dataset = data::generate({.task = "moons", .per_class = 20, .seed = 1});
+  std::vector<float> weak(80), strong(80);
+  for (size_t i = 0; i < weak.size(); ++i) weak[i] = static_cast<float>(i), strong[i] = -weak[i];
+  dataset.features = {data::make_array("x_weak", {40, 2}, weak), data::make_array("x_strong", {40, 2}, strong)};
+  data::write_npz(moons.path, dataset, base::Replace::own);
+  mpl::DataOptions options;
+  options.per_class = 3;
+  const mpl::Batch batch = moons.feed(options).batch(0, 4, 8);
+  CHECK(batch.strong[0].equal(-batch.weak[0]));
+  CHECK((batch.weak[0].select(1, 0) / 2).equal(batch.items.to(at::kFloat)));
+}
+
+TEST_CASE("words are dropped and replaced in strong views, masks and marks are not") {
+  const test::ScratchFolder folder;
+  mpl::DataOptions options;
+  options.data = folder / "words.npz";
+  data::Dataset dataset = data::generate({.task = "moons", .per_class = 20, .seed = 1});
+  std::vector<int64_t> words(400), mask(400);
+  for (size_t i = 0; i < words.size(); ++i)
+    words[i] = i % 10 < 2 ? 0 : static_cast<int64_t>(i + 2), mask[i] = i % 10 >= 2;
+  dataset.features = {data::make_array("input_ids", {40, 10}, words),
+                      data::make_array("attention_mask", {40, 10}, mask)};
+  data::write_npz(options.data, dataset, base::Replace::own);
+  mpl::ViewOptions views;
+  views.kind = "tokens";
+  views.tokens.dropout = 0.3;
+  views.tokens.mask = 1;
+  const auto make = [&] { return mpl::Feed(options, views, "classification", {"input_ids", "attention_mask"}, 1, 1); };
+  const mpl::Batch batch = make().batch(0, 10, 40);
+  const at::Tensor dropped = batch.strong[0] == 1, changed = batch.strong[0] != batch.weak[0];
+  CHECK(changed.equal(dropped));
+  CHECK(dropped.sum().item<int64_t>() > 60);  // of 320
+  CHECK(dropped.sum().item<int64_t>() < 130);
+  CHECK_FALSE(dropped.logical_and(batch.weak[0] == 0).any().item<bool>());
+  CHECK(batch.strong[1].equal(batch.weak[1]));
+  views.kept = {"zero"};
+  CHECK_THROWS_AS(make(), base::Error);
+}
+
+TEST_CASE("a split that was written is taken again, whatever the seed") {
+  const Moons moons;
+  mpl::DataOptions options;
+  options.per_class = 3;
+  options.test_share = "10";
+  const mpl::Feed feed = moons.feed(options);
+  const std::string path = moons.folder / "split.json";
+  feed.write_split(path, base::Replace::own);
+  options.split = path;
+  const mpl::Feed again = moons.feed(options, 2);
+  CHECK(again.labelled().items == feed.labelled().items);
+  CHECK(again.unlabelled().items == feed.unlabelled().items);
+  CHECK(again.test().items == feed.test().items);
+  options.split.clear();
+  CHECK(moons.feed(options, 2).labelled().items != feed.labelled().items);
+}
+
+TEST_CASE("images are what the network takes") {
+  const auto taken = [](const char* net) {
+    return mpl::image_of(train::Network(std::make_shared<const ir::Model>(mpl::make_net(mpl::parse_net(net)))));
+  };
+  const data::ImageGeometry image = taken("conv:3x20x24-4-2");
+  CHECK(image.channels == 3);
+  CHECK(image.height == 20);
+  CHECK(image.width == 24);
+  CHECK_FALSE(image.channels_last);
+  CHECK(taken("mlp:784-2").channels == 0);
+}
+
 TEST_CASE("small networks are what their recipes say") {
   const auto recipe = mpl::parse_net("conv:1x28x28-32-64-10,activation=tanh,seed=7");
   CHECK(recipe.input == std::vector<int64_t>{1, 28, 28});
@@ -131,7 +202,9 @@ TEST_CASE("presets have the published figures") {
   CHECK(settings.student.schedule.at(8000, 300'000) == Approx(0.05));
   CHECK(settings.teacher.schedule.at(5000, 300'000) == Approx(0.05));
   CHECK(settings.meta.consistency.weight_at(2500) == Approx(4));
+  CHECK(settings.network.head_dropout == 0.2);
   CHECK(mpl::preset("kekmodel-compat").meta.feedback.kind == "inverted-fd");
+  CHECK(mpl::preset("kekmodel-compat").ema_rule == "constant");
   for (const std::string& name : mpl::preset_names()) CHECK_NOTHROW(mpl::preset(name));
   CHECK_THROWS_AS(mpl::preset("smal"), base::Error);
 }

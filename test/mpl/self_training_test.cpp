@@ -23,7 +23,7 @@ struct Step {
         optimizer(nn::trained_tensors(lesson.student.parameters()), lesson.sgd),
         algorithm(kind, {lesson.student, optimizer}, lesson.teacher, *task, options, 0, 3, 4) {
     lesson.batch.items = at::arange(4, at::kLong);
-    report = algorithm.step(lesson.batch, 0, {0, rate});
+    report = algorithm.step({&lesson.batch, 1}, 0, {0, rate});
   }
   at::Tensor logits(const mpl::Inputs& inputs) const { return lesson.student.logits(inputs, {}); }
 

@@ -115,7 +115,7 @@ struct Lesson {
     const auto task = mpl::make_task(kind);
     mpl::MetaPseudoLabels meta({teacher, of_teacher}, {student, of_student}, *task, std::move(options), seed);
     mpl::Report report;
-    for (uint32_t step = 0; step < steps; ++step) report = meta.step(batch, step, rates);
+    for (uint32_t step = 0; step < steps; ++step) report = meta.step({&batch, 1}, step, rates);
     return report;
   }
 

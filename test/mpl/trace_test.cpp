@@ -105,7 +105,7 @@ TEST_CASE("three iterations are those of an independent implementation") {
     for (uint32_t step = 0; step < settings["steps"]; ++step) {
       INFO(kind << " " << step);
       const json& expected = all["runs"][kind][step];
-      compare(expected, meta.step(batch, step, {settings["teacher_rate"], settings["student_rate"]}));
+      compare(expected, meta.step({&batch, 1}, step, {settings["teacher_rate"], settings["student_rate"]}));
       CHECK(error(teacher, expected["teacher"]) < 1e-10);
       CHECK(error(student, expected["student"]) < 1e-10);
     }

@@ -6,6 +6,7 @@
   mpl_features.py --write   renew the page
 """
 
+import os
 import sys
 
 import numpy as np
@@ -104,6 +105,12 @@ def p12(folder):
     return "several labels an item, and numbers; classes of items and of tokens are the same code"
 
 
+def p13(folder):
+    one, two = weights(folder, "shards/best/student.onnx"), weights(folder, "ranks/best/student.onnx")
+    require(all((one[name] == two[name]).all() for name in one), "two ranks train another student than one process")
+    return "two ranks with half of each batch write, bit by bit, the student that one process writes"
+
+
 ROWS = [
     Row("P1", "A student is trained jointly with a teacher, repeatedly", "abstract", f"{SHORT} -o plain", p1),
     Row("P2", "The teacher, as it is, gives labels to a batch of unlabelled items", "claim 1", f"{SHORT} -o plain", p2),
@@ -135,6 +142,8 @@ ROWS = [
         "mpl-train fit --student small.onnx --data flags.npz --task multilabel --steps 60 -o several\n"
         "mpl-train fit --student small.onnx --data numbers.npz --task regression --pseudo-label soft --feedback jvp --steps 60 "
         "-o numbers", p12),
+    Row("P13", "The method on several processes, each with a part of the data", "recalled",
+        f"{SHORT} --shards 2 -o shards\nmpirun --oversubscribe -n 2 {SHORT} --shards 2 -o ranks", p13),
 ]
 
 
@@ -143,4 +152,5 @@ def generated(shown):
 
 
 if __name__ == "__main__":
+    os.environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")  # of tests in containers
     sys.exit(check_page(__doc__, PAGE, BEGIN, ROWS, SETUP, generated))

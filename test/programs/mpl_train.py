@@ -74,6 +74,11 @@ class MplTrain(harness.TestCase):
         run = self.fit("--steps", 1, "--init", "file", "--teacher.schedule.rate", 0, "--student.schedule.rate", 0, "--ema", 0)
         self.assertEqual((run / "best/student.onnx").read_bytes(), self.net.read_bytes())
 
+    def test_the_configuration_of_a_run_repeats_it(self):
+        run = self.fit("--steps", 20, "--teacher.schedule.rate", 0.3)
+        self.run_ok("mpl-train", "fit", "--student", self.net, "--config", run / "config.yaml", "-o", self.folder / "again")
+        self.assert_same_file(run / "best/student.onnx", self.folder / "again/best/student.onnx")
+
     def test_resumed_run_is_the_uninterrupted_one(self):
         for algo in ("mpl", "flexmatch"):
             whole = self.fit("--algo", algo, "--steps", 60, folder=f"whole-{algo}")
@@ -85,11 +90,19 @@ class MplTrain(harness.TestCase):
 
     def test_seeds_are_paired(self):
         out = json.loads(self.run_ok("mpl-train", *self.command("--steps", 20, "--seeds", "1..3", "--compare", "supervised",
-                                                                "--compare", "none", "--json", folder="seeds.json")).out)
+                                                                "--compare", "none", "--json", folder="seeds")).out)
         self.assertEqual(out["seeds"], [1, 2, 3])
         self.assertEqual([each["name"] for each in out["algorithms"]], ["mpl", "supervised", "none"])
         self.assertEqual([len(each["teacher"]) for each in out["algorithms"]], [3, 0, 3])
-        again = json.loads(self.run_ok("mpl-train", *self.command("--steps", 20, "--seeds", "3", "--json", folder="one.json")).out)
+        for name in ("mpl-seed-2", "supervised-seed-1", "none-seed-3"):
+            self.assertTrue((self.folder / "seeds" / name / "best/student.onnx").exists(), name)
+        self.assertIn("algo: supervised", (self.folder / "seeds/supervised-seed-1/config.yaml").read_text())
+        self.assertEqual(json.loads((self.folder / "seeds/seeds.json").read_text()), out)
+        self.fails(73, "holds a training run already", *self.command("--steps", 20, "--seeds", "3..4", folder="seeds"))
+        longer = json.loads(self.run_ok("mpl-train", *self.command("--steps", 20, "--seeds", "3..4", "--resume", "--json",
+                                                                   folder="seeds")).out)  # one of them is there
+        self.assertEqual(longer["algorithms"][0]["student"][0], out["algorithms"][0]["student"][2])
+        again = json.loads(self.run_ok("mpl-train", *self.command("--steps", 20, "--seeds", "3", "--json", folder="one")).out)
         self.assertEqual(again["algorithms"][0]["student"], out["algorithms"][0]["student"][2:])
 
     def test_every_algorithm_and_feedback_trains(self):
@@ -180,6 +193,61 @@ class MplTrain(harness.TestCase):
         self.fails(65, "dog/5.png", *command)
         outcome = self.run_ok("mpl-train", *command, "--keep-going")
         self.assertRegex(outcome.err, "1 of 24 images were left out")
+
+    def test_a_split_is_written_and_taken_again(self):
+        run = self.fit("--steps", 5, "--test-share", "100")
+        split = json.loads((run / "split.json").read_text())
+        self.assertEqual([len(split[part]) for part in ("labelled", "unlabelled", "test")], [10, 1890, 100])
+        again = self.fit("--steps", 5, "--seed", 9, "--split", run / "split.json", folder="again")
+        self.assertEqual(json.loads((again / "split.json").read_text()), split)
+        np.savez(self.folder / "other.npz", x=np.zeros((20, 2), np.float32), y=np.arange(20) % 2)
+        self.fails(65, "is not that of", *self.command("--steps", 5, "--data", self.folder / "other.npz", "--split",
+                                                       run / "split.json", folder="other"))
+
+    def test_images_are_brought_to_the_size_that_the_network_takes(self):
+        for name in ("cat", "dog"):
+            (self.folder / f"pets/{name}").mkdir(parents=True)
+            for i in range(10):
+                image = np.full((6 + i, 9), 200 if name == "dog" else 40, np.uint8)
+                (self.folder / f"pets/{name}/{i}.png").write_bytes(png(image))
+        net = self.gen("--net", "conv:1x4x4-4-2", "conv.onnx")
+        self.run_ok("mpl-train", "fit", "--student", net, "--data", self.folder / "pets", "--per-class", 4, *SHORT, "--views.kind",
+                    "digits", "--steps", 5, "-o", self.folder / "run")
+        self.run_ok("mpl-train", "eval", "--student", net, "--data", self.folder / "pets", "--views.kind", "digits")
+
+    def test_a_constant_average_takes_the_statistics_of_the_student(self):
+        net, data = self.gen("--net", "conv:1x8x8-4-2", "conv.onnx"), self.folder / "images.npz"
+        rng = np.random.default_rng(1)
+        np.savez(data, x=rng.random((60, 1, 8, 8), dtype=np.float32), y=np.arange(60) % 2)
+        command = ["fit", "--student", net, "--data", data, "--per-class", 5, *SHORT, "--steps", 6, "--ema-rule", "constant"]
+        self.run_ok("mpl-train", *command, "--ema", 0.999, "-o", self.folder / "slow")
+        self.run_ok("mpl-train", *command, "--ema", 0, "-o", self.folder / "none")
+        slow, none = ({each.name: onnx.numpy_helper.to_array(each) for each in onnx.load(
+            self.folder / run / "best/student.onnx").graph.initializer} for run in ("slow", "none"))
+        self.assertTrue((slow["mean0"] == none["mean0"]).all())
+        self.assertLess(np.abs(slow["w1"] - none["w1"]).max(), 1)
+        self.assertGreater(np.abs(slow["w1"] - none["w1"]).max(), 1e-4)
+
+    def collapsed(self):
+        """A network that says class 0 of everything."""
+        net = onnx.load(self.net)
+        bias = next(each for each in net.graph.initializer if each.name == "b1")
+        bias.CopyFrom(onnx.numpy_helper.from_array(np.array([9, -9], np.float32), "b1"))
+        onnx.save(net, self.folder / "stuck.onnx")
+        self.net = self.folder / "stuck.onnx"
+        return self.command("--init", "file", "--supervised-weight", 0, "--steps", 1010, "--save-every", "0s")
+
+    def test_collapse_ends_the_run_and_keeps_its_checkpoint(self):
+        self.fails(1, "all pseudo labels became one", *self.collapsed())
+        self.assertTrue((self.folder / "run/checkpoint/state.safetensors").exists())
+        self.assertFalse((self.folder / "run/best/student.onnx").exists())
+
+    def test_what_else_may_follow_a_collapse(self):
+        command = self.collapsed()
+        for what, says, times in (("warn", "lower --consistency.weight", 1), ("reduce-scale", "feedback counts half from now on", 2),
+                                  ("reset-baseline", "feedback gets a new baseline", 2)):
+            err = self.run_ok("mpl-train", *command, "--force", "--on-collapse", what).err
+            self.assertEqual(err.count(says), times, err)
 
     def test_training_that_goes_wrong(self):
         self.net = self.gen("--net", "mlp:2-8-2", "relu.onnx")

@@ -3,13 +3,14 @@
 #pragma once
 
 #include "cli/app.h"
+#include "dist/team.h"
 #include "options.h"
 
 namespace allot {
 
-/// Trains; with --seeds a table of many runs.
-int fit(const cli::App& app, const Options& options);
-int fit_seeds(const cli::App& app, const Options& options);
+/// Trains, on all ranks of the team; with --seeds a table of many runs.
+int fit(const cli::App& app, const Options& options, dist::Team& team);
+int fit_seeds(const cli::App& app, const Options& options, dist::Team& team);
 /// Figures of a trained student on --test-data, or on --data.
 int eval(const cli::App& app, const Options& options);
 /// Which weights would be trained, and why.

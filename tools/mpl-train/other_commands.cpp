@@ -14,11 +14,13 @@
 namespace allot {
 
 int eval(const cli::App& app, const Options& options) {
-  train::NetworkOptions frozen = options.train.network;
+  train::NetworkOptions frozen = options.train.settings.network;
   frozen.frozen = true;
   const train::Network network(options.files.student, frozen);
   const std::vector<std::string> features = mpl::features_of(network);
-  const mpl::Part part = mpl::read_part(options.train.data, options.train.settings.views, options.train.task, features);
+  mpl::ViewOptions views = options.train.settings.views;
+  views.image = mpl::image_of(network);
+  const mpl::Part part = mpl::read_part(options.train.data, views, options.train.task, features);
   const auto task = mpl::make_task(options.train.task);
   const mpl::Scores scores = mpl::evaluate(mpl::OnnxNetwork(network, features), *task, part);
   fmt::print("{}", app.common().json ? scores_json(scores) : scores_text(scores, part.source->dataset.class_names));
@@ -26,7 +28,7 @@ int eval(const cli::App& app, const Options& options) {
 }
 
 int inspect(const cli::App&, const Options& options) {
-  const train::Network network(options.files.student, options.train.network);
+  const train::Network network(options.files.student, options.train.settings.network);
   fmt::print("{}\n{} numbers are trained\n", text_of(train::weight_table(network)), train::trained_numbers(network));
   for (const std::string& notice : train::notices(network)) fmt::print("{}\n", base::printable(notice));
   return 0;
