@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <numeric>
 
 #include <ATen/ops/tensor.h>
@@ -16,7 +17,10 @@ namespace allot::policy {
 namespace {
 
 constexpr const char* kFingerprint = "tasks";
-constexpr uint64_t kIdleUpdates = 50;  // of each task, in a row, without an evaluation: the policy has settled
+// A policy has settled once updates of each task that evaluate nothing new outnumber those that do by so many, where one of the
+// latter makes up for several of the former: a settled policy still samples a placement that is new now and then.
+constexpr uint64_t kIdleUpdates = 50;
+constexpr uint64_t kMadeUpFor = 10;
 
 class Stopwatch {
  public:
@@ -74,13 +78,16 @@ bool TrainingRun::take_up() {
   dist::WireReader in(stored);
   const train::Checkpoint state = read_checkpoint(in);
   trainer_.restore(state, path);
-  const auto times = state.with_prefix("run.seconds");
-  if (times.size() != 1 || times[0].second.scalar_type() != at::kDouble ||
-      times[0].second.numel() != static_cast<int64_t>(seconds_.size()))
+  std::map<std::string, at::Tensor> stored_run;
+  for (const auto& [name, tensor] : state.with_prefix("run.")) stored_run[name] = tensor;
+  const at::Tensor &times = stored_run["seconds"], &idle = stored_run["idle"];
+  if (!times.defined() || times.scalar_type() != at::kDouble || times.numel() != static_cast<int64_t>(seconds_.size()) ||
+      !idle.defined() || idle.scalar_type() != at::kLong || idle.numel() != 1)
     throw base::Error(base::ErrorKind::malformed, base::printable(path), "has no times of the tasks",
                       "begin anew with --force");
-  const double* seconds = times[0].second.const_data_ptr<double>();
+  const double* seconds = times.const_data_ptr<double>();
   seconds_.assign(seconds, seconds + seconds_.size());
+  idle_ = static_cast<uint64_t>(*idle.const_data_ptr<int64_t>());
   return true;
 }
 
@@ -131,8 +138,7 @@ void TrainingRun::go_on(const Show& show) {
 
 void TrainingRun::learn(const Show& show) {
   Stopwatch since_saved;
-  uint64_t idle = 0;
-  while (may_learn() && idle < kIdleUpdates * seconds_.size()) {
+  while (may_learn() && idle_ < kIdleUpdates * seconds_.size()) {
     const Stopwatch watch;
     const uint64_t before = evaluations();
     UpdateReport update;
@@ -141,7 +147,10 @@ void TrainingRun::learn(const Show& show) {
     } catch (const base::Stopped&) {  // in the midst of an update, which changed nothing
       return;
     }
-    idle = update.imitation || evaluations() > before ? 0 : idle + 1;
+    if (update.imitation || evaluations() > before)
+      idle_ -= std::min(idle_, kMadeUpFor);
+    else
+      ++idle_;
     seconds_[update.task] += watch.seconds();
     report(update.task, update.imitation ? "imitation" : "policy", &update, show);
     if (trainer_.updates() % options_.validate_every == 0) validate(show);
@@ -231,7 +240,8 @@ void TrainingRun::note(size_t task, const Metric& metric, const Show& show) {
 void TrainingRun::save() {
   if (!folder_) return;
   train::Checkpoint state = trainer_.state();
-  state.add("run.", {{"seconds", at::tensor(seconds_, at::kDouble)}});
+  state.add("run.", {{"seconds", at::tensor(seconds_, at::kDouble)},
+                     {"idle", at::tensor(static_cast<int64_t>(idle_), at::kLong)}});
   state.metadata[kFingerprint] = fingerprint_of(options_.fingerprints);
   folder_->save(std::move(state));
   train::write_checkpoint(policy_.checkpoint(), folder_->file("best/policy.safetensors"), base::Replace::own);

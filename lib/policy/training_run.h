@@ -80,6 +80,7 @@ class TrainingRun {
   train::RunFolder* folder_;
   RunOptions options_;
   std::vector<double> seconds_;  // by task
+  uint64_t idle_ = 0;            // how near the policy is to counting as settled
   std::vector<int64_t> quick_;   // by validation task: value of the best constructive method
 };
 

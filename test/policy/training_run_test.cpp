@@ -159,6 +159,24 @@ TEST_CASE("evaluations are spent on learning and then on searching, and not many
         std::vector<std::string>{"a"});
 }
 
+TEST_CASE("a policy that finds nothing new any more has settled, in one part or in two") {
+  const test::ScratchFolder scratch;
+  const auto problem = test::random_problem({.ops = 4, .devices = 2, .seed = 1});  // 16 placements at most
+  const policy::RunBudget budget{.evaluations = 1000, .updates = 2000};
+  Part whole({&problem}, scratch / "whole", false, budget, 0.5);
+  whole.run.go_on({});
+  CHECK(whole.trainer.updates() >= 50);
+  CHECK(whole.trainer.updates() < 500);
+  CHECK(whole.trainer.tasks()[0]->evaluations > 16);  // what is left went to the search
+  {
+    Part part({&problem}, scratch / "parts", false, budget, 0.5);
+    part.run.go_on([&](size_t, const Metric& step) { part.stop = step.update == 30; });
+  }
+  Part part({&problem}, scratch / "parts", true, budget, 0.5);
+  part.run.go_on({});
+  CHECK(part.trainer.updates() == whole.trainer.updates());
+}
+
 TEST_CASE("a policy is seen on tasks that it is not trained on, which changes nothing else") {
   const test::ScratchFolder scratch;
   const auto problem = test::random_problem({.ops = 24, .devices = 3, .seed = 1});
