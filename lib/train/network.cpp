@@ -55,6 +55,7 @@ exec::CompileOptions compile_options(const NetworkOptions& options) {
   if (options.dropout >= 0) result.kernels.dropout = options.dropout;
   result.kernels.straight_through = options.quantization_aware;
   result.remat = static_cast<size_t>(options.segments);
+  result.fuse = options.fuse;
   return result;
 }
 

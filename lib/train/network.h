@@ -34,6 +34,7 @@ struct NetworkOptions {
   std::string batch = "free";             // see free_batch(); fixed: as exported
   int64_t segments = 0;                   // whose insides are computed again for gradients, to save memory; 0: none
   bool frozen = false;                    // nothing is trained, whatever the operators: not an option of tools
+  bool fuse = true;                       // see exec::CompileOptions::fuse: not an option of tools
 
   void bind(config::Binder& binder);
 };
@@ -50,6 +51,8 @@ class Network {
   const Head& head() const { return head_; }
   const FreedBatch& batch() const { return batch_; }
   const std::vector<exec::ProgramInput>& inputs() const { return program_->inputs(); }
+  /// For variants of it; see exec/variant.h.
+  const exec::Program& program() const { return *program_; }
   /// All floating weights of the file with the decision about each; none of a frozen network.
   const std::vector<exec::Weight>& weights() const { return weights_; }
 

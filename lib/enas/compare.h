@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole searches, and what every search is held against.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "enas/child_training.h"
+#include "enas/search.h"
+#include "train/run_folder.h"
+#include "train/text_table.h"
+
+namespace allot::enas {
+
+struct RunContext {
+  uint64_t seed = 0;
+  unsigned threads = 0;
+  const std::atomic<bool>* stop = nullptr;
+  bool shown = false;  // progress on standard error
+  base::Replace replace = base::Replace::own;
+};
+
+/// What stands beside a search, and how children are trained alone.
+struct BesideOptions {
+  std::vector<std::string> beside = {"random", "children"};  // searches with shared weights by chance; children alone
+  int64_t retrain_steps = 0;                                 // of children trained alone; 0: as many as the search has
+  int64_t recalibration = 100;  // batches that statistics of a child with shared weights are taken over
+
+  void bind(config::Binder& binder);
+};
+
+struct Outcome {
+  train::Ended ended = train::Ended::budget;
+  int64_t steps = 0, judged_items = 0, validation_items = 0;
+  double seconds = 0, cpu_seconds = 0;
+  std::vector<Judged> ranking;  // best first
+};
+
+/// Trains and ranks. With a folder it leaves there archs.jsonl, best/supergraph.onnx with the trained weights,
+/// best/child.onnx with statistics of its own, and best/ranking.json. A search that was stopped ranks nothing.
+/// Errors: those of Search and train::Loop.
+Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
+                   const RunContext& context, const BesideOptions& beside, train::RunFolder* folder);
+
+/// The same weights' training with architectures by chance, and as many validation items spent on ranking as the
+/// search `of` spent on rewards and ranking.
+SearchOptions random_search(const SearchOptions& options, const Outcome& of);
+
+/// One way to come to a child, and how that child does when it is trained alone.
+struct Contestant {
+  std::string method, child;
+  double shared_score = 0;  // quality by shared weights: ranks children, says nothing of their quality
+  ChildScores scores;
+  double cpu_seconds = 0;  // of the way, without the last training
+  int64_t looked_at = 0;   // children that were compared
+};
+
+/// The search's choice; and, as options say, that of random search with shared weights, and the best of as many random
+/// children as can be trained in the search's CPU seconds (at least one), and their mean.
+std::vector<Contestant> compare(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
+                                const RunContext& context, const BesideOptions& beside, const Outcome& outcome);
+
+train::TextTable contestant_table(const std::vector<Contestant>& contestants);
+std::string to_json(const Outcome& outcome, const std::vector<Contestant>& contestants);
+
+/// Writes `child` with the weights of `supergraph`, recalibrated on `feed` unless that is null.
+void write_child(const Supergraph& supergraph, const Child& child, const Feed* feed, const SearchOptions& options,
+                 int64_t recalibration, const std::map<std::string, std::string>& provenance, const std::string& path,
+                 base::Replace replace);
+
+/// The supergraph of a file.  Errors: those of onnxio::read, read_space and Supergraph.
+Supergraph open_supergraph(const std::string& path, const std::string& space_path = {});
+
+/// CPU seconds of this process so far.
+double cpu_seconds();
+
+}  // namespace allot::enas

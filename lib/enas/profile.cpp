@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enas/profile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <unordered_map>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "enas/derive.h"
+#include "enas/validate.h"
+#include "exec/dtype.h"
+#include "exec/program.h"
+
+namespace allot::enas {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr uint32_t kStream = 0x656e7072;
+
+double microseconds(Clock::duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); }
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+/// Sums the times of each node's steps in one run.
+class Stopwatch final : public exec::StepObserver {
+ public:
+  void before(const exec::Step&) override { started_ = Clock::now(); }
+  void after(const exec::Step& step) override { times_[step.node] += microseconds(Clock::now() - started_); }
+  std::unordered_map<uint32_t, double> take() { return std::exchange(times_, {}); }
+
+ private:
+  Clock::time_point started_;
+  std::unordered_map<uint32_t, double> times_;
+};
+
+/// One item for each input.
+std::vector<exec::Value> inputs_of(const exec::Program& program) {
+  std::vector<exec::Value> inputs;
+  for (const exec::ProgramInput& input : program.inputs()) {
+    std::vector<int64_t> dims;
+    for (const ir::Dim& dim : input.type.dims) dims.push_back(dim.value < 0 ? 1 : dim.value);
+    inputs.emplace_back(at::ones(dims, exec::scalar_type(input.type.elem)));
+  }
+  return inputs;
+}
+
+exec::Program program_of(const ir::Model& model) {
+  exec::CompileOptions options;
+  options.fuse = false;
+  return exec::Program(model, options);
+}
+
+void time_nodes(const ir::Model& model, size_t runs, LatencyTable& table) {
+  std::unordered_map<std::string, std::string> key_of;
+  for (const TimedNode& node : timed_nodes(model)) key_of.emplace(node.name, node.key);
+  const exec::Program program = program_of(model);
+  const std::vector<exec::Value> inputs = program.check_inputs(inputs_of(program));
+  std::map<std::string, std::vector<double>> times;
+  Stopwatch stopwatch;
+  for (size_t run = 0; run < runs + runs / 6; ++run) {
+    exec::Frame frame(program.plan(), {});
+    for (size_t i = 0; i < inputs.size(); ++i) frame.slot(program.plan().blocks[0].inputs[i]) = inputs[i];
+    frame.run(0, &stopwatch);
+    for (const auto& [node, time] : stopwatch.take())
+      if (const auto key = key_of.find(program.plan().nodes[node].name); run >= runs / 6 && key != key_of.end())
+        times[key->second].push_back(time);
+  }
+  for (auto& [key, all] : times)
+    if (!table.has(key)) table.add(key, median(std::move(all)));
+}
+
+double time_whole(const ir::Model& model, size_t runs) {
+  const exec::Program program = program_of(model);
+  const std::vector<exec::Value> inputs = inputs_of(program);
+  std::vector<double> times;
+  for (size_t run = 0; run < runs + runs / 6; ++run) {
+    const Clock::time_point started = Clock::now();
+    program.run(inputs);
+    if (run >= runs / 6) times.push_back(microseconds(Clock::now() - started));
+  }
+  return median(std::move(times));
+}
+
+}  // namespace
+
+Profile profile(const Supergraph& supergraph, size_t children, size_t runs, uint64_t seed) {
+  const at::NoGradGuard no_gradients;
+  Profile result;
+  const auto child = [&](uint32_t step, uint32_t i) {
+    return supergraph.child(random_assignment(supergraph.space(), seed, kStream, step, i));
+  };
+  time_nodes(supergraph.model(), runs, result.table);  // every operator; children bring other numbers of inputs
+  for (uint32_t i = 0; i < children; ++i) time_nodes(derive(supergraph, child(0, i)), runs, result.table);
+  for (uint32_t i = 0; i < children; ++i) {
+    const Child other = child(1, i);
+    result.predicted.push_back(costs_of(supergraph, other, &result.table).at("latency"));
+    result.measured.push_back(time_whole(derive(supergraph, other), runs));
+  }
+  return result;
+}
+
+}  // namespace allot::enas
