@@ -163,8 +163,7 @@ class Walk {
   }
 
   void check_randomness(ir::NodeId id, const AxisSite& site) const {
-    if (draws(site.node))
-      refuse(id, "draws random numbers by place, not by item", "export the encoder for evaluation");
+    if (draws(site.node)) refuse(id, "draws random numbers by place, not by item", "export the encoder for evaluation");
     if (!site.node.is("Dropout") || !options_.dropout) return;
     const BatchAxis& axis = site.inputs[0];
     const bool outermost = axis.axis == 0 && site.input_dims[0][0] == kBatch * axis.inner;

@@ -56,7 +56,8 @@ Kind kind_of(char32_t c) {
     if (std::isalpha(static_cast<int>(c))) return Kind::letter;
     return std::isdigit(static_cast<int>(c)) ? Kind::digit : Kind::sign;
   }
-  if (c == 0x85 || c == 0xA0 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x3000)
+  if (c == 0x85 || c == 0xA0 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+      c == 0x3000)
     return Kind::space;
   const bool latin_sign = c < 0xC0 ? c != 0xAA && c != 0xB5 && c != 0xBA : c == 0xD7 || c == 0xF7;
   const bool sign = latin_sign || (c >= 0x200B && c <= 0x2BFF) || (c >= 0x3001 && c <= 0x3030) ||
@@ -110,7 +111,8 @@ class ClipTokenizer final : public Tokenizer {
   std::vector<int64_t> encode(std::string_view text, bool& cut) const override {
     std::string lower;
     for (const char c : text)
-      lower += static_cast<unsigned char>(c) < 0x80 ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : c;
+      lower +=
+          static_cast<unsigned char>(c) < 0x80 ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : c;
     std::vector<int64_t> ids = {begin_};
     for (const std::string& word : words_of(lower))
       for (const std::string& part : merged(word)) ids.push_back(ids_.at(part));

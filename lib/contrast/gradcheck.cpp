@@ -42,8 +42,8 @@ void add_scaled(Gradients& sum, const Gradients& more, double factor) {
 }
 
 /// Each micro-batch by itself: another loss.
-StepGradient naive(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                   const StepOptions& options, uint64_t seed) {
+StepGradient naive(const Towers& towers, const Batch& batch, const Temperature& temperature, const StepOptions& options,
+                   uint64_t seed) {
   StepGradient sum;
   for (int64_t begin = 0; begin < batch.pairs(); begin += options.micro) {
     const RowRange range{begin, std::min(batch.pairs(), begin + options.micro)};
@@ -187,7 +187,7 @@ Gradcheck gradcheck(const Towers& towers, const Batch& batch, const Temperature&
       row.log_scale = std::abs(found.log_scale - expected.log_scale);
       row.bias = std::abs(found.bias - expected.bias);
       row.loss = std::abs(found.loss - expected.loss) / std::max(std::abs(expected.loss), 1e-300);
-      const double bias_bar = relative * std::abs(expected.bias) + absolute;
+      const double bias_bar = relative * (1 + std::abs(expected.bias));  // a pair gives up to 1, of either sign
       row.holds = row.weights <= check.weights_bar && row.log_scale <= check.scale_bar && row.bias <= bias_bar;
       check.rows.push_back(row);
     }

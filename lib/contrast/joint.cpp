@@ -39,7 +39,8 @@ class Moving {
         info.name = renamed(info.name);
         info.origin = {};
         for (ir::Dim& dim : info.type.dims)  // the sides' batches differ in size, whatever they are called
-          if (!prefix_.empty() && !dim.symbol.empty()) dim.symbol = to_.intern(fmt::format("{}{}", prefix_, dim.symbol));
+          if (!prefix_.empty() && !dim.symbol.empty())
+            dim.symbol = to_.intern(fmt::format("{}{}", prefix_, dim.symbol));
       }
     graph.quantization_annotations.clear();
     graph.metadata.clear();

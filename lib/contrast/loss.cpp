@@ -181,8 +181,7 @@ class ClipGradient {
     const double rows = norm_.rows.sum(at::kDouble).item<double>();
     result.loss = mean(rows - own);
     if (both_) {
-      const double columns =
-          norm_.columns.narrow(0, s_.first_row, s_.first.size(0)).sum(at::kDouble).item<double>();
+      const double columns = norm_.columns.narrow(0, s_.first_row, s_.first.size(0)).sum(at::kDouble).item<double>();
       result.loss = mean((rows + columns) / 2 - own);
     }
     return result;

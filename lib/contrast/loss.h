@@ -52,8 +52,8 @@ LossGradient loss_gradient(const Similarity& similarity, const Normalisers& norm
 /// Both in one process.
 LossGradient loss_gradient(const Similarity& similarity, const LossOptions& options);
 
-/// The same loss as one expression that torch differentiates, with all similarities in memory: a scalar. What the closed
-/// form is held against. `scale` and `bias`: 0-dim tensors; the numbers in `similarity` are not used.
+/// The same loss as one expression that torch differentiates, with all similarities in memory: a scalar. What the
+/// closed form is held against. `scale` and `bias`: 0-dim tensors; the numbers in `similarity` are not used.
 at::Tensor plain_loss(const Similarity& similarity, const at::Tensor& scale, const at::Tensor& bias,
                       const LossOptions& options);
 

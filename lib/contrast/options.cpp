@@ -23,8 +23,8 @@ void TowersOptions::bind(config::Binder& binder) {
                 "BatchNormalization by its stored statistics, or by those of micro-batches, whose size then counts",
                 {"refuse", "frozen", "micro"});
   binder.number("dropout", dropout, "ratio of all Dropout nodes; -1 = their own", -1, 1);
-  binder.integer("remat", segments, "segments of an encoder, whose insides are computed again to save memory; 0 = none", 0,
-                 1 << 20);
+  binder.integer("remat", segments, "segments of an encoder, whose insides are computed again to save memory; 0 = none",
+                 0, 1 << 20);
   binder.choice("precision", precision, "of products within encoders; embeddings and loss stay in float32",
                 {"float32", "bf16"});
 }

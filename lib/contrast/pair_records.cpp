@@ -86,7 +86,8 @@ class Reader {
     record.first = piece_of(fields, keys_.first, keys_.first_is_image, where);
     record.second = piece_of(fields, keys_.second, keys_.second_is_image, where);
     record.label = label_of(fields, where);
-    if (const auto list = fields.lists.find(keys_.negatives); list != fields.lists.end()) record.negatives = list->second;
+    if (const auto list = fields.lists.find(keys_.negatives); list != fields.lists.end())
+      record.negatives = list->second;
     return record;
   }
 
@@ -98,7 +99,8 @@ class Reader {
       add([&] {
         if (row.size() != header.size())
           throw Error(ErrorKind::malformed, reader.where(),
-                      fmt::format("has {} fields, while there are {} names", row.size(), header.size()), "quote commas");
+                      fmt::format("has {} fields, while there are {} names", row.size(), header.size()),
+                      "quote commas");
         Fields fields;
         for (size_t i = 0; i < row.size(); ++i) fields.texts[header[i]] = row[i];
         return record_of(fields, reader.where());
@@ -163,8 +165,7 @@ class Reader {
 
   void finish(const Sample& sample) {
     if (sample.members.empty()) return;
-    const std::string where =
-        fmt::format("{}: offset {}: {}", shown_, sample.offset, base::printable(sample.key));
+    const std::string where = fmt::format("{}: offset {}: {}", shown_, sample.offset, base::printable(sample.key));
     add([&] {
       Fields fields;
       if (const auto json = sample.members.find("json"); json != sample.members.end())

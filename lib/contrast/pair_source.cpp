@@ -220,15 +220,18 @@ class DisjointSets {
 }  // namespace
 
 void DataOptions::bind(config::Binder& binder) {
-  binder.list("data", files,
-              "pairs: .npz, .npy, .safetensors files of arrays, .tar shards, .csv, .tsv or .jsonl; patterns as shards/*.npz");
+  binder.list(
+      "data", files,
+      "pairs: .npz, .npy, .safetensors files of arrays, .tar shards, .csv, .tsv or .jsonl; patterns as shards/*.npz");
   binder.list("image_array", image_arrays,
               "array, column or key for each input of the first network; default: of the input's name");
   binder.list("text_array", text_arrays, "the same of the second network");
   binder.text("negative_array", negative_array,
               "array [items, k, ...] of k hard negatives of each pair; of .jsonl the key of a list of texts");
-  binder.text("tokenizer", tokenizer, "of texts: bytes, vocab:FILE or bpe:FILE (CLIP's merges); ids: there are numbers");
-  binder.choice("pixels", pixels, "are numbers from 0 to 1, from -1 to 1, or of mean 0 and deviation 1 by CLIP's figures",
+  binder.text("tokenizer", tokenizer,
+              "of texts: bytes, vocab:FILE or bpe:FILE (CLIP's merges); ids: there are numbers");
+  binder.choice("pixels", pixels,
+                "are numbers from 0 to 1, from -1 to 1, or of mean 0 and deviation 1 by CLIP's figures",
                 {"unit", "signed", "clip"});
   binder.flag("keep_going", keep_going, "leave out items that cannot be read: they are named and counted");
 }
@@ -261,8 +264,7 @@ std::vector<std::string> expand(const std::vector<std::string>& patterns) {
 }
 
 std::unique_ptr<PairSource> open_pairs(const DataOptions& options, const Towers& towers) {
-  if (options.files.empty())
-    throw Error(ErrorKind::usage, "--data", "is missing", "name files of pairs");
+  if (options.files.empty()) throw Error(ErrorKind::usage, "--data", "is missing", "name files of pairs");
   const std::vector<std::string> files = expand(options.files);
   if (is_file_of_pairs(files[0])) return open_file_pairs(options, files, towers);
   return std::make_unique<ArrayPairs>(options, files, towers);

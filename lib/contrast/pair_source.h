@@ -21,8 +21,8 @@ struct DataOptions {
   std::vector<std::string> image_arrays, text_arrays;  // one an input; empty: those of the inputs' names
   std::string negative_array;                          // [items, k, ...]: k hard negatives of each pair
   std::string tokenizer = "ids";                       // see make_tokenizer(); of texts that are not ids yet
-  std::string pixels = "unit";                         // from 0 to 1; signed: from -1 to 1; clip: by CLIP's mean and deviation
-  bool keep_going = false;                             // items that cannot be read are left out
+  std::string pixels = "unit";  // from 0 to 1; signed: from -1 to 1; clip: by CLIP's mean and deviation
+  bool keep_going = false;      // items that cannot be read are left out
 
   void bind(config::Binder& binder);
 };
@@ -66,8 +66,8 @@ std::vector<std::string> expand(const std::vector<std::string>& patterns);
 /// Items of a source as a batch; with hard negatives where it has them.
 class SourceBatch final : public Batch {
  public:
-  /// `deduplicated`: duplicates are told by groups(): pairs that have equal content on one side or the other, or that are
-  /// so related over several. Row pairs() * (1 + k) + i of the second side is negative k of pair i.
+  /// `deduplicated`: duplicates are told by groups(): pairs that have equal content on one side or the other, or that
+  /// are so related over several. Row pairs() * (1 + k) + i of the second side is negative k of pair i.
   SourceBatch(const PairSource& source, std::vector<int64_t> items, bool deduplicated);
   int64_t pairs() const override { return static_cast<int64_t>(items_.size()); }
   int64_t rows(Side side) const override { return side == Side::first ? pairs() : pairs() * (1 + source_.negatives()); }

@@ -14,8 +14,7 @@ std::string base64(std::string_view bytes) {
     uint32_t group = 0;
     for (size_t j = 0; j < 3; ++j)
       group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j)
-      text += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
+    for (size_t j = 0; j < 4; ++j) text += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
   }
   return text;
 }

@@ -84,7 +84,8 @@ void paint(const Drawing& drawing, uint64_t seed, uint32_t number, std::vector<u
     const int ink = kColourValues[static_cast<size_t>(drawing.colour)][static_cast<size_t>(channel)];
     for (int64_t y = 0; y < kPixels; ++y)
       for (int64_t x = 0; x < kPixels; ++x) {
-        const bool in = inside(drawing.shape, (static_cast<double>(x) - x0) / radius, (static_cast<double>(y) - y0) / radius);
+        const bool in =
+            inside(drawing.shape, (static_cast<double>(x) - x0) / radius, (static_cast<double>(y) - y0) / radius);
         const double value = (in ? ink : ground) + kNoise * rng.normal();
         to.push_back(static_cast<uint8_t>(std::clamp(value, 0.0, 255.0)));
       }
@@ -186,7 +187,7 @@ data::Dataset shapes(ShapesPart part, int64_t copies, uint64_t seed) {
       if (is_unseen(drawing, seed) != unseen) continue;
       // Pictures of tests have numbers that training does not reach.
       const auto number = static_cast<uint32_t>(part == ShapesPart::train ? copy * kCombinations + combination
-                                                                         : ~uint32_t{0} - combination);
+                                                                          : ~uint32_t{0} - combination);
       paint(drawing, seed, number, pixels);
       const std::vector<int64_t> sentence = sentence_of(drawing, seed, number);
       tokens.insert(tokens.end(), sentence.begin(), sentence.end());

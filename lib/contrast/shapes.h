@@ -28,15 +28,16 @@ const std::vector<std::string>& shape_words();
 /// "small red circle top left", by one of several templates and with one of several words for each thing; draws by
 /// (seed, number). Token ids, kSentence of them.
 std::vector<int64_t> sentence_of(const Drawing& drawing, uint64_t seed, uint32_t number);
-/// Files for others: a word a line, as --tokenizer vocab:FILE takes it; and 64 classes with prompts, for eval --classes.
+/// Files for others: a word a line, as --tokenizer vocab:FILE takes it; and 64 classes with prompts, for eval
+/// --classes.
 std::string shape_vocabulary();
 std::string shape_prompts();
 
 enum class ShapesPart { train, seen, unseen };
 
 /// Arrays "image" uint8 [items, 3, 32, 32] and "text" int64 [items, kSentence], labels shape * 8 + colour. Train: each
-/// combination that is seen, `copies` times with another jitter, noise and sentence. Seen and unseen: each combination of
-/// theirs once, with noise of their own. Source: specification of contrast-train, 6.4.
+/// combination that is seen, `copies` times with another jitter, noise and sentence. Seen and unseen: each combination
+/// of theirs once, with noise of their own. Source: specification of contrast-train, 6.4.
 data::Dataset shapes(ShapesPart part, int64_t copies, uint64_t seed);
 
 }  // namespace allot::contrast

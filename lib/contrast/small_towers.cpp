@@ -98,8 +98,9 @@ class TowerBuilder {
     for (size_t i = 0; i + 1 < recipe_.sizes.size(); ++i) {
       const int64_t size = recipe_.sizes[i];
       const Str weight = drawn({size, channels, 3, 3}, std::sqrt(6.0 / static_cast<double>(9 * channels)));
-      x_ = builder_.add("Conv", {x_, weight, constant({size}, 0)},
-                        ir::attributes(ir::ints_attribute("pads", {1, 1, 1, 1}), ir::ints_attribute("strides", {2, 2})));
+      x_ =
+          builder_.add("Conv", {x_, weight, constant({size}, 0)},
+                       ir::attributes(ir::ints_attribute("pads", {1, 1, 1, 1}), ir::ints_attribute("strides", {2, 2})));
       if (recipe_.norm == "batch")
         x_ = builder_.add("BatchNormalization",
                           {x_, constant({size}, 1), constant({size}, 0), constant({size}, 0), constant({size}, 1)});

@@ -43,7 +43,8 @@ class Vocabulary final : public Tokenizer {
       words_.push_back(word);
     }
     if (words_.size() < 2)
-      throw Error(ErrorKind::malformed, base::printable(path), "has no words", "write one a line, the first to fill up");
+      throw Error(ErrorKind::malformed, base::printable(path), "has no words",
+                  "write one a line, the first to fill up");
   }
   std::vector<int64_t> encode(std::string_view text, bool& cut) const override {
     std::string lower(text);

@@ -53,7 +53,8 @@ at::Tensor normalised(const at::Tensor& rows) {
 void add_projection(ir::Model& model, const std::string& output, int64_t size, uint64_t seed) {
   const auto info = std::find_if(model.graph.outputs.begin(), model.graph.outputs.end(),
                                  [&](const ir::ValueInfo& each) { return each.name == output; });
-  const int64_t width = info == model.graph.outputs.end() || info->type.dims.size() != 2 ? -1 : info->type.dims[1].value;
+  const int64_t width =
+      info == model.graph.outputs.end() || info->type.dims.size() != 2 ? -1 : info->type.dims[1].value;
   if (width < 1)
     throw Error(ErrorKind::malformed, base::printable(output), "has no known number of elements to project from",
                 "name an output [items, numbers] with --image-out or --text-out");

@@ -14,14 +14,14 @@ namespace allot::contrast {
 using Inputs = std::vector<at::Tensor>;  // in the order of a network's inputs, [items, ...]
 
 struct TowerOptions {
-  std::string output = {};          // of the graph, where it has several
-  bool frozen = false;              // not trained: it has no second pass
-  bool normalised = false;          // the network does it itself
-  int64_t project = 0;              // numbers that a new last layer without bias gives; 0: none
+  std::string output = {};  // of the graph, where it has several
+  bool frozen = false;      // not trained: it has no second pass
+  bool normalised = false;  // the network does it itself
+  int64_t project = 0;      // numbers that a new last layer without bias gives; 0: none
   // refuse; frozen: the stored statistics; micro: those of micro-batches, so that their size counts
   std::string batch_norm = "refuse";
-  double dropout = -1;              // ratio in training; -1: the nodes' own
-  int64_t segments = 0;             // rematerialised; 0: none
+  double dropout = -1;   // ratio in training; -1: the nodes' own
+  int64_t segments = 0;  // rematerialised; 0: none
   std::string precision = "float32";
   uint64_t seed = 0;  // of the new layer's weights
 };
@@ -56,7 +56,8 @@ class Tower {
   /// statistics. Errors: those of Network::logits.
   at::Tensor embed(const Inputs& inputs, const Pass& pass) const;
 
-  /// In the order of leaves(): the gradient of <embeddings, upstream> for the same inputs; undefined where there is none.
+  /// In the order of leaves(): the gradient of <embeddings, upstream> for the same inputs; undefined where there is
+  /// none.
   std::vector<at::Tensor> gradient(const Inputs& inputs, const at::Tensor& upstream, const Pass& pass) const;
 
  private:

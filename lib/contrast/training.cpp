@@ -44,7 +44,8 @@ Training::Training(const TowersOptions& towers, const TrainOptions& options, uin
       towers_(towers, seed),
       source_(open_pairs(options.data, towers_.get())) {
   if (options.batch > source_->size())
-    throw Error(ErrorKind::config, "--batch", fmt::format("is {}, while there are {} pairs", options.batch, source_->size()),
+    throw Error(ErrorKind::config, "--batch",
+                fmt::format("is {}, while there are {} pairs", options.batch, source_->size()),
                 "choose a smaller batch, or give more data");
   if (!options.evaluation.empty()) {
     DataOptions data = options.data;
@@ -81,8 +82,7 @@ void Training::choose_micro(const TrainOptions& options) {
     return;
   }
   const SourceBatch batch(*source_, items_of(0), false);
-  step_options_.micro =
-      fastest_micro(towers_, batch, threads_, static_cast<int64_t>(options.micro_memory));
+  step_options_.micro = fastest_micro(towers_, batch, threads_, static_cast<int64_t>(options.micro_memory));
   base::info("--micro auto chose {}", step_options_.micro);
 }
 

@@ -19,8 +19,8 @@ constexpr const char* kTrainingSchema = "allot.contrast/1";
 
 class Training final : public train::Job {
  public:
-  /// `team`: null where one process trains. Errors: those of TowerPair and open_pairs; config for a batch that is larger
-  /// than the data, and for bad micro-batches.
+  /// `team`: null where one process trains. Errors: those of TowerPair and open_pairs; config for a batch that is
+  /// larger than the data, and for bad micro-batches.
   Training(const TowersOptions& towers, const TrainOptions& options, uint64_t seed, unsigned threads,
            dist::Team* team = nullptr);
 

@@ -22,9 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// The two sides of a pair draw numbers of their own, also where one tower encodes both.
 uint64_t seed_of(Side side, uint64_t seed) { return side == Side::first ? seed : ~seed; }
@@ -64,17 +62,15 @@ void add_to(std::vector<at::Tensor>& sum, const std::vector<at::Tensor>& gradien
 class Step {
  public:
   Step(const Towers& towers, const Batch& batch, const Temperature& temperature, const StepOptions& options,
-       uint64_t seed, uint32_t step, const Fold& fold)
+       uint64_t seed, uint32_t step)
       : towers_(towers),
         batch_(batch),
         temperature_(temperature),
         options_(options),
         seed_(seed),
         step_(step),
-        fold_(fold),
         threads_(base::resolve_threads(options.threads)) {
     if (options.team && options.team->size() > 1) team_ = options.team;
-    ALLOT_ASSERT(!fold_ || !team_);
   }
 
   StepGradient run() {
@@ -198,10 +194,7 @@ class Step {
                                         upstream.narrow(0, parts[i].begin - rows.begin, parts[i].size()), now);
         },
         [&](size_t i) {
-          if (fold_)
-            fold_(side, gradients[i]);
-          else
-            add_to(sum, gradients[i]);
+          add_to(sum, gradients[i]);
           gradients[i].clear();
         });
   }
@@ -223,7 +216,6 @@ class Step {
   const StepOptions& options_;
   const uint64_t seed_;
   const uint32_t step_;
-  const Fold& fold_;
   const unsigned threads_;
   dist::Team* team_ = nullptr;  // of several
 };
@@ -249,8 +241,8 @@ at::Tensor embed_rows(const Tower& tower, const Batch& batch, Side side, RowRang
 }
 
 StepGradient two_pass(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                      const StepOptions& options, uint64_t seed, uint32_t step, const Fold& fold) {
-  return Step(towers, batch, temperature, options, seed, step, fold).run();
+                      const StepOptions& options, uint64_t seed, uint32_t step) {
+  return Step(towers, batch, temperature, options, seed, step).run();
 }
 
 StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,

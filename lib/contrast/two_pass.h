@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,25 +34,19 @@ struct StepOptions {
 
 struct StepGradient {
   double loss = 0;
-  double log_scale = 0, bias = 0;           // gradients of Temperature
-  std::vector<at::Tensor> first, second;    // of leaves; undefined: none; `second` is empty where towers are tied
-  int64_t hits = 0;                         // pairs whose first side finds its own second side
+  double log_scale = 0, bias = 0;         // gradients of Temperature
+  std::vector<at::Tensor> first, second;  // of leaves; undefined: none; `second` is empty where towers are tied
+  int64_t hits = 0;                       // pairs whose first side finds its own second side
   double pass1_s = 0, loss_s = 0, pass2_s = 0;
 };
 
-/// What is done with the gradient of one micro-batch of a side, in the order of their numbers, by one thread at a time.
-/// Gradients of all of them add up to the batch's.
-using Fold = std::function<void(Side side, const std::vector<at::Tensor>& gradient)>;
-
 /// Embeds all rows without recording, computes the loss and its gradient by embeddings, and embeds all again to
 /// propagate that into weights. Equal to the gradient of the batch in one piece but for rounding, whatever micro-batch,
-/// tile, threads and ranks. Frozen towers have no second pass. All ranks call it, and get the same but for rounding; one
-/// exchange of weight gradients. Without `fold` they are added up; with it `first` and `second` stay empty, and only one
-/// rank may take part.
-/// Source: Gao et al., "Scaling deep contrastive learning batch size under memory limited setup", 2021, section 3;
-/// specification of contrast-train, 1.2.
+/// tile, threads and ranks. Frozen towers have no second pass. All ranks call it, and get the same but for rounding,
+/// after one exchange of weight gradients. Source: Gao et al., "Scaling deep contrastive learning batch size under
+/// memory limited setup", 2021, section 3; specification of contrast-train, 1.2.
 StepGradient two_pass(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                      const StepOptions& options, uint64_t seed, uint32_t step, const Fold& fold = {});
+                      const StepOptions& options, uint64_t seed, uint32_t step);
 
 /// The same from one graph over the whole batch, which needs memory for all of it: the reference.
 StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,

@@ -90,8 +90,7 @@ class TarReader {
 
   void check_sum() const {
     uint64_t sum = 0;
-    for (size_t i = 0; i < kBlock; ++i)
-      sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header()[i]);
+    for (size_t i = 0; i < kBlock; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header()[i]);
     if (octal(field(header(), 148, 8)) != sum) fail("has a header whose checksum is wrong");
   }
 

@@ -17,8 +17,8 @@ struct TarMember {
 };
 
 /// All regular files in order. Reads the formats of POSIX.1-1988 (ustar), GNU (long names) and POSIX.1-2001 (pax paths
-/// and sizes). Errors, naming path and offset: malformed for a header whose checksum is wrong, for numbers that are none
-/// and for members that the archive's end cuts off.
+/// and sizes). Errors, naming path and offset: malformed for a header whose checksum is wrong, for numbers that are
+/// none and for members that the archive's end cuts off.
 std::vector<TarMember> read_tar(const base::Bytes& file);
 
 }  // namespace allot::data

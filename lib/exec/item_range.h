@@ -6,10 +6,10 @@
 
 namespace allot::exec {
 
-/// While it lives, Dropout on this thread draws for items [first, first + count) of a batch: an element's number follows
-/// from its item's number in that batch, not from its place in the tensor. Values must have the batch as the outermost
-/// part of their first axis: [count, ...] or [count * k, ...]. What is computed again for gradients (remat.h) must be so
-/// within the same range. A guard like those of torch: what does not split batches need not know of it.
+/// While it lives, Dropout on this thread draws for items [first, first + count) of a batch: an element's number
+/// follows from its item's number in that batch, not from its place in the tensor. Values must have the batch as the
+/// outermost part of their first axis: [count, ...] or [count * k, ...]. What is computed again for gradients (remat.h)
+/// must be so within the same range. A guard like those of torch: what does not split batches need not know of it.
 class ItemRange {
  public:
   ItemRange(int64_t first, int64_t count);

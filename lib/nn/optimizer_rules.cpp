@@ -136,9 +136,9 @@ std::vector<NamedTensor> factored_with_momentum(const at::Tensor& parameter) {
   return slots;
 }
 
-/// AdaFactor's factored second moment under beta2, updates clipped to a root mean square of 1, a first moment of them in
-/// bfloat16, and AdamW's decay; steps are not relative to the parameter's size.
-/// Sources: Pham et al., "Combined scaling", 2021, section 7; Zhai et al., "Scaling vision transformers", 2022, appendix.
+/// AdaFactor's factored second moment under beta2, updates clipped to a root mean square of 1, a first moment of them
+/// in bfloat16, and AdamW's decay; steps are not relative to the parameter's size. Sources: Pham et al., "Combined
+/// scaling", 2021, section 7; Zhai et al., "Scaling vision transformers", 2022, appendix.
 void adafactorw(const TensorStep& step) {
   constexpr double kMostUpdate = 1, kLeastSquare = 1e-30;
   const auto& options = step.options;
@@ -164,9 +164,12 @@ void adafactorw(const TensorStep& step) {
 }
 
 constexpr OptimizerRule kRules[] = {
-    {"sgd", 0.999, 1e-8, true, momentum, sgd},           {"adamw", 0.999, 1e-8, false, moments, adamw},
-    {"adafactor", 0.999, 0, false, factored, adafactor}, {"lion", 0.99, 1e-8, false, momentum, lion},
-    {"lamb", 0.999, 1e-6, false, moments, lamb},         {"lars", 0.999, 1e-8, false, momentum, lars},
+    {"sgd", 0.999, 1e-8, true, momentum, sgd},
+    {"adamw", 0.999, 1e-8, false, moments, adamw},
+    {"adafactor", 0.999, 0, false, factored, adafactor},
+    {"lion", 0.99, 1e-8, false, momentum, lion},
+    {"lamb", 0.999, 1e-6, false, moments, lamb},
+    {"lars", 0.999, 1e-8, false, momentum, lars},
     {"adafactorw", 0.999, 1e-8, false, factored_with_momentum, adafactorw},
 };
 

@@ -40,7 +40,7 @@ def network(text):
     return path
 
 
-def shapes(part, seed=0, copies=4):
+def shapes(part, seed=0, copies=20):
     path = FOLDER / f"{part}-{seed}{'' if part in ('words', 'classes') else '.npz'}"
     if not path.exists():
         tool("gen", "--shapes", part, "--seed", seed, "--copies", copies, "-o", path)
@@ -134,7 +134,7 @@ def time_ratio(quick):
 def shapes_run(quick):
     run = FOLDER / "shapes-run"
     words, classes = shapes("words"), shapes("classes")
-    steps = 150 if quick else 600
+    steps = 150 if quick else 900
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     tool("train", "--image", network("conv:3x32x32-16-32-64"), "--text", network("bag:64x12-64-64"), "--data",
          shapes("train"), "--eval-data", shapes("seen"), "--tokenizer", f"vocab:{words}", "--batch", 512, "--micro", 128,

@@ -13,7 +13,9 @@ namespace {
 
 /// One node or two between an input "x" [batch, 4, 6] and the output "y".
 struct Small {
-  explicit Small(int64_t opset = 17) : builder("g", opset) { x = builder.input("x", ir::DataType::float32, {-1, 4, 6}); }
+  explicit Small(int64_t opset = 17) : builder("g", opset) {
+    x = builder.input("x", ir::DataType::float32, {-1, 4, 6});
+  }
   contrast::Independence check(ir::Str y, std::vector<int64_t> dims) {
     builder.output(y, ir::DataType::float32, dims);
     contrast::IndependenceOptions options;
@@ -21,8 +23,8 @@ struct Small {
     return contrast::check_independence(builder.finish(), options);
   }
   ir::Str reduce(const char* type, std::vector<int64_t> axes) {
-    return builder.add(type, {x}, ir::attributes(ir::ints_attribute("axes", std::move(axes)),
-                                                 ir::int_attribute("keepdims", 0)));
+    return builder.add(type, {x},
+                       ir::attributes(ir::ints_attribute("axes", std::move(axes)), ir::int_attribute("keepdims", 0)));
   }
   ir::Builder builder;
   ir::Str x;
@@ -69,9 +71,9 @@ TEST_CASE("what mixes items is refused by name") {
              Catch::Contains("Softmax") && Catch::Contains("normalises over the items"));
   CHECK_THAT(message([] {
                Small s;  // x - mean over the batch
-               const ir::Str mean = s.builder.add(
-                   "ReduceMean", {s.x},
-                   ir::attributes(ir::ints_attribute("axes", {0}), ir::int_attribute("keepdims", 1)));
+               const ir::Str mean =
+                   s.builder.add("ReduceMean", {s.x},
+                                 ir::attributes(ir::ints_attribute("axes", {0}), ir::int_attribute("keepdims", 1)));
                s.check(s.builder.add("Sub", {s.x, mean}), {-1, 4, 6});
              }),
              Catch::Contains("ReduceMean"));
@@ -94,21 +96,21 @@ TEST_CASE("what mixes items is refused by name") {
                s.check(s.builder.add("RandomNormalLike", {s.x}), {-1, 4, 6});
              }),
              Catch::Contains("random numbers"));
-  CHECK_THAT(message([] {
-               Small s;
-               const ir::Str turned = s.builder.add("Transpose", {s.x}, ir::attributes(ir::ints_attribute("perm", {1, 0, 2})));
-               const ir::Str dropped = s.builder.add("Dropout", {turned, s.builder.number(0.5f)});
-               s.check(s.builder.add("Transpose", {dropped}, ir::attributes(ir::ints_attribute("perm", {1, 0, 2}))),
-                       {-1, 4, 6});
-             }),
-             Catch::Contains("Dropout") && Catch::Contains("--dropout 0"));
+  CHECK_THAT(
+      message([] {
+        Small s;
+        const ir::Str turned = s.builder.add("Transpose", {s.x}, ir::attributes(ir::ints_attribute("perm", {1, 0, 2})));
+        const ir::Str dropped = s.builder.add("Dropout", {turned, s.builder.number(0.5f)});
+        s.check(s.builder.add("Transpose", {dropped}, ir::attributes(ir::ints_attribute("perm", {1, 0, 2}))),
+                {-1, 4, 6});
+      }),
+      Catch::Contains("Dropout") && Catch::Contains("--dropout 0"));
 }
 
 TEST_CASE("operators without a rule are told") {
   Small s;
   const ir::Str places = s.builder.add("Cast", {s.x}, ir::attributes(ir::int_attribute("to", 7)));
-  const ir::Str picked =
-      s.builder.add("GatherElements", {s.x, places}, ir::attributes(ir::int_attribute("axis", 1)));
+  const ir::Str picked = s.builder.add("GatherElements", {s.x, places}, ir::attributes(ir::int_attribute("axis", 1)));
   const auto found = s.check(s.builder.add("Flatten", {picked}), {-1, 24});
   REQUIRE(found.undecided.size() == 1);
   CHECK(found.undecided[0].find("GatherElements") != std::string::npos);

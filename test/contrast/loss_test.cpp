@@ -51,7 +51,8 @@ Gradients by_autograd(const Similarity& s, const LossOptions& options) {
   const at::Tensor scale = at::tensor(s.scale, s.first.options()).set_requires_grad(true);
   const at::Tensor bias = at::tensor(s.bias, s.first.options()).set_requires_grad(true);
   const at::Tensor loss = contrast::plain_loss(leaves, scale, bias, options);
-  const auto g = torch::autograd::grad({loss}, {leaves.first, leaves.second, scale, bias}, {}, std::nullopt, false, true);
+  const auto g =
+      torch::autograd::grad({loss}, {leaves.first, leaves.second, scale, bias}, {}, std::nullopt, false, true);
   return {loss.item<double>(), g[0], g[1], g[2].item<double>(), g[3].defined() ? g[3].item<double>() : 0};
 }
 
@@ -62,7 +63,8 @@ void check_equal(const Similarity& s, const LossOptions& options, double toleran
   CHECK((found.first - expected.first).norm().item<double>() <= tolerance * expected.first.norm().item<double>());
   CHECK((found.second - expected.second).norm().item<double>() <= tolerance * expected.second.norm().item<double>());
   CHECK(std::abs(found.scale - expected.scale) <= tolerance * (1 + std::abs(expected.scale)));
-  if (options.kind == "sigmoid") CHECK(std::abs(found.bias - expected.bias) <= tolerance * (1 + std::abs(expected.bias)));
+  if (options.kind == "sigmoid")
+    CHECK(std::abs(found.bias - expected.bias) <= tolerance * (1 + std::abs(expected.bias)));
 }
 
 }  // namespace
@@ -134,7 +136,8 @@ TEST_CASE("rows in parts give the gradient of the whole") {
       return s;
     };
     const Similarity one = part(0, 5), other = part(5, 6);
-    contrast::Normalisers of_one = contrast::normalisers(one, options), of_other = contrast::normalisers(other, options);
+    contrast::Normalisers of_one = contrast::normalisers(one, options),
+                          of_other = contrast::normalisers(other, options);
     if (of_one.columns.defined()) of_one.columns = of_other.columns = at::logaddexp(of_one.columns, of_other.columns);
     const auto a = contrast::loss_gradient(one, of_one, options), b = contrast::loss_gradient(other, of_other, options);
     CHECK(a.loss + b.loss == Approx(expected.loss).epsilon(1e-13));

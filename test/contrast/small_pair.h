@@ -16,7 +16,8 @@ struct SmallPair {
                      contrast::TowerOptions first_options = {}, contrast::TowerOptions second_options = {})
       : first(contrast::make_tower(contrast::parse_tower(of_first)), first_options) {
     if (!of_second.empty())
-      second = std::make_unique<contrast::Tower>(contrast::make_tower(contrast::parse_tower(of_second)), second_options);
+      second =
+          std::make_unique<contrast::Tower>(contrast::make_tower(contrast::parse_tower(of_second)), second_options);
   }
   contrast::Towers towers() const { return {first, second ? *second : first}; }
   contrast::RandomBatch batch(int64_t pairs) const { return {towers(), pairs, 3, 5, 7}; }

@@ -59,6 +59,9 @@ std::string outcome_text(const contrast::Outcome& outcome) {
                      outcome.retrieval ? retrieval_text(*outcome.retrieval) : "");
 }
 
+/// Nothing where there are none.
+std::string counted(int64_t items) { return items > 0 ? std::to_string(items) : ""; }
+
 void write_page(const cli::App& app, const Options& options, const contrast::Training& training,
                 const contrast::Outcome& outcome, const train::RunFolder& folder) {
   contrast::RunPage page{outcome,
@@ -69,6 +72,8 @@ void write_page(const cli::App& app, const Options& options, const contrast::Tra
   page.facts = {{"First encoder", options.towers.image},
                 {"Second encoder", options.towers.tied() ? "the same" : options.towers.text},
                 {"Data", fmt::format("{} pairs", training.source().size())},
+                {"Left out", counted(training.source().skipped())},
+                {"Texts that were cut", counted(training.source().cut())},
                 {"Batch", std::to_string(options.train.batch)},
                 {"Micro-batch", std::to_string(outcome.micro)},
                 {"Steps", std::to_string(outcome.steps)},
