@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/flip.h>
 #include <ATen/ops/gru.h>
@@ -16,6 +18,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include "exec/ops/rnn_cell.h"
 #include "exec/registry.h"
@@ -99,14 +102,35 @@ struct Result {
   Tensor y, hidden, cell;
 };
 
+/// Under autocast torch gives an LSTM to oneDNN in bfloat16 on any CPU; oneDNN has a kernel for that with AVX-512 only.
+bool has_bfloat16_lstm(const Tensor& x) {
+#if defined(__x86_64__)
+  if (x.device().is_cpu())
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq");
+#endif
+  return !x.device().is_cpu();
+}
+
+std::tuple<Tensor, Tensor, Tensor> fused_lstm(const Tensor& x, const RnnState& initial,
+                                              const std::vector<Tensor>& parameters, bool has_biases, bool train,
+                                              bool both) {
+  const auto run = [&](const Tensor& sequence, const Tensor& hidden, const Tensor& cell) {
+    return at::lstm(sequence, {hidden, cell}, parameters, has_biases, 1, 0.0, train, both, false);
+  };
+  if (!at::autocast::is_autocast_enabled(at::kCPU) || has_bfloat16_lstm(x)) return run(x, initial.hidden, initial.cell);
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::DispatchKey::AutocastCPU);
+  const auto type = parameters[0].scalar_type();  // what came before may have been computed in bfloat16
+  return run(x.to(type), initial.hidden.to(type), initial.cell.to(type));
+}
+
 Result run_fused(const Rnn& rnn, const Tensor& x, const RnnState& initial, const std::vector<Tensor>& parameters,
                  bool has_biases) {
   const bool both = rnn.directions == 2, train = at::GradMode::is_enabled();
   const Tensor sequence = rnn.reverse ? at::flip(x, 0) : x;
   Result result;
   if (rnn.cell.kind == RnnKind::lstm) {
-    std::tie(result.y, result.hidden, result.cell) =
-        at::lstm(sequence, {initial.hidden, initial.cell}, parameters, has_biases, 1, 0.0, train, both, false);
+    std::tie(result.y, result.hidden, result.cell) = fused_lstm(sequence, initial, parameters, has_biases, train, both);
   } else if (rnn.cell.kind == RnnKind::gru) {
     std::tie(result.y, result.hidden) =
         at::gru(sequence, initial.hidden, parameters, has_biases, 1, 0.0, train, both, false);
