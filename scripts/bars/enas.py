@@ -104,8 +104,8 @@ def dag_searches(quick):
         scores = np.array([np.mean(row["test"]) for row in json.loads(table.read_text())["children"]])
         for seed in range(FIRST_SEED, FIRST_SEED + (2 if quick else 10)):
             run = FOLDER / f"dag{teacher}-{seed}"
-            outcome = json.loads(tool("search", dag_supergraph(), *dag_settings(teacher), "--seed", seed, "--retrain-steps", 600, "--json",
-                                      "-o", run))
+            outcome = json.loads(tool("search", dag_supergraph(), *dag_settings(teacher), "--seed", seed, "--retrain-steps", 600,
+                                      "--beside", "random", "--json", "-o", run))
             verdict = json.loads(tool("report", run, "--table", table, "--json"))
             methods = {each["method"]: each for each in outcome["methods"]}
             chance = methods["random, shared weights"]["test"]
