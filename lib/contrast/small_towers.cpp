@@ -2,62 +2,34 @@
 #include "contrast/small_towers.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <functional>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "ir/builder.h"
+#include "train/recipe_text.h"
 
 namespace allot::contrast {
 namespace {
 
-using base::Error;
-using base::ErrorKind;
 using ir::Str;
 
 constexpr uint32_t kStream = 0x63747769;
 constexpr int64_t kMostSize = 1 << 20, kHeadWidth = 16;
 
-[[noreturn]] void refuse(const std::string& part, const std::string& what) {
-  throw Error(ErrorKind::usage, fmt::format("--net: {}", base::printable(part)), what,
-              "write it as conv:3x32x32-16-32-64, mlp:32-64-16, bag:64x12-32-64 or transformer:64x12-32-2-64");
-}
-
-std::vector<std::string> pieces(const std::string& text, char separator) {
-  std::vector<std::string> result;
-  std::istringstream in(text);
-  for (std::string piece; std::getline(in, piece, separator);) result.push_back(piece);
-  return result;
-}
-
-template <typename Number>
-Number number_of(const std::string& text, Number least, Number most) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-    refuse(text, fmt::format("is not a number in [{}, {}]", least, most));
-  return value;
-}
-
-std::string choice(const std::string& value, const std::vector<std::string>& choices) {
-  if (std::find(choices.begin(), choices.end(), value) == choices.end())
-    throw Error(ErrorKind::usage, fmt::format("--net: {}", base::printable(value)), "is none of the choices",
-                base::suggestion(value, choices));
-  return value;
-}
+constexpr train::RecipeText kText(
+    "write it as conv:3x32x32-16-32-64, mlp:32-64-16, bag:64x12-32-64 or transformer:64x12-32-2-64");
 
 void set(TowerRecipe& recipe, const std::string& pair) {
   const size_t equals = std::min(pair.find('='), pair.size());
   const std::string key = pair.substr(0, equals), value = pair.substr(std::min(equals + 1, pair.size()));
-  choice(key, {"norm", "dtype", "dropout", "input", "seed"});
-  if (key == "norm") recipe.norm = choice(value, {"none", "batch"});
-  if (key == "dtype") recipe.dtype = choice(value, {"float32", "float64"});
-  if (key == "dropout") recipe.dropout = number_of<double>(value, 0, 0.99);
+  kText.choice(key, {"norm", "dtype", "dropout", "input", "seed"});
+  if (key == "norm") recipe.norm = kText.choice(value, {"none", "batch"});
+  if (key == "dtype") recipe.dtype = kText.choice(value, {"float32", "float64"});
+  if (key == "dropout") recipe.dropout = kText.number<double>(value, 0, 0.99);
   if (key == "input") recipe.name = value;
-  if (key == "seed") recipe.seed = number_of<uint64_t>(value, 0, ~uint64_t{0});
+  if (key == "seed") recipe.seed = kText.number<uint64_t>(value, 0, ~uint64_t{0});
 }
 
 /// Layers appended one to another.
@@ -222,20 +194,22 @@ class TowerBuilder {
 }  // namespace
 
 TowerRecipe parse_tower(const std::string& text) {
-  const std::vector<std::string> parts = pieces(text, ',');
-  if (parts.empty()) refuse(text, "says nothing");
+  const std::vector<std::string> parts = train::pieces(text, ',');
+  if (parts.empty()) kText.refuse(text, "says nothing");
   TowerRecipe recipe;
   const size_t colon = std::min(parts[0].find(':'), parts[0].size());
-  recipe.family = choice(parts[0].substr(0, colon), {"mlp", "conv", "bag", "transformer"});
-  const auto layers = pieces(parts[0].substr(std::min(colon + 1, parts[0].size())), '-');
-  if (layers.size() < 2) refuse(parts[0], "has no layer");
-  for (const std::string& dimension : pieces(layers[0], 'x'))
-    recipe.input.push_back(number_of<int64_t>(dimension, 1, kMostSize));
+  recipe.family = kText.choice(parts[0].substr(0, colon), {"mlp", "conv", "bag", "transformer"});
+  const auto layers = train::pieces(parts[0].substr(std::min(colon + 1, parts[0].size())), '-');
+  if (layers.size() < 2) kText.refuse(parts[0], "has no layer");
+  for (const std::string& dimension : train::pieces(layers[0], 'x'))
+    recipe.input.push_back(kText.number<int64_t>(dimension, 1, kMostSize));
   const size_t wanted = recipe.family == "mlp" ? 1 : recipe.family == "conv" ? 3 : 2;
-  if (recipe.input.size() != wanted) refuse(layers[0], "is no input of this family");
-  for (size_t i = 1; i < layers.size(); ++i) recipe.sizes.push_back(number_of<int64_t>(layers[i], 1, kMostSize));
-  if (recipe.family == "transformer" && recipe.sizes.size() != 3) refuse(parts[0], "needs width, blocks and embedding");
-  if (recipe.family == "bag" && recipe.sizes.size() < 2) refuse(parts[0], "needs the tokens' width and the embedding");
+  if (recipe.input.size() != wanted) kText.refuse(layers[0], "is no input of this family");
+  for (size_t i = 1; i < layers.size(); ++i) recipe.sizes.push_back(kText.number<int64_t>(layers[i], 1, kMostSize));
+  if (recipe.family == "transformer" && recipe.sizes.size() != 3)
+    kText.refuse(parts[0], "needs width, blocks and embedding");
+  if (recipe.family == "bag" && recipe.sizes.size() < 2)
+    kText.refuse(parts[0], "needs the tokens' width and the embedding");
   for (size_t i = 1; i < parts.size(); ++i) set(recipe, parts[i]);
   return recipe;
 }

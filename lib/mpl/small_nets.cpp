@@ -2,65 +2,36 @@
 #include "mpl/small_nets.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "ir/builder.h"
+#include "train/recipe_text.h"
 
 namespace allot::mpl {
 namespace {
 
-using base::Error;
-using base::ErrorKind;
 using ir::Str;
 
 constexpr uint32_t kStream = 0x6d706c6e;
 constexpr int64_t kMostSize = 1 << 16;
 
-[[noreturn]] void refuse(const std::string& part, const std::string& what) {
-  throw Error(ErrorKind::usage, fmt::format("--net: {}", base::printable(part)), what,
-              "write it as mlp:2-16-16-2,activation=tanh or conv:1x28x28-32-64-10");
-}
-
-std::vector<std::string> pieces(const std::string& text, char separator) {
-  std::vector<std::string> result;
-  std::istringstream in(text);
-  for (std::string piece; std::getline(in, piece, separator);) result.push_back(piece);
-  return result;
-}
-
-template <typename Number>
-Number number_of(const std::string& text, Number least, Number most) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= least && value <= most))
-    refuse(text, fmt::format("is not a number in [{}, {}]", least, most));
-  return value;
-}
-
-std::string choice(const std::string& value, const std::vector<std::string>& choices) {
-  if (std::find(choices.begin(), choices.end(), value) == choices.end())
-    throw Error(ErrorKind::usage, fmt::format("--net: {}", base::printable(value)), "is none of the choices",
-                base::suggestion(value, choices));
-  return value;
-}
+constexpr train::RecipeText kText("write it as mlp:2-16-16-2,activation=tanh or conv:1x28x28-32-64-10");
 
 void set(NetRecipe& recipe, const std::string& pair) {
   const size_t equals = std::min(pair.find('='), pair.size());
   const std::string key = pair.substr(0, equals), value = pair.substr(std::min(equals + 1, pair.size()));
   if (key == "activation")
-    recipe.activation = choice(value, {"relu", "tanh", "sigmoid"});
+    recipe.activation = kText.choice(value, {"relu", "tanh", "sigmoid"});
   else if (key == "dtype")
-    recipe.dtype = choice(value, {"float32", "float64"});
+    recipe.dtype = kText.choice(value, {"float32", "float64"});
   else if (key == "init")
-    recipe.init = number_of<double>(value, 0, 1e3);
+    recipe.init = kText.number<double>(value, 0, 1e3);
   else if (key == "seed")
-    recipe.seed = number_of<uint64_t>(value, 0, ~uint64_t{0});
+    recipe.seed = kText.number<uint64_t>(value, 0, ~uint64_t{0});
   else
-    choice(key, {"activation", "dtype", "init", "seed"});
+    kText.choice(key, {"activation", "dtype", "init", "seed"});
 }
 
 /// Layers appended one to another.
@@ -149,17 +120,17 @@ class NetBuilder {
 }  // namespace
 
 NetRecipe parse_net(const std::string& text) {
-  const std::vector<std::string> parts = pieces(text, ',');
-  if (parts.empty()) refuse(text, "says nothing");
+  const std::vector<std::string> parts = train::pieces(text, ',');
+  if (parts.empty()) kText.refuse(text, "says nothing");
   NetRecipe recipe;
   const size_t colon = std::min(parts[0].find(':'), parts[0].size());
-  recipe.family = choice(parts[0].substr(0, colon), {"mlp", "conv", "residual"});
-  const auto layers = pieces(parts[0].substr(std::min(colon + 1, parts[0].size())), '-');
-  if (layers.size() < 2) refuse(parts[0], "has no layer");
-  for (const std::string& dimension : pieces(layers[0], 'x'))
-    recipe.input.push_back(number_of<int64_t>(dimension, 1, kMostSize));
-  if (recipe.input.size() != (recipe.family == "conv" ? 3u : 1u)) refuse(layers[0], "is no input of this family");
-  for (size_t i = 1; i < layers.size(); ++i) recipe.sizes.push_back(number_of<int64_t>(layers[i], 1, kMostSize));
+  recipe.family = kText.choice(parts[0].substr(0, colon), {"mlp", "conv", "residual"});
+  const auto layers = train::pieces(parts[0].substr(std::min(colon + 1, parts[0].size())), '-');
+  if (layers.size() < 2) kText.refuse(parts[0], "has no layer");
+  for (const std::string& dimension : train::pieces(layers[0], 'x'))
+    recipe.input.push_back(kText.number<int64_t>(dimension, 1, kMostSize));
+  if (recipe.input.size() != (recipe.family == "conv" ? 3u : 1u)) kText.refuse(layers[0], "is no input of this family");
+  for (size_t i = 1; i < layers.size(); ++i) recipe.sizes.push_back(kText.number<int64_t>(layers[i], 1, kMostSize));
   for (size_t i = 1; i < parts.size(); ++i) set(recipe, parts[i]);
   return recipe;
 }

@@ -12,12 +12,14 @@ import pathlib
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+import zlib
 
 import numpy as np
 import onnx
@@ -68,6 +70,17 @@ def run(tool, *args, cwd=None, stdin=None, timeout_s=120, address_space=None, en
             stream.seek(0)
             text.append(stream.read().decode("utf-8", "backslashreplace"))
     return Outcome(" ".join(command), process.returncode, *text, seconds, usage.ru_maxrss * 1024)
+
+
+def png(pixels):
+    """A PNG file of bytes [height, width], grey, or [height, width, 3]."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    height, width = pixels.shape[:2]
+    colour = 0 if pixels.ndim == 2 else 2
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class TestCase(unittest.TestCase):

@@ -3,8 +3,6 @@
 
 import json
 import shutil
-import struct
-import zlib
 
 import numpy as np
 import onnx
@@ -21,16 +19,6 @@ def metrics(folder):
     """Its lines without what the clock says."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if "seconds" not in key and "per_s" not in key} for line in lines]
-
-
-def png(pixels):
-    """A grey image as a PNG file."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    height, width = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class MplTrain(harness.TestCase):
@@ -184,7 +172,7 @@ class MplTrain(harness.TestCase):
         for name in ("cat", "dog"):
             (self.folder / f"pets/{name}").mkdir(parents=True)
             for i in range(12):
-                (self.folder / f"pets/{name}/{i}.png").write_bytes(png(np.full((4, 4), 200 if name == "dog" else 40, np.uint8)))
+                (self.folder / f"pets/{name}/{i}.png").write_bytes(harness.png(np.full((4, 4), 200 if name == "dog" else 40, np.uint8)))
         broken = self.folder / "pets/dog/5.png"
         broken.write_bytes(broken.read_bytes()[:40])
         net = self.gen("--net", "conv:1x4x4-4-2", "conv.onnx")
@@ -209,7 +197,7 @@ class MplTrain(harness.TestCase):
             (self.folder / f"pets/{name}").mkdir(parents=True)
             for i in range(10):
                 image = np.full((6 + i, 9), 200 if name == "dog" else 40, np.uint8)
-                (self.folder / f"pets/{name}/{i}.png").write_bytes(png(image))
+                (self.folder / f"pets/{name}/{i}.png").write_bytes(harness.png(image))
         net = self.gen("--net", "conv:1x4x4-4-2", "conv.onnx")
         self.run_ok("mpl-train", "fit", "--student", net, "--data", self.folder / "pets", "--per-class", 4, *SHORT, "--views.kind",
                     "digits", "--steps", 5, "-o", self.folder / "run")
