@@ -29,7 +29,6 @@ class Halving {
   std::vector<Finalist> run() {
     uint32_t runs = 0;
     for (uint32_t target = options_.first_runs; left_.size() > (runs == 0 ? 0 : 1); target *= 2) {
-      if (options_.round) options_.round(left_.size(), target);
       for (; runs < target; ++runs) pass(runs % 2 == 1);
       std::stable_sort(left_.begin(), left_.end(), [](const Runs& a, const Runs& b) { return a.mean() < b.mean(); });
       retire((left_.size() + 1) / 2);
@@ -55,6 +54,7 @@ class Halving {
       runs.failed = measured;
     else
       runs.seconds.push_back(measured.mean_seconds);
+    if (options_.measured) options_.measured(++measured_, left_.size());
   }
 
   /// All but the best `kept`; the slowest goes first.
@@ -79,6 +79,7 @@ class Halving {
   const std::span<const place::UnitPlacement> candidates_;
   const HalvingOptions& options_;
   std::vector<Runs> left_, out_, failed_;
+  uint64_t measured_ = 0;
 };
 
 }  // namespace
@@ -86,6 +87,16 @@ class Halving {
 std::vector<Finalist> successive_halving(const Execution& execution, std::span<const place::UnitPlacement> candidates,
                                          const HalvingOptions& options) {
   return Halving(execution, candidates, options).run();
+}
+
+uint64_t halving_runs(size_t candidates, const HalvingOptions& options) {
+  uint64_t result = 0, runs = 0;
+  size_t left = std::min(candidates, options.most);
+  for (uint64_t target = options.first_runs; left > (runs == 0 ? 0 : 1); target *= 2, left = (left + 1) / 2) {
+    result += left * (target - runs);
+    runs = target;
+  }
+  return result;
 }
 
 }  // namespace allot::policy

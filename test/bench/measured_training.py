@@ -36,8 +36,8 @@ def main():
         tool("placer-embed", args.model, "--cluster", folder / "two.yaml", "--measure", "--measure-cache", folder / "cache",
              "--measured", folder / "costs.json", "--fitted", folder / "fitted.yaml")
         known = ["--cluster", folder / "fitted.yaml", "--costs", folder / "costs.json"]
-        tool("placer-train", args.model, *known, "--finals", "measured", "--evaluations", 3000, "--compare", "none", "-o",
-             folder / "simulated")
+        tool("placer-train", args.model, *known, "--finals", "measured", "--repeat", 5, "--evaluations", 3000, "--compare",
+             "none", "-o", folder / "simulated")
         tool("placer-train", args.model, *known, "--reward", "measured", "--from",
              folder / "simulated/best/policy.safetensors", "--evaluations", args.evaluations, "--compare", "none", "-o",
              folder / "run")

@@ -34,12 +34,12 @@ double true_seconds(const FakeRunner::Placement& placement) {
 TEST_CASE("the quickest gets the most runs and stays last") {
   FakeRunner runner;
   runner.seconds = true_seconds;
-  std::vector<std::pair<size_t, uint32_t>> rounds;
-  const auto result =
-      successive_halving(runner.execution(), candidates(40),
-                         {.round = [&](size_t left, uint32_t runs) { rounds.emplace_back(left, runs); }});
-  CHECK(rounds == std::vector<std::pair<size_t, uint32_t>>{{32, 3}, {16, 6}, {8, 12}, {4, 24}, {2, 48}});
+  std::map<size_t, uint64_t> measured;  // by how many were left
+  const auto result = successive_halving(runner.execution(), candidates(40),
+                                         {.measured = [&](uint64_t runs, size_t left) { measured[left] = runs; }});
+  CHECK(measured == std::map<size_t, uint64_t>{{32, 96}, {16, 144}, {8, 192}, {4, 240}, {2, 288}});
   CHECK(runner.log.size() == 288);
+  CHECK(policy::halving_runs(40) == 288);
   REQUIRE(result.size() == 32);
   CHECK(result[0].candidate == 11);
   CHECK(result[0].runs == 48);
@@ -101,6 +101,9 @@ TEST_CASE("one candidate is measured, none is no work, and a stop ends all") {
   const auto one = successive_halving(runner.execution(), candidates(1));
   CHECK(one.front().runs == 3);
   CHECK(runner.log.size() == 3);
+  CHECK(policy::halving_runs(0) == 0);
+  CHECK(policy::halving_runs(1) == 3);
+  CHECK(policy::halving_runs(5, {.first_runs = 1}) == 5 + 3 + 2 * 2);
   const std::atomic<bool> stop = true;
   CHECK_THROWS_AS(successive_halving(runner.execution(), candidates(2), {.stop = &stop}), base::Stopped);
 }

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/log.h"
 #include "cli/app.h"
+#include "cli/progress.h"
 #include "config/units.h"
 #include "policy/halving.h"
 
@@ -26,7 +29,11 @@ policy::Execution Measuring::execution(size_t model) const {
 place::UnitPlacement Measuring::quickest(size_t model, const policy::Task& task) const {
   std::vector<place::UnitPlacement> candidates;
   for (size_t i = 0; i < std::min<size_t>(task.elites.size(), 32); ++i) candidates.push_back(task.elites[i].placement);
-  const auto finalists = policy::successive_halving(execution(model), candidates, {.stop = &cli::stop_requested()});
+  // Each measurement is the robust mean of --repeat runs: one is enough to begin with.
+  policy::HalvingOptions options{.first_runs = 1, .stop = &cli::stop_requested()};
+  cli::Progress progress("measuring the best", policy::halving_runs(candidates.size(), options));
+  options.measured = [&](uint64_t runs, size_t left) { progress.update(runs, fmt::format("{} left", left)); };
+  const auto finalists = policy::successive_halving(execution(model), candidates, options);
   const auto& first = finalists.front();
   const auto simulated = std::find_if(finalists.begin(), finalists.end(), [](auto& f) { return f.candidate == 0; });
   base::info("{}: of {} placements the quickest takes {}, measured in {} runs; the best by simulation {}",
