@@ -197,7 +197,7 @@ def digits():
     if not data.exists():
         table = np.loadtxt(gzip.open(path), delimiter=",", dtype=np.float32)
         np.savez(data, x=table[:, :64].reshape(-1, 1, 8, 8) / 16, y=table[:, 64].astype(np.int64))
-    return data, network("conv:1x8x8-32-64-10"), "digits-20"
+    return data, network("conv:1x8x8-16-32-10"), "digits-20"
 
 
 @functools.cache
