@@ -104,6 +104,10 @@ def shares(task, gate=True):
     return measure
 
 
+def features(quick):
+    return bar.program("mixcal_features.py", environment={"ALLOT_BIN": str(bar.RELEASE / "bin")})
+
+
 if __name__ == "__main__":
     bar.main([
         Bar("1a", "T0.1 to T0.6, and that known mistakes fail", "all", catch("T0.1*", "T0.2*", "T0.3*", "T0.4*", "T0.5*", "T0.6*")),
@@ -119,4 +123,5 @@ if __name__ == "__main__":
         Bar("2i", "other domains: weights over reference", "told", shares("other", False)),
         Bar("2j", "other domains: average, less uniform's", "told", beside_uniform("other")),
         Bar("4", "a law of which a swarm was drawn", "0.03", catch("A law of which a swarm was drawn is found again")),
+        Bar("7", "rows of docs/mixture.md", "all hold", features),
     ])
