@@ -21,6 +21,9 @@ class Batch {
   /// Rows [begin, begin + count) of a side for its network; the same whenever they are asked for. Safe from several
   /// threads.
   virtual Inputs inputs(Side side, int64_t begin, int64_t count) const = 0;
+  /// [count, D]: embeddings of rows [begin, begin + count) that are known already, as those of a frozen tower;
+  /// undefined: they are computed from inputs.
+  virtual at::Tensor embeddings(Side, int64_t, int64_t) const { return {}; }
   /// int64 [rows]: rows of both sides with equal numbers are duplicates (Similarity); undefined: nobody looks.
   virtual at::Tensor groups(Side) const { return {}; }
 };

@@ -107,6 +107,13 @@ void TrainOptions::bind(config::Binder& binder) {
                 config::Unit::bytes);
   bind_loss(binder, loss);
   binder.flag("dedup", deduplicate, "pairs with equal content on a side are no negatives of each other");
+  binder.choice(
+      "accumulate", accumulate,
+      "exact: weight gradients are added up; moments: they go into adamw's moments, of which the second one is "
+      "then an estimate",
+      {"exact", "moments"});
+  binder.text("cache_embeddings", cache_embeddings,
+              "folder that keeps the embeddings of a frozen encoder, for all epochs and runs");
   binder.section("temperature", "how similarities are scaled", [this](config::Binder& b) { temperature.bind(b); });
   binder.section("optimizer", "how weights follow gradients", [this](config::Binder& b) { optimizer.bind(b); });
   binder.section("schedule", "of the learning rate", [this](config::Binder& b) { schedule.bind(b); });

@@ -65,6 +65,8 @@ struct TrainOptions {
   double micro_memory = 0;  // of auto: bytes that one micro-batch may need; 0: any
   LossOptions loss;
   bool deduplicate = false;
+  std::string accumulate = "exact";  // or moments
+  std::string cache_embeddings;      // folder for those of a frozen tower; empty: none
   TemperatureOptions temperature;
   nn::OptimizerOptions optimizer;
   nn::Schedule schedule;

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "contrast/embedding_cache.h"
 #include "contrast/file_pairs.h"
 #include "contrast/tokenizer.h"
 #include "data/image_view.h"
@@ -270,8 +271,9 @@ std::unique_ptr<PairSource> open_pairs(const DataOptions& options, const Towers&
   return std::make_unique<ArrayPairs>(options, files, towers);
 }
 
-SourceBatch::SourceBatch(const PairSource& source, std::vector<int64_t> items, bool deduplicated)
-    : source_(source), items_(std::move(items)) {
+SourceBatch::SourceBatch(const PairSource& source, std::vector<int64_t> items, bool deduplicated,
+                         const EmbeddingCache* cache)
+    : source_(source), items_(std::move(items)), cache_(cache) {
   if (!deduplicated) return;
   const size_t pairs = items_.size();
   const auto rows = static_cast<size_t>(this->rows(Side::second));
@@ -312,6 +314,12 @@ Inputs SourceBatch::inputs(Side side, int64_t begin, int64_t count) const {
     joined.push_back(at::cat(pieces));
   }
   return joined;
+}
+
+at::Tensor SourceBatch::embeddings(Side side, int64_t begin, int64_t count) const {
+  if (!cache_ || cache_->side() != side) return {};
+  ALLOT_ASSERT(begin + count <= pairs());
+  return cache_->rows(std::span(items_).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
 }
 
 at::Tensor SourceBatch::groups(Side side) const { return side == Side::first ? first_groups_ : second_groups_; }

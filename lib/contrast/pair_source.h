@@ -63,15 +63,20 @@ data::Scaling pixel_scaling(const std::string& pixels, int64_t channels, float f
 /// The files that patterns name ("shards/*.npz"), in the order of patterns, then of names. Errors: input_missing.
 std::vector<std::string> expand(const std::vector<std::string>& patterns);
 
+class EmbeddingCache;
+
 /// Items of a source as a batch; with hard negatives where it has them.
 class SourceBatch final : public Batch {
  public:
   /// `deduplicated`: duplicates are told by groups(): pairs that have equal content on one side or the other, or that
   /// are so related over several. Row pairs() * (1 + k) + i of the second side is negative k of pair i.
-  SourceBatch(const PairSource& source, std::vector<int64_t> items, bool deduplicated);
+  /// `cache`: of the same source; null: none.
+  SourceBatch(const PairSource& source, std::vector<int64_t> items, bool deduplicated,
+              const EmbeddingCache* cache = nullptr);
   int64_t pairs() const override { return static_cast<int64_t>(items_.size()); }
   int64_t rows(Side side) const override { return side == Side::first ? pairs() : pairs() * (1 + source_.negatives()); }
   Inputs inputs(Side side, int64_t begin, int64_t count) const override;
+  at::Tensor embeddings(Side side, int64_t begin, int64_t count) const override;
   at::Tensor groups(Side side) const override;
   /// Pairs with a duplicate in the batch.
   int64_t duplicates() const { return duplicates_; }
@@ -79,6 +84,7 @@ class SourceBatch final : public Batch {
  private:
   const PairSource& source_;
   std::vector<int64_t> items_;
+  const EmbeddingCache* cache_;
   at::Tensor first_groups_, second_groups_;
   int64_t duplicates_ = 0;
 };

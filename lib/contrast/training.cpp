@@ -74,6 +74,54 @@ Training::Training(const TowersOptions& towers, const TrainOptions& options, uin
   trained.push_back({"log_scale", log_scale_, false});
   trained.push_back({"bias", bias_, false});
   optimizer_ = std::make_unique<nn::Optimizer>(std::move(trained), options.optimizer);
+  if (options.accumulate == "moments") fold_moments(options);
+  if (!options.cache_embeddings.empty()) open_cache(options);
+}
+
+/// Noise is told from differences of parts, which hence have to be alike.
+void Training::refuse_unequal_parts(const char* flag, int64_t rows, int64_t micro) const {
+  const int64_t ranks = step_options_.team ? step_options_.team->size() : 1;
+  if (rows % (2 * micro * ranks) != 0)
+    throw Error(ErrorKind::config, flag,
+                fmt::format("is {}, of which two{} do not divide a batch of {}", micro,
+                            ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "", rows),
+                "choose one that does, or --accumulate exact");
+}
+
+void Training::fold_moments(const TrainOptions& options) {
+  const char* const flag = "--accumulate";
+  if (towers_.get().tied())
+    throw Error(ErrorKind::config, flag, "cannot be moments of one encoder for both sides, whose gradients differ",
+                "give two encoders, or --accumulate exact");
+  if (source_->negatives() > 0)
+    throw Error(ErrorKind::config, flag,
+                "cannot be moments with hard negatives, whose gradients differ from those of pairs",
+                "leave --negative-array out, or --accumulate exact");
+  for (const Side side : {Side::first, Side::second}) {
+    if (!towers_.get().of(side).trains()) continue;
+    const bool own = side == Side::second && step_options_.micro_second > 0;
+    refuse_unequal_parts(own ? "--micro-text" : "--micro", options.batch,
+                         own ? step_options_.micro_second : step_options_.micro);
+  }
+  fold_ = std::make_unique<nn::MomentFold>(*optimizer_);
+  const size_t of_first = towers_.get().first.network().trained().size();
+  step_options_.take_parts = [this, of_first](Side side, const auto& parts, int64_t groups) {
+    fold_->fold(side == Side::first ? 0 : of_first, parts, groups);
+  };
+}
+
+void Training::open_cache(const TrainOptions& options) {
+  const Towers towers = towers_;
+  if (towers.first.trains() && towers.second.trains())
+    throw Error(ErrorKind::config, "--cache-embeddings", "has nothing to keep, as both encoders are trained",
+                "freeze one: --freeze image");
+  const Side side = towers.first.trains() ? Side::second : Side::first;
+  if (side == Side::second && source_->negatives() > 0)
+    throw Error(ErrorKind::config, "--cache-embeddings", "does not hold hard negatives of the frozen side",
+                "leave one of --cache-embeddings and --negative-array out");
+  cache_ = std::make_unique<EmbeddingCache>(
+      towers, *source_, side,
+      CacheOptions{options.cache_embeddings, step_options_.micro, threads_, step_options_.team});
 }
 
 void Training::choose_micro(const TrainOptions& options) {
@@ -92,7 +140,7 @@ std::vector<int64_t> Training::items_of(int64_t step) const {
 }
 
 train::StepResult Training::step(int64_t step, int64_t steps) {
-  const SourceBatch batch(*source_, items_of(step), options_.deduplicate);
+  const SourceBatch batch(*source_, items_of(step), options_.deduplicate, cache_.get());
   const Towers towers = towers_;
   const StepGradient gradient =
       two_pass(towers, batch, temperature(), step_options_, seed_, static_cast<uint32_t>(step));
@@ -106,20 +154,33 @@ train::StepResult Training::step(int64_t step, int64_t steps) {
   if (options_.deduplicate)
     result.metrics["duplicates"] = static_cast<double>(batch.duplicates()) / static_cast<double>(batch.pairs());
   if (!std::isfinite(gradient.loss)) return {{}, false};
-  std::vector<at::Tensor> all = gradient.first;
-  if (!towers.first.trains()) all.clear();
-  all.insert(all.end(), gradient.second.begin(), gradient.second.end());
-  const bool learnt = options_.temperature.learnt, sigmoid = options_.loss.kind == "sigmoid";
-  all.push_back(learnt ? at::tensor({gradient.log_scale}, at::kDouble) : at::Tensor());
-  all.push_back(learnt && sigmoid ? at::tensor({gradient.bias}, at::kDouble) : at::Tensor());
   const double rate = options_.schedule.at(step, steps);
-  const nn::StepReport report = optimizer_->step(all, rate);
+  const nn::StepReport report = change_weights(gradient, rate);
   if (!report.taken) return {{}, false};
   const at::NoGradGuard no_gradients;
   log_scale_.clamp_max_(std::log(options_.temperature.most));
-  result.metrics["gradient_norm"] = report.gradient_norm;
+  if (!fold_) result.metrics["gradient_norm"] = report.gradient_norm;
   result.metrics["rate"] = rate;
   return result;
+}
+
+nn::StepReport Training::change_weights(const StepGradient& gradient, double rate) {
+  const bool learnt = options_.temperature.learnt, sigmoid = options_.loss.kind == "sigmoid";
+  const at::Tensor log_scale = learnt ? at::tensor({gradient.log_scale}, at::kDouble) : at::Tensor();
+  const at::Tensor bias = learnt && sigmoid ? at::tensor({gradient.bias}, at::kDouble) : at::Tensor();
+  if (fold_) {  // it has the gradients of weights already
+    const size_t scalars = optimizer_->tensors().size() - 2;
+    if (log_scale.defined()) fold_->take(scalars, log_scale);
+    if (bias.defined()) fold_->take(scalars + 1, bias);
+    fold_->finish(rate);
+    return {};
+  }
+  std::vector<at::Tensor> all;
+  if (towers_.get().first.trains()) all = gradient.first;
+  all.insert(all.end(), gradient.second.begin(), gradient.second.end());
+  all.push_back(log_scale);
+  all.push_back(bias);
+  return optimizer_->step(all, rate);
 }
 
 train::Evaluation Training::evaluate() {

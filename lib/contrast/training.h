@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "contrast/embedding_cache.h"
 #include "contrast/evaluation.h"
 #include "contrast/options.h"
 #include "data/sampler.h"
 #include "dist/team.h"
+#include "nn/moment_fold.h"
 #include "nn/optimizer.h"
 #include "train/loop.h"
 
@@ -20,7 +22,7 @@ constexpr const char* kTrainingSchema = "allot.contrast/1";
 class Training final : public train::Job {
  public:
   /// `team`: null where one process trains. Errors: those of TowerPair and open_pairs; config for a batch that is
-  /// larger than the data, and for bad micro-batches.
+  /// larger than the data, for bad micro-batches, and for what neither moments nor cached embeddings can be used with.
   Training(const TowersOptions& towers, const TrainOptions& options, uint64_t seed, unsigned threads,
            dist::Team* team = nullptr);
 
@@ -42,6 +44,10 @@ class Training final : public train::Job {
 
  private:
   void choose_micro(const TrainOptions& options);
+  void open_cache(const TrainOptions& options);
+  void fold_moments(const TrainOptions& options);
+  void refuse_unequal_parts(const char* flag, int64_t rows, int64_t micro) const;
+  nn::StepReport change_weights(const StepGradient& gradient, double rate);
   std::vector<int64_t> items_of(int64_t step) const;
 
   TrainOptions options_;
@@ -53,6 +59,8 @@ class Training final : public train::Job {
   StepOptions step_options_;
   at::Tensor log_scale_, bias_;  // float64 scalars
   std::unique_ptr<nn::Optimizer> optimizer_;
+  std::unique_ptr<nn::MomentFold> fold_;   // null: gradients are exact
+  std::unique_ptr<EmbeddingCache> cache_;  // null: none
 };
 
 }  // namespace allot::contrast

@@ -89,7 +89,7 @@ class Step {
     start = Clock::now();
     propagate(Side::first, loss.first, result);
     propagate(Side::second, loss.second, result);
-    if (team_) sum_gradients(result);
+    if (team_ && !options_.take_parts) sum_gradients(result);
     result.pass2_s = seconds_since(start);
     return result;
   }
@@ -185,18 +185,39 @@ class Step {
     const auto parts = micro_batches(rows, micro_of(side));
     std::vector<std::vector<at::Tensor>> gradients(parts.size());
     const unsigned threads = tower.network().statistics().empty() ? threads_ : 1;  // who moves them does it in order
-    in_order(
-        parts.size(), threads,
-        [&](size_t i) {
-          Pass now = pass(side, true);
-          now.first_item = parts[i].begin;
-          gradients[i] = tower.gradient(batch_.inputs(side, parts[i].begin, parts[i].size()),
-                                        upstream.narrow(0, parts[i].begin - rows.begin, parts[i].size()), now);
-        },
-        [&](size_t i) {
-          add_to(sum, gradients[i]);
-          gradients[i].clear();
-        });
+    const auto compute = [&](size_t i) {
+      Pass now = pass(side, true);
+      now.first_item = parts[i].begin;
+      gradients[i] = tower.gradient(batch_.inputs(side, parts[i].begin, parts[i].size()),
+                                    upstream.narrow(0, parts[i].begin - rows.begin, parts[i].size()), now);
+    };
+    if (options_.take_parts) {
+      give_away(side, gradients, threads, compute);
+      return;
+    }
+    in_order(parts.size(), threads, compute, [&](size_t i) {
+      add_to(sum, gradients[i]);
+      gradients[i].clear();
+    });
+  }
+
+  /// Two micro-batches at a time, and of all ranks, so that no sum over the batch is kept.
+  template <typename Compute>
+  void give_away(Side side, std::vector<std::vector<at::Tensor>>& gradients, unsigned threads, const Compute& compute) {
+    ALLOT_ASSERT(!towers_.tied() && gradients.size() % 2 == 0);
+    for (size_t next = 0; next < gradients.size(); next += 2) {
+      in_order(
+          2, threads, [&](size_t i) { compute(next + i); }, [](size_t) {});
+      std::vector<std::vector<at::Tensor>> parts;
+      for (size_t i = next; i < next + 2; ++i) {
+        auto own_part = std::move(gradients[i]);
+        if (!team_)
+          parts.push_back(std::move(own_part));
+        else
+          for (auto& each : exchange(own_part)) parts.push_back(std::move(each));
+      }
+      options_.take_parts(side, parts, static_cast<int64_t>(gradients.size() / 2));
+    }
   }
 
   /// The one exchange of weight gradients.
@@ -233,8 +254,9 @@ at::Tensor embed_rows(const Tower& tower, const Batch& batch, Side side, RowRang
         const at::NoGradGuard alone;  // grad mode is each thread's own
         Pass now = pass;
         now.first_item = parts[i].begin;
+        const at::Tensor known = batch.embeddings(side, parts[i].begin, parts[i].size());
         rows.narrow(0, parts[i].begin - range.begin, parts[i].size())
-            .copy_(tower.embed(batch.inputs(side, parts[i].begin, parts[i].size()), now));
+            .copy_(known.defined() ? known : tower.embed(batch.inputs(side, parts[i].begin, parts[i].size()), now));
       },
       [](size_t) {});
   return rows;

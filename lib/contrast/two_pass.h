@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,11 +26,17 @@ struct Temperature {
   double log_scale = 0, bias = 0;
 };
 
+/// Gradients of some micro-batches of a side at once: by micro-batch, then leaf; and how many such groups the step has.
+using TakeParts = std::function<void(Side side, const std::vector<std::vector<at::Tensor>>& parts, int64_t groups)>;
+
 struct StepOptions {
   LossOptions loss;
   int64_t micro = 256, micro_second = 0;  // rows of a side that have activations at a time; 0: as the first
   unsigned threads = 1;                   // micro-batches at a time
   dist::Team* team = nullptr;             // each rank has its part of the rows
+  // Gets weight gradients, of two micro-batches a rank at a time, in place of StepGradient; all ranks' on each of them.
+  // Wants towers that are not tied, and rows of a side that two micro-batches a rank divide. Null: they are added up.
+  TakeParts take_parts = nullptr;
 };
 
 struct StepGradient {

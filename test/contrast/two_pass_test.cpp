@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "contrast/gradcheck.h"
+#include "exec/live_bytes.h"
+#include "nn/moment_fold.h"
 
 using namespace allot;
 using test::SmallPair;
@@ -137,6 +139,44 @@ TEST_CASE("memory does not hold activations of the batch") {
   CHECK(*slope <= 16 * 8 + 64);
   const auto plain = contrast::measure_step(pair.towers(), pair.batch(1024), kTemperature, options, true);
   CHECK(plain.live_bytes > 10 * rows[1].live_bytes);
+}
+
+TEST_CASE("parts of gradients are given away, and nobody keeps their sum") {
+  const char* const deep = "mlp:16-256-256-256-256-256-256-256-8";
+  const SmallPair pair(fmt::format("{},input=x", deep), fmt::format("{},seed=2", deep));
+  std::vector<nn::TrainedTensor> trained = pair.first.network().trained();
+  const size_t of_first = trained.size();
+  for (nn::TrainedTensor& each : pair.second->network().trained()) trained.push_back(std::move(each));
+  int64_t weights = 0;
+  for (const nn::TrainedTensor& each : trained) weights += static_cast<int64_t>(each.tensor.nbytes());
+  nn::Optimizer optimizer(trained, {.kind = "adamw", .beta1 = 0.75});
+  nn::MomentFold fold(optimizer);
+  const contrast::RandomBatch batch = pair.batch(32);
+  contrast::StepOptions options;
+  options.micro = 4;
+  std::vector<at::Tensor> sums;
+  const auto peak = [&] {
+    const exec::LiveBytes live;
+    const auto found = contrast::two_pass(pair.towers(), batch, kTemperature, options, 1, 2);
+    sums = found.first;
+    sums.insert(sums.end(), found.second.begin(), found.second.end());
+    return live.peak();
+  };
+  peak();  // what is set up once is not part of a step
+  const int64_t exact = peak();
+  const std::vector<at::Tensor> expected = std::exchange(sums, {});
+  options.take_parts = [&](contrast::Side side, const auto& parts, int64_t groups) {
+    CHECK(groups == 4);
+    fold.fold(side == contrast::Side::first ? 0 : of_first, parts, groups);
+  };
+  const int64_t folded = peak();
+  CHECK(sums.empty());
+  CAPTURE(exact, folded, weights);
+  CHECK(exact - folded > weights / 5);  // two parts of one encoder in place of all sums and a part
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double difference = optimizer.state()[2 * i].second.mul(4).sub(expected[i]).norm().item<double>();
+    CHECK(difference <= 1e-5 * expected[i].norm().item<double>() + 1e-9);
+  }
 }
 
 TEST_CASE("towers are refused by what is wrong with them") {

@@ -78,6 +78,13 @@ def c6(folder):
     return "each step embeds again, adds up weight gradients over micro-batches, and changes weights once"
 
 
+def c7(folder):
+    exact, moments = means(folder, "exact", "loss"), means(folder, "moments", "loss")
+    require(exact[0] == moments[0] and exact[-1] != moments[-1], "the gradients' sum was used")
+    require(moments[-1] < moments[0], "nothing was learnt")
+    return "gradients of pairs of chunks go into both moments; their differences tell what is noise in the second"
+
+
 def c8a(folder):
     same = (folder.path / "frozen/best/image.onnx").read_bytes() == (folder.path / "image.onnx").read_bytes()
     require(same, "the frozen encoder changed")
@@ -103,6 +110,8 @@ ROWS = [
         f"! contrast-train gradcheck {TOWERS} --data pairs.npz --batch 128 --micros 24 --method naive --json > naive.json", c5),
     Row("C6", "Per chunk the encoders run again and propagate it to weights; the chunks' gradients are combined; weights are "
         "updated", "claim 1, its end recalled", "C1", c6),
+    Row("C7", "Moments of gradients are updated chunk by chunk, and the second one is corrected by the variance over replicas",
+        "continuation, recalled", f"{TRAIN} --micro 16 -o exact && {TRAIN} --micro 16 --accumulate moments -o moments", c7),
     Row("C8a", "A phase in which the image encoder is frozen", "recalled", f"{TRAIN} --freeze image -o frozen", c8a),
     Row("C8b", "Rematerialisation within encoders", "recalled",
         f"contrast-train gradcheck {TOWERS} --data pairs.npz --batch 128 --micros 24 --remat 3 --json", c8b),

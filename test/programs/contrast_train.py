@@ -124,6 +124,59 @@ class ContrastTrain(harness.TestCase):
             self.assert_same_file(whole / "best/text.onnx", parts / "best/text.onnx")
             self.assertEqual(metrics(whole)[-1:], metrics(parts)[-1:])
 
+    def test_moments(self):
+        self.data()
+        short = ("--micro", 16, "--steps", 40, "--log-every", 1, "--schedule.rate", 3e-3)
+        exact, moments = (self.train(*short, "--accumulate", kind, folder=kind) for kind in ("exact", "moments"))
+        losses = [[line["loss"] for line in metrics(run) if line["phase"] == "train"] for run in (exact, moments)]
+        self.assertEqual(losses[0][0], losses[1][0])  # before any step
+        self.assertNotEqual(losses[0][-1], losses[1][-1])
+        fall = [values[0] - np.mean(values[-10:]) for values in losses]
+        self.assertGreater(fall[0], 1)
+        self.assertAlmostEqual(fall[1] / fall[0], 1, delta=0.2)
+        self.train(*short, "--steps", 20, "--accumulate", "moments", folder="parts")
+        self.train(*short, "--accumulate", "moments", "--resume", folder="parts")
+        self.assert_same_file(moments / "best/image.onnx", self.folder / "parts/best/image.onnx")
+        for code, pattern, args in ((78, "two do not divide a batch of 64", ["--micro", 20]),
+                                    (78, "adamw", ["--micro", 16, "--optimizer.kind", "lion"]),
+                                    (78, "clip_norm", ["--micro", 16, "--optimizer.clip-norm", 1]),
+                                    (78, "one encoder", ["--micro", 16, "--text", self.image, "--text-array", "image"])):
+            self.fails(code, pattern, *self.command("--accumulate", "moments", *args, folder="refused"))
+
+    def test_cached_embeddings(self):
+        self.data()
+        frozen = ("--freeze", "image", "--steps", 12, "--log-every", 1, "--dedup")
+        plain = self.train(*frozen, folder="plain")
+        cache = self.folder / "cache"
+        cached = self.train(*frozen, "--cache-embeddings", cache, folder="cached")
+        file, = cache.iterdir()
+        written = file.stat().st_mtime_ns
+        again = self.train(*frozen, "--cache-embeddings", cache, folder="again")
+        self.assertEqual(file.stat().st_mtime_ns, written)
+        self.assertEqual([line["loss"] for line in metrics(cached)], [line["loss"] for line in metrics(again)])
+        np.testing.assert_allclose([line["loss"] for line in metrics(plain)], [line["loss"] for line in metrics(cached)],
+                                   rtol=1e-5)
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-16 * 4 * 324] + bytes(16 * 4 * 324))
+        outcome = harness.run("contrast-train", *self.command(*frozen, "--cache-embeddings", cache, folder="other"))
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertRegex(outcome.err, "is made anew")
+        self.assertEqual(file.read_bytes(), whole)
+        data = self.folder / "data.npz"
+        kept = data.read_bytes()
+        with np.load(data) as arrays:
+            other = {**arrays, "image": 255 - arrays["image"]}
+        data.unlink()
+        np.savez(data, **other)
+        self.train(*frozen, "--cache-embeddings", cache, folder="others")
+        self.assertEqual(len(list(cache.iterdir())), 2)
+        data.write_bytes(kept)
+        file.write_bytes(whole[:-5])
+        self.fails(65, file.name, *self.command(*frozen, "--cache-embeddings", cache, folder="damaged"))
+        self.fails(78, "both encoders are trained", *self.command("--cache-embeddings", cache, folder="refused"))
+        (self.folder / "taken").write_text("a file")
+        self.fails(73, "taken", *self.command(*frozen, "--cache-embeddings", self.folder / "taken", folder="refused"))
+
     def test_tied_frozen_projected_sigmoid(self):
         rng = np.random.default_rng(1)
         pairs = self.folder / "pairs.npz"
@@ -186,14 +239,18 @@ class ContrastTrain(harness.TestCase):
     def test_ranks(self):
         self.data()
         self.text = self.gen("--net", "transformer:64x12-16-1-16,dropout=0.1", "text.onnx")
+
+        def of_two(*args, folder):
+            command = ["mpirun", "--oversubscribe", "-n", "2", harness.BIN / "contrast-train", *self.command(*args, folder=folder)]
+            root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # of tests in containers
+            done = subprocess.run([str(each) for each in command], env={**os.environ, **root}, capture_output=True, text=True,
+                                  timeout=120)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return self.folder / folder
+
         # Not Adam: it makes steps of one size of gradients that are nothing but rounding.
         short = ("--steps", 4, "--log-every", 1, "--threads", 1, "--optimizer.kind", "sgd", "--schedule.rate", 0.01)
-        one, two = self.train(*short, folder="one"), self.folder / "two"
-        command = ["mpirun", "--oversubscribe", "-n", "2", harness.BIN / "contrast-train", *self.command(*short, folder="two")]
-        root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # of tests in containers
-        done = subprocess.run([str(each) for each in command], env={**os.environ, **root}, capture_output=True, text=True,
-                              timeout=120)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        one, two = self.train(*short, folder="one"), of_two(*short, folder="two")
         for alone, together in zip(metrics(one), metrics(two), strict=True):
             for key in ("loss", "gradient_norm", "scale"):
                 self.assertAlmostEqual(alone[key] / together[key], 1, delta=1e-6 if key == "loss" else 1e-5)
@@ -201,6 +258,12 @@ class ContrastTrain(harness.TestCase):
         for a, b in zip(first, second, strict=True):
             if a.name.startswith("w"):
                 np.testing.assert_allclose(onnx.numpy_helper.to_array(a), onnx.numpy_helper.to_array(b), atol=1e-6)
+        # One group of gradients in both: its moments are no estimates. Embeddings are those that the first rank wrote.
+        folded = (*short[:-4], "--accumulate", "moments", "--freeze", "image", "--cache-embeddings")
+        alone = self.train(*folded, self.folder / "c1", "--micro", 32, folder="folded-one")
+        together = of_two(*folded, self.folder / "c2", "--micro", 16, folder="folded-two")
+        for a, b in zip(metrics(alone), metrics(together), strict=True):
+            self.assertAlmostEqual(a["loss"] / b["loss"], 1, delta=1e-4)
 
     def test_bad_input(self):
         self.data()

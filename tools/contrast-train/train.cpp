@@ -130,7 +130,7 @@ int train_in_step(const cli::App& app, const Options& options, dist::Team& team)
     folder = std::make_unique<train::RunFolder>(
         options.output, config::dump_yaml(app.binder(), false), options.resume, common.replace(),
         std::vector<std::string>{"steps", "epochs", "log_every", "save_every", "micro", "micro_text", "micro_memory",
-                                 "tile"});
+                                 "tile", "cache_embeddings"});
   const contrast::Outcome outcome = contrast::run(training, options.train, context, folder.get());
   if (outcome.ended == train::Ended::stopped) {
     if (team.is_first()) base::warn("stopped early; --resume goes on");
