@@ -20,7 +20,8 @@ struct RuntimeCheck {
 };
 
 /// Runs a file on inputs in the order of its required ones in both. `python`: an interpreter; without onnxruntime
-/// there: none. Errors: those of exec::Program; check_failed when the interpreter ends otherwise or takes minutes.
+/// there: none; nor where that has no such operator, which is warned of. Errors: those of exec::Program; check_failed
+/// when the interpreter ends otherwise or takes minutes.
 std::optional<RuntimeCheck> check_runtime(const std::string& path, const std::vector<at::Tensor>& inputs,
                                           const std::string& python);
 

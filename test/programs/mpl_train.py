@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import onnx
@@ -57,6 +58,19 @@ class MplTrain(harness.TestCase):
                          [node.SerializeToString() for node in after.graph.node])
         for name in ("config.yaml", "metrics.jsonl", "report.html", "checkpoint/state.safetensors"):
             self.assertTrue((run / name).exists(), name)
+
+    def test_what_onnx_runtime_has_no_kernel_for_is_warned_of(self):
+        double = onnx.TensorProto.DOUBLE
+        weights = [onnx.numpy_helper.from_array(np.ones(shape), name) for name, shape in {"w": (2, 8), "v": (8, 2)}.items()]
+        nodes = [onnx.helper.make_node("MatMul", ["x", "w"], ["z"]), onnx.helper.make_node("Erf", ["z"], ["e"]),
+                 onnx.helper.make_node("MatMul", ["e", "v"], ["y"])]
+        graph = onnx.helper.make_graph(nodes, "erf", [onnx.helper.make_tensor_value_info("x", double, ["n", 2])],
+                                       [onnx.helper.make_tensor_value_info("y", double, ["n", 2])], weights)
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+        onnx.save(model, self.net)
+        outcome = harness.run("mpl-train", *self.command("--steps", 5, "--python", sys.executable))
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertRegex(outcome.err, "warning: .*student.onnx: not compared, as ONNX Runtime cannot run it: .*Erf")
 
     def test_nothing_trained_is_the_same_file(self):
         run = self.fit("--steps", 1, "--init", "file", "--teacher.schedule.rate", 0, "--student.schedule.rate", 0, "--ema", 0)
