@@ -3,16 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <numeric>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "mixcal/gpt.h"
 #include "mixcal/prepare.h"
-#include "train/run_folder.h"
 #include "train/statistics.h"
 
 namespace allot::mixcal {
@@ -22,82 +21,25 @@ using base::Error;
 using base::ErrorKind;
 using data::Part;
 
-const std::vector<Part> kTraining = {Part::reference, Part::proxy};
-// Streams of sequences: models that are compared get the same.
-enum Stream : uint32_t { kReferenceStream = 1, kProxyStream, kSwarmStream, kPrimaryStream };
-enum Role : uint64_t { kReferenceRole, kProxyRole, kSwarmRole, kPrimaryRole };
-
 double mean_over(const std::vector<double>& values, const std::vector<size_t>& over) {
   double total = 0;
   for (const size_t i : over) total += values[i] / static_cast<double>(over.size());
   return total;
 }
 
-/// Where each training goes, and what goes in.
-class Trainings {
- public:
-  Trainings(const data::TokenStore& store, const CalibrateContext& context) : store_(store), context_(context) {}
-
-  /// One run in a folder of its own. False if it was stopped.
-  bool run(train::Job& job, const LanguageModel& model, const TrainSettings& settings, const std::string& folder,
-           const std::string& inputs) const {
-    const bool is_first = !context_.team || context_.team->is_first();
-    const std::string path = context_.folder + "/" + folder;
-    std::unique_ptr<train::RunFolder> files;
-    if (is_first) {
-      const bool resumes = context_.resume && std::filesystem::exists(path + "/checkpoint/state.safetensors");
-      files = std::make_unique<train::RunFolder>(path, context_.config, resumes, context_.replace, may_differ());
-    }
-    base::Sha256 fingerprint;
-    for (const std::string& each : {store_.hash(), inputs}) fingerprint.add_field(each);
-    train::Loop loop(job, files.get(), settings.loop,
-                     {.schema = kLanguageSchema,
-                      .fingerprint = fingerprint.hex(),
-                      .stop = context_.stop,
-                      .team = context_.team,
-                      .shown = context_.shown});
-    base::info("{}", folder);
-    if (loop.run() == train::Ended::stopped) return false;
-    if (is_first)
-      model.network().write(path + "/model.onnx", base::Replace::own,
-                            {{"allot.tool", "mixcal"}, {"allot.mixcal.tokenizer", store_.tokenizer().hash()}});
-    return true;
-  }
-
-  Lesson lesson(std::vector<Part> parts, uint64_t seed, uint32_t stream) const {
-    return {store_, std::move(parts), seed, stream, context_.threads, context_.team};
-  }
-  std::vector<train::Record> records(const std::string& folder) const {
-    return train::read_records(context_.folder + "/" + folder + "/metrics.jsonl");
-  }
-  const data::TokenStore& store() const { return store_; }
-
- private:
-  /// What does not change a run that is under way.
-  static std::vector<std::string> may_differ() { return {"compare", "save_every", "seeds", "budget"}; }
-
-  const data::TokenStore& store_;
-  const CalibrateContext& context_;
-};
-
-std::string text_of(const Weights& weights) {
-  std::string text;
-  for (const double weight : weights) text += fmt::format("{} ", weight);
-  return text;
+TrainSettings primary_settings(const CalibrateOptions& options) {
+  TrainSettings primary = options.settings;
+  if (!options.primary.empty()) primary.model.model = options.primary, primary.model.length = 0;
+  if (options.primary_steps > 0) primary.loop.steps = options.primary_steps;
+  return primary;
 }
 
 class Search {
  public:
   Search(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context)
       : store_(store), options_(options), context_(context), runs_(store, context), tokens_(training_tokens(store)) {
-    primary_ = options.settings;
-    if (!options.primary.empty()) primary_.model.model = options.primary, primary_.model.length = 0;
-    if (options.primary_steps > 0) primary_.loop.steps = options.primary_steps;
-    budget_ = options.budget;
-    if (budget_ == 0) {
-      const LanguageModel model(primary_.model, store.tokenizer().vocabulary, 0);
-      budget_ = static_cast<double>(primary_.loop.steps * primary_.batch * model.length());
-    }
+    primary_ = primary_settings(options);
+    budget_ = budget_of(options, store);
     caps_ = caps_of(tokens_, budget_, options.epochs);
     reference_ = named_weights(options.reference, store, options.exponent, budget_, options.epochs);
     find_what_counts();
@@ -154,34 +96,44 @@ class Search {
 
   Weights one_round(uint64_t seed, const std::string& folder, const Weights& given) {
     const TrainSettings& settings = options_.settings;
-    LanguageModel reference = fresh(settings.model, seed, kReferenceRole);
-    const Lesson first = runs_.lesson({Part::reference}, seed, kReferenceStream);
-    SamplingJob teaching(reference, settings, first, given);
-    if (!trained(teaching, reference, settings, folder + "reference", text_of(given))) return given;
-    add_flops("reference", 6, reference, settings);
-    LanguageModel proxy = fresh(settings.model, seed, kProxyRole);
-    const Lesson second = runs_.lesson({Part::proxy}, seed, kProxyStream);
-    ProxyJob job(proxy, reference, settings, second, options_.dro, settings.loop.steps);
-    if (!trained(job, proxy, settings, folder + "proxy", text_of(given))) return given;
-    add_flops("proxy", 8, proxy, settings);
+    const std::string& file = options_.reference_model;
+    std::string inputs = text_of(given);
+    std::optional<LanguageModel> reference;
+    if (file.empty()) {
+      reference = train_reference(runs_, settings, given, seed, folder + "reference");
+    } else {
+      reference = read_reference(runs_, settings, file, seed);
+      inputs += base::sha256(base::Bytes::open(file)->view());
+    }
+    if (!reference) return stopped(given);
+    if (file.empty()) add_flops("reference", 6, *reference, settings);
+    const auto proxy = train_proxy(runs_, *reference, settings, options_.dro, seed, folder + "proxy", inputs);
+    if (!proxy) return stopped(given);
+    add_flops("proxy", 8, proxy->model, settings);
     if (result_.trajectories.size() < seeds_.size()) result_.trajectories.emplace_back();
-    result_.trajectories.back() = job.trajectory();
+    result_.trajectories.back() = proxy->trajectory;
     result_.records = runs_.records(folder + "proxy");
-    result_.mixture.settings["step"] = fmt::format("{}", job.dro().step());
-    watch(job, reference, proxy);
-    return job.dro().average();
+    result_.mixture.settings["step"] = fmt::format("{}", proxy->step);
+    watch(proxy->trajectory, *reference, proxy->model);
+    return proxy->weights;
+  }
+
+  Weights stopped(const Weights& given) {
+    result_.stopped = true;
+    return given;
   }
 
   /// What an honest reader of the weights should know. Source: specification of mixcal, 7.6.
-  void watch(const ProxyJob& job, const LanguageModel& reference, const LanguageModel& proxy) {
+  void watch(const std::vector<std::vector<double>>& trajectory, const LanguageModel& reference,
+             const LanguageModel& proxy) {
     const size_t domains = tokens_.size();
     double largest = 0;
     std::vector<double> silent(domains);
-    for (const auto& row : job.trajectory()) {
+    for (const auto& row : trajectory) {
       largest += *std::max_element(row.begin() + 1, row.begin() + 1 + static_cast<std::ptrdiff_t>(domains));
       for (size_t i = 0; i < domains; ++i) silent[i] += row[1 + domains + i] == 0 ? 1 : 0;
     }
-    const auto rows = static_cast<double>(job.trajectory().size());
+    const auto rows = static_cast<double>(trajectory.size());
     if (largest / rows > 0.5)
       warn(fmt::format("the largest weight was {:.2f} on average: lower --dro.step", largest / rows));
     for (size_t i = 0; i < domains; ++i)
@@ -203,8 +155,8 @@ class Search {
     Swarm swarm{store_.names(), store_.names(), {}, {}, {}};
     for (const Weights& weights : sample_mixtures(reference_, options_.swarm, caps_for_swarm(), seed)) {
       const std::string name = fmt::format("{:04}", swarm.size());
-      LanguageModel model = fresh(settings.model, seed, kSwarmRole);
-      const Lesson lesson = runs_.lesson(kTraining, seed, kSwarmStream);
+      LanguageModel model = runs_.fresh(settings.model, seed, kSwarmRole);
+      const Lesson lesson = runs_.lesson(training_parts(), seed, kSwarmStream);
       SamplingJob job(model, settings, lesson, weights);
       if (!trained(job, model, settings, folder + "swarm/" + name, text_of(weights))) return reference_;
       add_flops("swarm", 6, model, settings);
@@ -235,8 +187,8 @@ class Search {
     if (result_.arms.empty())
       for (const auto& [name, weights] : mixes) result_.arms.push_back({name, weights, {}, {}});
     for (size_t i = 0; i < mixes.size(); ++i) {
-      LanguageModel model = fresh(primary_.model, seed, kPrimaryRole);
-      const Lesson lesson = runs_.lesson(kTraining, seed, kPrimaryStream);
+      LanguageModel model = runs_.fresh(primary_.model, seed, kPrimaryRole);
+      const Lesson lesson = runs_.lesson(training_parts(), seed, kPrimaryStream);
       SamplingJob job(model, primary_, lesson, mixes[i].second);
       const std::string place = folder + (i == 2 ? "on-found" : "on-" + mixes[i].first);
       if (!trained(job, model, primary_, place, text_of(mixes[i].second))) return;
@@ -259,12 +211,6 @@ class Search {
       points.emplace_back(static_cast<double>(record.step), total / static_cast<double>(result_.over.size()));
     }
     return points;
-  }
-
-  LanguageModel fresh(const ModelOptions& model, uint64_t seed, Role role) const {
-    LanguageModel made(model, store_.tokenizer().vocabulary, base::mix(seed, role));
-    if (model.is_file()) made.check_causal(seed);
-    return made;
   }
 
   bool trained(train::Job& job, const LanguageModel& model, const TrainSettings& settings, const std::string& folder,
@@ -294,6 +240,7 @@ class Search {
     mixture.settings["model"] = options_.settings.model.model;
     mixture.settings["steps"] = std::to_string(options_.settings.loop.steps);
     mixture.settings["reference_weights"] = options_.reference;
+    if (!options_.reference_model.empty()) mixture.settings["reference_model"] = options_.reference_model;
     mixture.settings["rounds"] = std::to_string(options_.rounds);
     mixture.settings["most_epochs"] = fmt::format("{}", options_.epochs);
     for (size_t i = 0; i < tokens_.size(); ++i) {
@@ -342,6 +289,8 @@ void CalibrateOptions::bind(config::Binder& binder) {
   binder.section("dro", "of doremi: how weights follow the proxy", [this](config::Binder& b) { dro.bind(b); });
   binder.text("reference", reference,
               "weights of the reference model's data, prior of swarms: natural, uniform or a file");
+  binder.text("reference_model", reference_model,
+              "of doremi: an ONNX file that is the reference model; default: one is trained");
   binder.integer("rounds", rounds, "of doremi: each round's weights are the next one's reference", 1, 100);
   binder.number("tolerance", tolerance, "of doremi: largest change of a weight below which rounds end", 0, 1);
   binder.integer("seeds", seeds, "searches with consecutive seeds; weights are their mean", 1, 1000);
@@ -358,6 +307,13 @@ void CalibrateOptions::bind(config::Binder& binder) {
   binder.text("primary", primary, "model of the comparison; default: the same");
   binder.integer("primary_steps", primary_steps, "steps of the comparison; 0 = as many", 0, int64_t{1} << 40);
   binder.list("over", over, "domains that count in averages, objectives and the worst case; default: all");
+}
+
+double budget_of(const CalibrateOptions& options, const data::TokenStore& store) {
+  if (options.budget > 0) return options.budget;
+  const TrainSettings primary = primary_settings(options);
+  const LanguageModel model(primary.model, store.tokenizer().vocabulary, 0);
+  return static_cast<double>(primary.loop.steps * primary.batch * model.length());
 }
 
 Weights named_weights(const std::string& text, const data::TokenStore& store, double exponent, double budget,
@@ -400,15 +356,17 @@ Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& opt
                 "a mixture is of two or more");
   if (options.settings.loop.steps == 0)
     throw Error(ErrorKind::usage, "--steps", "is missing", "weights depend on how long models train: give a number");
+  if (!options.reference_model.empty() && options.rounds > 1)
+    throw Error(ErrorKind::usage, "--reference-model", "is of one round",
+                "leave out --rounds: each of several trains a reference model of its own");
   return Search(store, options, context).run();
 }
 
 std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
                              const CalibrateContext& context) {
   const Trainings runs(store, context);
-  LanguageModel model(settings.model, store.tokenizer().vocabulary, base::mix(context.seed, kPrimaryRole));
-  if (settings.model.is_file()) model.check_causal(context.seed);
-  const Lesson lesson = runs.lesson(kTraining, context.seed, kPrimaryStream);
+  LanguageModel model = runs.fresh(settings.model, context.seed, kPrimaryRole);
+  const Lesson lesson = runs.lesson(training_parts(), context.seed, kPrimaryStream);
   SamplingJob job(model, settings, lesson, weights);
   if (!runs.run(job, model, settings, ".", text_of(weights))) return {};
   return evaluate(model, store, Part::test, 4 * settings.evaluation);

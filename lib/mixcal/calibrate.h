@@ -2,18 +2,15 @@
 // The whole search for one mixture, by any method, and what it is worth beside natural and uniform shares.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "config/binder.h"
 #include "mixcal/group_dro.h"
 #include "mixcal/mixture.h"
 #include "mixcal/propose.h"
-#include "mixcal/training.h"
-#include "train/record.h"
+#include "mixcal/stages.h"
 
 namespace allot::mixcal {
 
@@ -22,6 +19,7 @@ struct CalibrateOptions {
   TrainSettings settings;  // of references, proxies and runs of a swarm
   DroOptions dro;
   std::string reference = "natural";  // weights of the reference model's data: natural, uniform or a file
+  std::string reference_model = "";   // an ONNX file in its place; "": it is trained
   int64_t rounds = 1, seeds = 1;
   double tolerance = 1e-3;        // change of any weight below which rounds end
   double exponent = 0.5;          // of temperature
@@ -38,18 +36,6 @@ struct CalibrateOptions {
 };
 
 std::vector<std::string> method_names();
-
-struct CalibrateContext {
-  std::string folder;  // a run folder for each training inside
-  std::string config;  // YAML of the options, for them
-  bool resume = false;
-  uint64_t seed = 0;
-  unsigned threads = 1;
-  const std::atomic<bool>* stop = nullptr;
-  bool shown = false;
-  base::Replace replace = base::Replace::own;
-  dist::Team* team = nullptr;
-};
 
 /// A model that was trained to look at a mixture: for each seed its losses on test documents, nats a token by domain,
 /// and its curve.
@@ -89,6 +75,9 @@ Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& opt
 /// documents by domain, nats a token; nothing if it was stopped.
 std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
                              const CalibrateContext& context);
+
+/// Tokens that weights are for: as the options say, or those of the comparison.
+double budget_of(const CalibrateOptions& options, const data::TokenStore& store);
 
 /// Weights that a word names, or a file. Errors: those of read_weights().
 Weights named_weights(const std::string& text, const data::TokenStore& store, double exponent, double budget,

@@ -112,6 +112,30 @@ class Mixcal(harness.TestCase):
                          json.loads((parts / "mixture.json").read_text())["domains"])
         self.fails(78, "steps", "calibrate", tokens, *SHORT, "--steps", 9, "--compare=false", "--resume", "-o", parts)
 
+    def test_stages_make_the_calibration(self):
+        tokens = self.prep()
+        whole, reference, proxy = (self.folder / name for name in ("whole", "reference", "proxy"))
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--reference", "uniform", "-o", whole)
+        told = json.loads(self.mixcal("reference", tokens, *SHORT, "--reference", "uniform", "--json", "-o", reference).out)
+        self.assertEqual(sorted(told["domains"]), ["codes", "numbers", "tales"])
+        self.assert_same_file(whole / "reference/model.onnx", reference / "model.onnx")
+        stage = ["proxy", tokens, *SHORT, "--reference-model"]
+        self.mixcal(*stage, reference / "model.onnx", "--reference", "uniform", "-o", proxy)
+        self.assert_same_file(whole / "trajectory.csv", proxy / "trajectory.csv")
+        one, other = (json.loads((run / "mixture.json").read_text()) for run in (whole, proxy))
+        self.assertEqual(one["domains"], other["domains"])
+        self.assertEqual((list(one["flops"]), list(other["flops"])), (["proxy", "reference"], ["proxy"]))
+        self.mixcal(*stage, self.free_net(5000), "-o", self.folder / "another")
+        self.assertNotEqual((self.folder / "another/trajectory.csv").read_text(), (proxy / "trajectory.csv").read_text())
+        # The run is of the reference model that it began with.
+        (proxy / "mixture.json").unlink()
+        self.fails(78, "reference_model was", *stage, self.free_net(5000), "--reference", "uniform", "--resume", "-o", proxy)
+        out = self.folder / "out"
+        self.fails(64, "needs a reference model", "proxy", tokens, *SHORT, "-o", out)
+        self.fails(64, "no ONNX file", *stage, "nano", "-o", out)
+        self.fails(66, "none.onnx", *stage, self.folder / "none.onnx", "-o", out)
+        self.fails(64, "of one round", *stage, reference / "model.onnx", "--rounds", 2, "-o", out)
+
     def test_seeds_and_rounds(self):
         tokens = self.prep()
         run = self.folder / "run"

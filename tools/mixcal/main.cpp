@@ -19,6 +19,8 @@ int run(const cli::App& app, const Options& options) {
   static const std::map<std::string, Command> kCommands = {{"prep", prep},
                                                            {"inspect", inspect},
                                                            {"plan", plan},
+                                                           {"reference", train_reference},
+                                                           {"proxy", train_proxy},
                                                            {"calibrate", calibrate},
                                                            {"swarm", swarm},
                                                            {"fit", fit},
@@ -43,10 +45,10 @@ int run(const cli::App& app, const Options& options) {
 int main(int argc, char** argv) {
   cli::App app("mixcal", "Finds the mixture of training data by small proxy models");
   Options options;
-  app.positionals(
-      "COMMAND", options.words,
-      "prep, inspect, plan, calibrate, swarm, fit, optimize, train, eval, export or gen, then what it works on", 1,
-      10'000);
+  app.positionals("COMMAND", options.words,
+                  "prep, inspect, plan, reference, proxy, calibrate, swarm, fit, optimize, train, eval, export or gen, "
+                  "then what it works on",
+                  1, 10'000);
   app.bind([&](config::Binder& binder) { options.bind(binder); });
   app.short_flag("o", "output");
   app.example("mixcal calibrate data/ -o run/",

@@ -34,13 +34,14 @@ void warn_about_size(const mixcal::ModelOptions& model, const data::TokenStore& 
                config::human_count(static_cast<double>(made.numbers())));
 }
 
-void write_all(const mixcal::Calibration& calibration, const Options& options, const cli::App& app) {
-  const std::string folder = options.output + "/";
+void write_all(const mixcal::Calibration& calibration, const mixcal::CalibrateOptions& settings,
+               const std::string& output, const cli::App& app) {
+  const std::string folder = output + "/";
   const base::Replace replace = app.common().replace();
   std::filesystem::create_directories(folder);  // there already unless nothing was trained
   base::write_file(folder + "mixture.json", mixcal::to_json(calibration.mixture), replace);
   base::write_file(folder + "result.json", mixcal::to_json(calibration), replace);
-  base::write_file(folder + "report.html", mixcal::page_of(calibration, options.calibrate), replace);
+  base::write_file(folder + "report.html", mixcal::page_of(calibration, settings), replace);
   if (!calibration.trajectories.empty())
     base::write_file(folder + "trajectory.csv", mixcal::trajectory_csv(calibration), base::Replace::any);
   base::info("wrote {0}mixture.json and {0}report.html", base::printable(folder));
@@ -70,23 +71,22 @@ void print_losses(const std::vector<std::string>& names, const std::vector<doubl
   fmt::print("{}average {:.4f}, worst {:.4f} nats a token\n", table.str(), total, worst);
 }
 
-}  // namespace
-
-int calibrate(const cli::App& app, const Options& options) {
+/// Searches, writes what was found, and prints it. Returns the exit code.
+int search(const cli::App& app, const Options& options, const mixcal::CalibrateOptions& settings) {
   const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
   const std::string& mixture_path = options.output + "/mixture.json";
   if (!options.resume) base::check_output(mixture_path, app.common().replace());
   const data::TokenStore store = open_store(app, options, options.output + "/tokens");
   std::vector<std::string> warnings = mixcal::duplicate_warnings(store, mixcal::find_duplicates(store));
   for (const std::string& warning : warnings) base::warn("{}", warning);
-  warn_about_size(options.calibrate.settings.model, store);
-  mixcal::Calibration calibration = mixcal::calibrate(store, options.calibrate, context);
+  warn_about_size(settings.settings.model, store);
+  mixcal::Calibration calibration = mixcal::calibrate(store, settings, context);
   if (calibration.stopped) {
     base::warn("stopped early; --resume goes on");
     return cli::stop_exit_code();
   }
   calibration.mixture.warnings.insert(calibration.mixture.warnings.begin(), warnings.begin(), warnings.end());
-  write_all(calibration, options, app);
+  write_all(calibration, settings, options.output, app);
   if (app.common().json) {
     fmt::print("{}", mixcal::to_json(calibration));
     return 0;
@@ -95,8 +95,41 @@ int calibrate(const cli::App& app, const Options& options) {
     fmt::print("{} is not better than uniform shares on this data\n", calibration.mixture.method);
   fmt::print("{}", text_of(mixcal::weight_table(calibration.mixture)));
   if (!calibration.arms.empty()) fmt::print("\n{}", text_of(mixcal::arm_table(calibration)));
-  fmt::print("{}\n", mixcal::cost_text(calibration, options.calibrate));
+  fmt::print("{}\n", mixcal::cost_text(calibration, settings));
   return 0;
+}
+
+}  // namespace
+
+int calibrate(const cli::App& app, const Options& options) { return search(app, options, options.calibrate); }
+
+int train_reference(const cli::App& app, const Options& options) {
+  const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
+  const data::TokenStore store = open_store(app, options, "");
+  const mixcal::CalibrateOptions& calibrate = options.calibrate;
+  const mixcal::TrainSettings& settings = calibrate.settings;
+  const mixcal::Weights given = mixcal::named_weights(calibrate.reference, store, calibrate.exponent,
+                                                      mixcal::budget_of(calibrate, store), calibrate.epochs);
+  const mixcal::Trainings runs(store, context);
+  const auto model = mixcal::train_reference(runs, settings, given, context.seed, ".");
+  if (!model) {
+    base::warn("stopped early; --resume goes on");
+    return cli::stop_exit_code();
+  }
+  print_losses(store.names(), mixcal::evaluate(*model, store, data::Part::validation, settings.evaluation), store,
+               app.common().json);
+  base::info("wrote {}/model.onnx", base::printable(options.output));
+  return 0;
+}
+
+int train_proxy(const cli::App& app, const Options& options) {
+  mixcal::CalibrateOptions settings = options.calibrate;
+  if (settings.reference_model.empty())
+    throw Error(ErrorKind::usage, "proxy", "needs a reference model",
+                "give --reference-model: mixcal reference writes it");
+  settings.method = "doremi";
+  settings.compare = false;
+  return search(app, options, settings);
 }
 
 int train_primary(const cli::App& app, const Options& options) {
