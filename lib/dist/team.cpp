@@ -187,9 +187,21 @@ std::string Team::from_first(std::string mine) {
 bool Team::goes_on(bool wanted) {
   if (alone()) return wanted && !stop_requested();
   note_stop(options_.stop_code ? options_.stop_code() : 0);
-  const auto all = gather({wanted ? '1' : '0', stop_requested_ ? '1' : '0'});
-  const bool stopped = std::any_of(all.begin(), all.end(), [](const auto& each) { return each.at(1) == '1'; });
-  return all[0].at(0) == '1' && !stopped;
+  WireWriter out;
+  out.number(wanted);
+  out.number(stop_code_.load());
+  const auto all = gather(out.take());
+  // What was gathered alone decides, as all have the same of it. A stop comes with its code, which heartbeats might
+  // bring only after this rank has ended.
+  bool goes_on = true;
+  for (uint32_t from = 0; from < size(); ++from) {
+    WireReader in(all[from]);
+    const bool wants = in.number<bool>();
+    const int code = in.number<int>();
+    note_stop(code);
+    goes_on = goes_on && code == 0 && (wants || from != 0);
+  }
+  return goes_on;
 }
 
 /// Last words, unless others know already. Leaving in peace would wait for all, and one may be dead.

@@ -86,9 +86,7 @@ TEST_CASE("team: all go on while the first wants to and nobody is asked to stop"
     signal = 143;
     team.gather({});
     ask(true);
-    const auto limit = std::chrono::steady_clock::now() + 10s;
-    while (!team.stop_requested() && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(1ms);
-    codes[self.rank()] = team.stop_code();
+    codes[self.rank()] = team.stop_code();  // known to all at once, as they end now
     team.gather({});
   });
   CHECK(said[0] == "1100");
