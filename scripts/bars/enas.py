@@ -18,7 +18,7 @@ from bar import Bar, Skipped
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="allot-bars-"))
 FASHION = pathlib.Path(os.environ.get("ALLOT_FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
 FULL = {"ALLOT_TEST_FULL": "1"}
-# Teachers and seeds of the toy space below. Settings were chosen on teacher 0, the specification's own.
+# Teachers and seeds of the toy space below. Settings were chosen on teacher 0, of the published plan.
 TEACHERS = [1, 2, 3, 4, 5]
 FIRST_SEED = 100
 
@@ -54,7 +54,7 @@ def dag_data(teacher):
     width, nodes = 8, 4
     previous = [int(rng.integers(0, node)) for node in range(1, nodes)]
     functions = [int(f) for f in rng.integers(0, 4, nodes)]
-    if teacher == 0:  # the one whose figures the specification has
+    if teacher == 0:  # the specification's plan; its weights were drawn by another generator
         previous, functions = [0, 0, 1], [0, 3, 1, 0]
     w0, b0 = rng.normal(0, 6 ** -0.5, (6, width)), 0.3 * rng.normal(size=width)
     edges = [rng.normal(0, width ** -0.5, (width, width)) for _ in previous]
