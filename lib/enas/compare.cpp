@@ -32,6 +32,7 @@ std::string ranking_json(const Outcome& outcome) {
   for (size_t i = 0; i < std::min(kListed, outcome.ranking.size()); ++i) {
     const Judged& each = outcome.ranking[i];
     json.begin_object(true).field("arch", each.name).field("quality", each.quality).field("reward", each.reward);
+    if (each.alone) json.field("alone", *each.alone);
     for (const auto& [name, cost] : each.costs) json.field(name, cost);
     json.end_object();
   }
@@ -76,6 +77,10 @@ void BesideOptions::bind(config::Binder& binder) {
                  int64_t{1} << 40);
   binder.integer("recalibration", recalibration, "batches for the statistics of a child with shared weights", 0,
                  1 << 20);
+  binder.integer("finalists", finalists,
+                 "first children of a ranking that a short training alone puts in order; of random search, too", 0,
+                 1 << 16);
+  binder.integer("finalist_steps", finalist_steps, "of that training", 1, int64_t{1} << 40);
 }
 
 void write_child(const Supergraph& supergraph, const Child& child, const Feed* feed, const SearchOptions& options,
@@ -94,6 +99,25 @@ void write_child(const Supergraph& supergraph, const Child& child, const Feed* f
   const train::Network network(model);
   recalibrate(network, *feed, options, recalibration);
   network.write(path, replace);
+}
+
+void rank_finalists(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
+                    const RunContext& context, const BesideOptions& beside, std::vector<Judged>& ranking) {
+  const auto count = std::min(static_cast<std::ptrdiff_t>(ranking.size()), beside.finalists);
+  std::vector<Judged> finalists(ranking.begin(), ranking.begin() + count);
+  for (Judged& each : finalists) {
+    each.alone = train_alone(supergraph, supergraph.child(each.assignment), datasets, options, beside.finalist_steps,
+                             context.seed, context.stop)
+                     .validation;
+    if (context.stop && context.stop->load()) return;
+  }
+  const auto reward = [&](const Judged& each) {
+    const double cost = options.reward.cost == "none" ? 0 : each.costs.at(options.reward.cost);
+    return reward_of(*each.alone, cost, options.reward);
+  };
+  std::stable_sort(finalists.begin(), finalists.end(),
+                   [&](const Judged& a, const Judged& b) { return reward(a) > reward(b); });
+  std::copy(finalists.begin(), finalists.end(), ranking.begin());
 }
 
 Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
@@ -118,6 +142,7 @@ Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const
   if (outcome.ended == train::Ended::stopped) return outcome;
   outcome.ranking = search.choose(static_cast<size_t>(options.samples));
   outcome.judged_items += static_cast<int64_t>(outcome.ranking.size() * search.feed().validation_items());
+  rank_finalists(supergraph, datasets, options, context, beside, outcome.ranking);
   outcome.cpu_seconds = cpu_seconds() - began;
   if (folder) write_best(search, options, context, beside, outcome, *folder);
   return outcome;
@@ -201,12 +226,12 @@ std::string to_json(const Outcome& outcome, const std::vector<Contestant>& conte
       .field("validation_items", outcome.validation_items)
       .field("cpu_seconds", outcome.cpu_seconds);
   json.key("ranking").begin_array();
-  for (size_t i = 0; i < std::min<size_t>(10, outcome.ranking.size()); ++i)
-    json.begin_object(true)
-        .field("arch", outcome.ranking[i].name)
-        .field("quality", outcome.ranking[i].quality)
-        .field("reward", outcome.ranking[i].reward)
-        .end_object();
+  for (size_t i = 0; i < std::min<size_t>(10, outcome.ranking.size()); ++i) {
+    const Judged& each = outcome.ranking[i];
+    json.begin_object(true).field("arch", each.name).field("quality", each.quality).field("reward", each.reward);
+    if (each.alone) json.field("alone", *each.alone);
+    json.end_object();
+  }
   json.end_array().key("methods").begin_array();
   for (const Contestant& each : contestants)
     json.begin_object()

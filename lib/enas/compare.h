@@ -27,7 +27,9 @@ struct RunContext {
 struct BesideOptions {
   std::vector<std::string> beside = {"random", "children"};  // searches with shared weights by chance; children alone
   int64_t retrain_steps = 0;                                 // of children trained alone; 0: as many as the search has
-  int64_t recalibration = 100;  // batches that statistics of a child with shared weights are taken over
+  int64_t recalibration = 100;   // batches that statistics of a child with shared weights are taken over
+  int64_t finalists = 0;         // the first children of a ranking, which a training alone puts in order
+  int64_t finalist_steps = 100;  // of that training
 
   void bind(config::Binder& binder);
 };
@@ -44,6 +46,12 @@ struct Outcome {
 /// Errors: those of Search and train::Loop.
 Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
                    const RunContext& context, const BesideOptions& beside, train::RunFolder* folder);
+
+/// Brings the first `beside.finalists` of `ranking` in the order of the rewards they earn after a short training alone,
+/// each from weights of its own: scores by shared weights tell good children apart only roughly. Stopped, it leaves the
+/// ranking as it is. Source: specification of enas-search, 6.4 (iii).
+void rank_finalists(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
+                    const RunContext& context, const BesideOptions& beside, std::vector<Judged>& ranking);
 
 /// The same weights' training with architectures by chance, and as many validation items spent on ranking as the
 /// search `of` spent on rewards and ranking.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,9 @@ struct SearchOptions {
 struct Judged {
   Assignment assignment;
   std::string name;
-  double quality = 0, reward = 0;
+  double quality = 0, reward = 0;  // by shared weights
   Costs costs;
+  std::optional<double> alone = {};  // quality after a short training alone: see rank_finalists
 };
 
 /// Source: specification of enas-search, 1.4.

@@ -183,7 +183,7 @@ OTHERS = ["supervised", "pseudo-label", "mean-teacher", "uda", "fixmatch", "none
 def fashion():
     if not (FASHION / "train-images-idx3-ubyte.gz").exists() and not (FASHION / "train-images-idx3-ubyte").exists():
         raise Skipped(f"{FASHION} has no Fashion-MNIST (apt-get install dataset-fashion-mnist)")
-    return FASHION, network("conv:1x28x28-16-32-64-10"), "fashion-mnist-400"
+    return FASHION, network("conv:1x28x28-8-16-32-10"), "fashion-mnist-400"
 
 
 def digits():

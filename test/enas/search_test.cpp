@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
 #include <cmath>
 #include <set>
 
@@ -211,6 +212,41 @@ TEST_CASE("a whole search stands beside what chance finds") {
   page.ranking = outcome.ranking;
   page.contestants = contestants;
   CHECK(test::has(enas::page_of(page), "best of"));
+}
+
+TEST_CASE("a short training alone puts the first children of a ranking in order") {
+  Glyphs glyphs;
+  const enas::Supergraph supergraph = images();
+  const enas::RunContext context{
+      .seed = 5, .threads = 1, .stop = nullptr, .shown = false, .replace = base::Replace::own};
+  enas::BesideOptions beside;
+  const auto before = enas::run_search(supergraph, *glyphs.datasets, glyphs.options, context, beside, nullptr).ranking;
+  REQUIRE(before.size() > 3);
+  beside.finalists = 3;
+  beside.finalist_steps = 4;
+  const auto after = enas::run_search(supergraph, *glyphs.datasets, glyphs.options, context, beside, nullptr).ranking;
+  REQUIRE(after.size() == before.size());
+  std::set<std::string> first, first_before;
+  for (size_t i = 0; i < 3; ++i) {
+    first.insert(after[i].name);
+    first_before.insert(before[i].name);
+    const auto alone = enas::train_alone(supergraph, supergraph.child(after[i].assignment), *glyphs.datasets,
+                                         glyphs.options, 4, 5, nullptr);
+    CHECK(after[i].alone == alone.validation);
+    CHECK((i == 0 || after[i - 1].alone >= after[i].alone));
+  }
+  CHECK(first == first_before);
+  for (size_t i = 3; i < after.size(); ++i) {
+    CHECK(after[i].name == before[i].name);
+    CHECK_FALSE(after[i].alone);
+  }
+
+  std::atomic<bool> stop = true;
+  auto unchanged = before;
+  enas::RunContext stopped = context;
+  stopped.stop = &stop;
+  enas::rank_finalists(supergraph, *glyphs.datasets, glyphs.options, stopped, beside, unchanged);
+  for (size_t i = 0; i < before.size(); ++i) CHECK(unchanged[i].name == before[i].name);
 }
 
 TEST_CASE("statistics of a child become the means over batches") {

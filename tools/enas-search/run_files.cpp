@@ -84,12 +84,13 @@ std::vector<enas::Contestant> read_contestants(const std::string& folder) {
 std::vector<enas::Judged> read_ranking(const std::string& folder, const enas::Supergraph& supergraph) {
   const RunFile file(folder + "/best/ranking.json", "allot.nas-ranking/1", {"schema", "children"});
   std::vector<enas::Judged> ranking;
-  file.top.for_each("children", {"arch", "quality", "reward"}, {"macs", "params", "peak-memory", "latency"},
+  file.top.for_each("children", {"arch", "quality", "reward"}, {"alone", "macs", "params", "peak-memory", "latency"},
                     [&](const base::JsonObject& row) {
                       enas::Judged judged;
                       judged.name = row.text("arch");
                       judged.assignment = enas::parse_assignment(supergraph.space(), judged.name);
                       judged.quality = row.number("quality");
+                      if (row.has("alone")) judged.alone = row.number("alone");
                       judged.reward = file.document.at("children").at(ranking.size()).at("reward").get<double>();
                       for (const char* cost : {"macs", "params", "peak-memory", "latency"})
                         if (row.has(cost)) judged.costs[cost] = row.number(cost);
