@@ -172,6 +172,8 @@ void AtomicFile::write(std::string_view bytes) {
 void AtomicFile::flush() {
   write_all(fd_, buffer_, path_);
   buffer_.clear();
+  // The disk begins while more is computed, not at commit() alone. A hint: what fails is told there.
+  if (!temporary_.empty()) ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 void AtomicFile::commit() {
