@@ -29,7 +29,7 @@ double mean_over(const std::vector<double>& values, const std::vector<size_t>& o
 
 TrainSettings primary_settings(const CalibrateOptions& options) {
   TrainSettings primary = options.settings;
-  if (!options.primary.empty()) primary.model.model = options.primary, primary.model.length = 0;
+  if (!options.primary.empty()) primary.model.model = options.primary;
   if (options.primary_steps > 0) primary.loop.steps = options.primary_steps;
   return primary;
 }

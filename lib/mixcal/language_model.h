@@ -15,6 +15,7 @@ struct ModelOptions {
   std::string model = "nano";  // one of gpt_names(), or an ONNX file
   std::string init = "fresh";  // weights drawn by seed, or keep: those of the file
   int64_t length = 0;          // tokens a sequence; 0: what the model takes
+  bool verify = true;          // a file passes check_import() before it is trained
 
   void bind(config::Binder& binder);
   bool is_file() const;
@@ -38,18 +39,23 @@ class LanguageModel {
   /// Numbers that training changes.
   int64_t numbers() const;
 
-  /// What a file must fulfil that is to be trained: a token's logits do not depend on later tokens (the largest change
-  /// is below 1e-4), nor on other rows. Errors: check_failed.
-  void check_causal(uint64_t seed) const;
+  /// Logits of the token after each: int64 [rows, length] -> [rows, length, classes]. `mask`: what an input
+  /// attention_mask gets, of the tokens' shape; undefined: ones.
+  at::Tensor logits(const at::Tensor& tokens, const at::Tensor& mask = {}) const;
+
+  int64_t vocabulary() const { return vocabulary_; }
+  /// Whether a file takes sequences of one length alone.
+  bool has_fixed_length() const { return has_fixed_length_; }
+  bool takes_mask() const;
 
  private:
   void find_inputs();
   void draw_weights(uint64_t seed);
-  at::Tensor logits(const at::Tensor& tokens) const;  // [rows, length, classes]
 
   std::unique_ptr<train::Network> network_;
   int64_t vocabulary_, length_ = 0;
-  enum class Role { tokens, ones, positions };
+  bool has_fixed_length_ = false;
+  enum class Role { tokens, mask, positions };
   std::vector<Role> inputs_;
 };
 

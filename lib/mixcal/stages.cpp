@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "mixcal/import_check.h"
 #include "train/run_folder.h"
 
 namespace allot::mixcal {
@@ -47,7 +48,8 @@ bool Trainings::run(train::Job& job, const LanguageModel& model, const TrainSett
 
 LanguageModel Trainings::fresh(const ModelOptions& model, uint64_t seed, Role role) const {
   LanguageModel made(model, store_.tokenizer().vocabulary, base::mix(seed, role));
-  if (model.is_file()) made.check_causal(seed);
+  if (model.is_file() && model.verify && checked_.insert(model.model).second)
+    check_import(made, seed, model.init == "fresh");
   return made;
 }
 
@@ -78,7 +80,7 @@ LanguageModel read_reference(const Trainings& runs, const TrainSettings& setting
   if (!options.is_file())
     throw Error(ErrorKind::usage, "--reference-model", "names no ONNX file", "mixcal reference writes one");
   LanguageModel reference(options, vocabulary, seed);
-  reference.check_causal(seed);
+  if (settings.model.verify) check_outputs(reference, seed);
   return reference;
 }
 

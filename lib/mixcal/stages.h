@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ class Trainings {
   bool run(train::Job& job, const LanguageModel& model, const TrainSettings& settings, const std::string& folder,
            const std::string& inputs) const;
 
-  /// A model as training begins with it. Errors: check_failed for a file whose logits depend on later tokens.
+  /// A model as training begins with it. A file is checked the first time. Errors: those of check_import().
   LanguageModel fresh(const ModelOptions& model, uint64_t seed, Role role) const;
   Lesson lesson(std::vector<data::Part> parts, uint64_t seed, uint32_t stream) const {
     return {store_, std::move(parts), seed, stream, context_.threads, context_.team};
@@ -55,6 +56,7 @@ class Trainings {
  private:
   const data::TokenStore& store_;
   const CalibrateContext& context_;
+  mutable std::set<std::string> checked_;  // files
 };
 
 /// Weights as text, exact: what tells runs of different mixtures apart.

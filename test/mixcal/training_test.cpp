@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "mixcal/calibrate.h"
+#include "mixcal/import_check.h"
 #include "mixcal/prepare.h"
 #include "mixcal/synthetic.h"
 
@@ -105,8 +106,8 @@ TEST_CASE("A domain shorter than a sequence is refused") {
 }
 
 TEST_CASE("A built-in model is causal, and begins near the loss of knowing nothing") {
-  const mixcal::LanguageModel model({.length = 33}, 100, 1);
-  CHECK_NOTHROW(model.check_causal(1));
+  mixcal::LanguageModel model({.length = 33}, 100, 1);
+  CHECK_NOTHROW(mixcal::check_import(model, 1, true));
   CHECK(model.length() == 33);
   const at::NoGradGuard no_gradients;
   const at::Tensor losses = model.losses(at::randint(100, {4, 33}, at::kLong));

@@ -285,6 +285,46 @@ class Mixcal(harness.TestCase):
         few = save("few.onnx", [node("Gather", ["table", "input_ids"], ["logits"])], tables=(small,))
         self.fails(78, "tells 100 tokens apart", "calibrate", tokens, *SHORT, "--model", few, "-o", self.folder / "d")
 
+    def causal_net(self, name, nodes, inputs=("input_ids",), numbers=None):
+        """`nodes` make "logits" of "x", the rows of a table."""
+        table = np.random.default_rng(1).normal(size=(258, 258)).astype(np.float32)
+        stored = {"table": table} | {key: np.asarray(value, np.int64 if np.asarray(value).dtype.kind == "i" else np.float32)
+                                     for key, value in (numbers or {}).items()}
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Gather", ["table", "input_ids"], ["x"]), *nodes], name,
+            [onnx.helper.make_tensor_value_info(each, onnx.TensorProto.INT64, ["b", "s"]) for each in inputs],
+            [onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["b", "s", 258])],
+            [onnx.numpy_helper.from_array(value, key) for key, value in stored.items()])
+        path = self.folder / f"{name}.onnx"
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    def test_networks_are_checked_before_they_are_trained(self):
+        tokens, node = self.prep(), onnx.helper.make_node
+        train = ["train", tokens, "--weights", "uniform", *SHORT, "--model"]
+        masked = ["input_ids", "attention_mask"]
+        sums = lambda x: [node("CumSum", [x, "one"], ["sum"]), node("Mul", ["sum", "small"], ["logits"])]
+        hides = [node("Cast", ["attention_mask"], ["m"], to=1), node("Unsqueeze", ["m", "last"], ["column"]),
+                 node("Mul", ["x", "column"], ["seen"])]
+        numbers = {"one": 1, "small": 1.0}
+        ignores = self.causal_net("ignores", sums("x"), masked, numbers)
+        self.fails(1, "sees tokens that attention_mask hides", *train, ignores, "-o", self.folder / "a")
+        self.mixcal(*train, ignores, "--verify=false", "-o", self.folder / "unchecked")
+        numbers["last"] = [-1]
+        masks = self.causal_net("masks", hides + sums("seen"), masked, numbers)
+        self.mixcal(*train, masks, "-o", self.folder / "masked")
+        shape = [node("Shape", ["input_ids"], ["dims"]), node("Gather", ["dims", "one"], ["s"]), node("Cast", ["s"], ["length"], to=1),
+                 node("Mul", ["x", "length"], ["logits"])]
+        self.fails(1, "other logits where a sequence is shorter", *train, self.causal_net("length", shape, numbers={"one": 1}), "-o",
+                   self.folder / "b")
+        faint = self.causal_net("faint", [node("Mul", ["x", "tiny"], ["logits"])], numbers={"tiny": 1e-6})
+        self.fails(1, "does not learn: 50 steps", *train, faint, "-o", self.folder / "c")
+        # Rounding has no gradient, and follows what it rounds.
+        steps = [node("Mul", ["x", "fine"], ["scaled"]), node("Round", ["scaled"], ["whole"]), node("Div", ["whole", "fine"], ["stairs"]),
+                 node("Add", ["x", "stairs"], ["logits"])]
+        self.fails(1, "where the gradient of 'table' says", *train, self.causal_net("stairs", steps, numbers={"fine": 1e5}), "-o",
+                   self.folder / "d")
+
     def damaged(self, tokens):
         shard = next(tokens.glob("*/proxy.tokens"))
         shard.write_bytes(shard.read_bytes()[:-2])
