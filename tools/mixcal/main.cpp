@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/app.h"
 #include "commands.h"
+#include "exec/allocator.h"
 #include "nn/threads.h"
 
 namespace {
@@ -36,6 +37,7 @@ int run(const cli::App& app, const Options& options) {
     for (const auto& [each, command] : kCommands) names.push_back(each);
     throw base::Error(base::ErrorKind::usage, base::printable(name), "is no command", base::suggestion(name, names));
   }
+  exec::keep_freed_memory();
   nn::compute_alone();
   return found->second(app, options);
 }
