@@ -4,6 +4,7 @@
 import argparse
 import dataclasses
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -52,6 +53,30 @@ def fastest(tool, *args, runs=5, **options):
         if outcome.code != 0:
             raise RuntimeError(f"{outcome.command}: exit {outcome.code}\n{outcome.err}")
     return min(outcome.seconds for outcome in outcomes), max(outcome.peak_bytes for outcome in outcomes)
+
+
+def tool(name, *args):
+    """What a program of the release build prints."""
+    path = RELEASE / "bin" / name
+    if not path.exists():
+        raise Skipped(f"{name} is not built (-DALLOT_LEARN=ON)")
+    done = subprocess.run([path, *map(str, args)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, done.args))}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def interval(differences):
+    """Mean and half the width of Student's 95 % interval."""
+    quantiles = {2: 12.706, 3: 4.303, 5: 2.776}  # of n - 1 degrees
+    n = len(differences)
+    return differences.mean(), quantiles[n] * differences.std(ddof=1) / n ** 0.5
+
+
+def torch_python():
+    if "ALLOT_TORCH_DIR" not in os.environ:
+        raise Skipped("PyTorch is not there (scripts/setup.sh test)")
+    return pathlib.Path(os.environ["ALLOT_TORCH_DIR"]).parents[3] / "bin/python"
 
 
 def program(script, *cases, python=sys.executable, environment=()):

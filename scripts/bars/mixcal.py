@@ -4,35 +4,24 @@
 import functools
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
 import numpy as np
 
 import bar
+import harness
 from bar import Bar, Skipped
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="allot-bars-"))
 # Seeds of the runs below. The learning rate and eta were chosen on others.
 FIRST_SEED = 101
-STEPS = 600
+STEPS, QUICK_STEPS = 600, 150
 
 
 def tool(*args):
-    path = bar.RELEASE / "bin/mixcal"
-    if not path.exists():
-        raise Skipped("mixcal is not built (-DALLOT_LEARN=ON)")
-    done = subprocess.run([path, *map(str, args)], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, done.args))}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def interval(differences):
-    """Mean and half the width of Student's 95 % interval."""
-    quantiles = {2: 12.706, 3: 4.303, 5: 2.776}  # of n - 1 degrees
-    n = len(differences)
-    return differences.mean(), quantiles[n] * differences.std(ddof=1) / n ** 0.5
+    return bar.tool("mixcal", *args)
 
 
 def catch(*cases):
@@ -50,8 +39,8 @@ def synthetic(task, quick):
     entropy = {name: float(nats) for name, nats in (line.split(",") for line in lines)}
     tokens = FOLDER / f"{task}-tokens"
     tool("prep", data, "-o", tokens, "--longest", 1024, "--validation-share", 0.1, "--test-share", 0.1, "--vocabulary", 100)
-    found = json.loads(tool("calibrate", tokens, "--json", "--seed", FIRST_SEED, "--seeds", 2 if quick else 5, "--steps",
-                            150 if quick else STEPS, "--dro.step", 0.03, "--max-epochs", 1000, "--evaluate-every", 20, "-o",
+    found = json.loads(tool("calibrate", tokens, "--config", harness.ROOT / "configs/mixcal/synthetic.yaml", "--json", "--seed",
+                            FIRST_SEED, "--seeds", 2 if quick else 5, *(["--steps", QUICK_STEPS] if quick else []), "-o",
                             FOLDER / f"{task}-run"))
     arms = {arm["name"]: arm for arm in found["arms"]}
     steps = {name: [np.nan if step is None else step for step in arm["steps_to_natural"]] for name, arm in arms.items()}
@@ -74,7 +63,7 @@ def worst(task, gate=True):
 def average(task, gate=True):
     def measure(quick):
         found, natural = excess(task, quick, "doremi").mean(1), excess(task, quick, "natural").mean(1)
-        mean, half = interval(found - natural)
+        mean, half = bar.interval(found - natural)
         ratio = found.mean() / natural.mean()
         return f"{ratio:.2f}, {mean:+.4f} ± {half:.4f} nats", (ratio <= 0.92 and mean + half < 0) if gate else None
     return measure
@@ -82,14 +71,14 @@ def average(task, gate=True):
 
 def beside_uniform(task):
     def measure(quick):
-        mean, half = interval(excess(task, quick, "doremi").mean(1) - excess(task, quick, "uniform").mean(1))
+        mean, half = bar.interval(excess(task, quick, "doremi").mean(1) - excess(task, quick, "uniform").mean(1))
         return f"{mean:+.4f} ± {half:.4f} nats", None
     return measure
 
 
 def steps(task, gate=True):
     def measure(quick):
-        found = np.mean(synthetic(task, quick)[4]["doremi"]) / (150 if quick else STEPS)
+        found = np.mean(synthetic(task, quick)[4]["doremi"]) / (QUICK_STEPS if quick else STEPS)
         return f"{found:.2f}", bool(found <= 0.85) if gate else None
     return measure
 
@@ -102,6 +91,62 @@ def shares(task, gate=True):
         holds = hard >= 2.5 and easy <= 0.4 and noise <= 0.10
         return f"hard x{hard:.2f}, easy x{easy:.2f}, noise {noise:.3f}", bool(holds) if gate else None
     return measure
+
+
+def exported(quick):
+    return bar.program("mixcal_exported.py", python=bar.torch_python(), environment={"ALLOT_BIN": str(bar.RELEASE / "bin")})
+
+
+def throughput(net):
+    def measure(quick):
+        if not (bar.RELEASE / "bin/mixcal_bench").exists():
+            raise Skipped("mixcal_bench is not built")
+        done = subprocess.run([bar.torch_python(), harness.ROOT / "test/bench/mixcal_steps.py", "--bin", bar.RELEASE / "bin", "--pairs",
+                               "3" if quick else "12", net], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr[-2000:])
+        found = json.loads(done.stdout)
+        ratio = 1 / found["time_ratio"]
+        return (f"{ratio:.2f} ({1 / found['highest']:.2f} to {1 / found['lowest']:.2f}), {found['ours_ms']:.3g} ms, "
+                f"memory {found['memory_ratio']:.2f}", ratio >= 0.95)
+    return measure
+
+
+@functools.cache
+def large_corpus(quick):
+    """Prose-like text of one domain, repeated blocks of random words, and a small second domain: its size in bytes."""
+    size = (1 << 26) if quick else (1 << 30)
+    rng = np.random.default_rng(1)
+    words = ["".join(map(chr, rng.integers(97, 123, length))) for length in rng.integers(2, 11, 5000)]
+    lines = [" ".join(words[i] for i in row) + "\n" for row in (rng.zipf(1.3, (80_000, 12)) - 1) % len(words)]
+    block = "".join(lines).encode()
+    corpus = FOLDER / "large"
+    corpus.mkdir()
+    with open(corpus / "prose.txt", "wb") as out:
+        for start in range(0, size, len(block)):
+            out.write(block[:size - start])
+    (corpus / "lines.txt").write_bytes(block[:1 << 20])
+    return corpus, size + (1 << 20)
+
+
+@functools.cache
+def preparation(quick):
+    corpus, size = large_corpus(quick)
+    seconds, peak = bar.fastest("mixcal", "prep", corpus, "-o", FOLDER / "large-tokens", "--force", "--threads", 1,
+                                runs=3 if quick else 2, timeout_s=600)
+    shutil.rmtree(FOLDER / "large-tokens")
+    shutil.rmtree(corpus)
+    return size, seconds, peak
+
+
+def prep_speed(quick):
+    size, seconds, _ = preparation(quick)
+    return f"{size / seconds / 1e6:.0f} MB/s of {size / 1e6:.0f} MB", size / seconds >= 100e6
+
+
+def prep_memory(quick):
+    size, _, peak = preparation(quick)
+    return f"{peak / 1e6:.0f} MB of {size / 1e6:.0f} MB", peak <= 300e6
 
 
 def features(quick):
@@ -123,5 +168,10 @@ if __name__ == "__main__":
         Bar("2i", "other domains: weights over reference", "told", shares("other", False)),
         Bar("2j", "other domains: average, less uniform's", "told", beside_uniform("other")),
         Bar("4", "a law of which a swarm was drawn", "0.03", catch("A law of which a swarm was drawn is found again")),
+        Bar("5", "a proxy exported by PyTorch: largest difference of alpha", "1e-5", exported),
+        Bar("6a", "throughput of a nano proxy over PyTorch's", ">= 0.95", throughput("nano")),
+        Bar("6b", "throughput of a micro proxy over PyTorch's", ">= 0.95", throughput("micro")),
+        Bar("6c", "prep of plain text, one thread", ">= 100 MB/s", prep_speed),
+        Bar("6d", "its peak memory", "<= 300 MB", prep_memory),
         Bar("7", "rows of docs/mixture.md", "all hold", features),
     ])

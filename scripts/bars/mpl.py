@@ -275,22 +275,16 @@ def gain_on_wrong_labels(other):
     return measure
 
 
-def torch_python():
-    if "ALLOT_TORCH_DIR" not in os.environ:
-        raise Skipped("PyTorch is not there (scripts/setup.sh test)")
-    return pathlib.Path(os.environ["ALLOT_TORCH_DIR"]).parents[3] / "bin/python"
-
-
 def exported(name):
     def measure(quick):
-        return bar.program("mpl_exported.py", f"MplExported.test_{name}", python=torch_python(),
+        return bar.program("mpl_exported.py", f"MplExported.test_{name}", python=bar.torch_python(),
                            environment={"ALLOT_BIN": str(bar.RELEASE / "bin")})
     return measure
 
 
 @functools.cache
 def against_torch(name, quick):
-    python = torch_python()
+    python = bar.torch_python()
     program = bar.RELEASE / "bin/mpl_bench"
     if not program.exists():
         raise Skipped("mpl_bench is not built")
