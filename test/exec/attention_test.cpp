@@ -3,10 +3,13 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/where.h>
+
+#include <limits>
 
 #include <catch2/catch.hpp>
 
@@ -110,8 +113,11 @@ TEST_CASE("attention written out is one kernel, wherever the scale is", "[attent
     builder.output(builder.add("MatMul", {shares, v}), ir::DataType::float32, {1, 2, 5, 4});
     return builder.finish();
   };
-  const std::vector<exec::Value> inputs = {at::randn({1, 2, 5, 4}), at::randn({1, 2, 4, 5}), at::randn({1, 2, 5, 4}),
-                                           at::randn({1, 1, 5, 5})};
+  const Tensor causal = at::full({1, 1, 5, 5}, std::numeric_limits<float>::lowest()).triu(1);
+  Tensor open = causal.clone(), biased = causal.clone();
+  open[0][0][1][3] = 0;     // seen, though later
+  biased[0][0][3][1] = -1;  // not quite nothing
+  const std::vector<Tensor> masks = {at::randn({1, 1, 5, 5}), causal, open, biased};
   for (const bool before : {false, true}) {
     for (const bool after : {false, true}) {
       const ir::Model model = written(before, after);
@@ -119,7 +125,11 @@ TEST_CASE("attention written out is one kernel, wherever the scale is", "[attent
       apart.fuse = false;
       const exec::Program fused(model), whole(model, apart);
       CHECK(fused.plan().blocks[0].steps.size() == 1);
-      CHECK(at::allclose(fused.run(inputs)[0].tensor(), whole.run(inputs)[0].tensor(), 1e-5, 1e-6));
+      for (const Tensor& mask : masks) {
+        const std::vector<exec::Value> inputs = {at::randn({1, 2, 5, 4}), at::randn({1, 2, 4, 5}),
+                                                 at::randn({1, 2, 5, 4}), mask};
+        CHECK(at::allclose(fused.run(inputs)[0].tensor(), whole.run(inputs)[0].tensor(), 1e-5, 1e-6));
+      }
       apart.fuse = true;
       apart.parts.assign(model.graph.nodes.size(), 0);
       apart.parts.back() = 1;  // the last product is elsewhere

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels of the groups that exec/fuse.h finds.
+#include <algorithm>
 #include <bit>
 
 #include <ATen/ops/addmm.h>
@@ -30,13 +31,32 @@ Kernel make_linear(const Site&) {
   };
 }
 
-// Q [..., L, E], K^T [..., E, S], V [..., S, D], mask that broadcasts to [..., L, S].
+/// One square of zeros up to the diagonal, and beyond it numbers that leave no share to what they are added to.
+bool is_causal(const at::Tensor& mask) {
+  constexpr float kHidden = -1e30f;
+  const int64_t length = mask.dim() < 2 ? 0 : mask.size(-1);
+  if (length == 0 || mask.numel() != length * length || mask.size(-2) != length || !mask.device().is_cpu() ||
+      mask.scalar_type() != at::kFloat || mask.requires_grad())
+    return false;
+  const at::Tensor rows = mask.contiguous();
+  const float* row = rows.const_data_ptr<float>();
+  for (int64_t i = 0; i < length; ++i, row += length) {
+    if (std::any_of(row, row + i + 1, [](float value) { return value != 0; })) return false;
+    if (std::any_of(row + i + 1, row + length, [](float value) { return !(value < kHidden); })) return false;
+  }
+  return true;
+}
+
+// Q [..., L, E], K^T [..., E, S], V [..., S, D], mask that broadcasts to [..., L, S]. What a causal mask hides is not
+// even computed.
 Kernel make_attention(const Site& site) {
   return [scale = number(site, "scale")](Call& call) {
     std::optional<at::Tensor> mask;
     if (call.has(3)) mask = call.in(3);
-    call.set(0, at::scaled_dot_product_attention(call.in(0), call.in(1).transpose(-2, -1), call.in(2), mask, 0.0, false,
-                                                 scale));
+    const at::Tensor query = call.in(0), key = call.in(1).transpose(-2, -1);
+    const bool causal = mask && query.size(-2) == mask->size(-1) && key.size(-2) == mask->size(-1) && is_causal(*mask);
+    if (causal) mask.reset();
+    call.set(0, at::scaled_dot_product_attention(query, key, call.in(2), mask, 0.0, causal, scale));
   };
 }
 
