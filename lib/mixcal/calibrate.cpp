@@ -3,15 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "mixcal/gpt.h"
+#include "mixcal/guards.h"
 #include "mixcal/prepare.h"
+#include "mixcal/swarm_runs.h"
 #include "train/statistics.h"
 
 namespace allot::mixcal {
@@ -20,12 +20,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 using data::Part;
-
-double mean_over(const std::vector<double>& values, const std::vector<size_t>& over) {
-  double total = 0;
-  for (const size_t i : over) total += values[i] / static_cast<double>(over.size());
-  return total;
-}
 
 TrainSettings primary_settings(const CalibrateOptions& options) {
   TrainSettings primary = options.settings;
@@ -39,10 +33,12 @@ class Search {
   Search(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context)
       : store_(store), options_(options), context_(context), runs_(store, context), tokens_(training_tokens(store)) {
     primary_ = primary_settings(options);
+    result_.compared_steps = options.compare ? primary_.loop.steps : 0;
+    if (options.compare) look_at_sizes();
     budget_ = budget_of(options, store);
     caps_ = caps_of(tokens_, budget_, options.epochs);
     reference_ = named_weights(options.reference, store, options.exponent, budget_, options.epochs);
-    find_what_counts();
+    result_.over = places_of(options.over, store, "--over");
   }
 
   Calibration run() {
@@ -60,21 +56,23 @@ class Search {
   }
 
  private:
-  void find_what_counts() {
-    const std::vector<std::string> names = store_.names();
-    for (const std::string& name : options_.over) {
-      const auto found = std::find(names.begin(), names.end(), name);
-      if (found == names.end())
-        throw Error(ErrorKind::config, "--over", fmt::format("there is no domain '{}'", base::printable(name)),
-                    base::suggestion(name, names));
-      result_.over.push_back(static_cast<size_t>(found - names.begin()));
+  /// A proxy is there to be smaller than what it stands for.
+  void look_at_sizes() {
+    if (options_.primary.empty()) {
+      base::info("compared on the proxy itself: --primary names a larger model");
+      return;
     }
-    if (result_.over.empty())
-      for (size_t i = 0; i < names.size(); ++i) result_.over.push_back(i);
+    const int64_t vocabulary = store_.tokenizer().vocabulary;
+    const int64_t proxy = LanguageModel(options_.settings.model, vocabulary, 0).numbers();
+    const int64_t primary = LanguageModel(primary_.model, vocabulary, 0).numbers();
+    if (proxy >= primary)
+      warn(fmt::format("the proxy has {} parameters, and the model that it stands for {}: name a larger --primary",
+                       proxy, primary));
   }
 
   Weights find(uint64_t seed, const std::string& folder) {
     if (options_.method == "doremi") return by_proxy(seed, folder);
+    if (options_.method == "doge" || options_.method == "aioli") return online(seed, folder);
     if (options_.method == "mixing-law" || options_.method == "regmix") return by_swarm(seed, folder);
     return named_weights(options_.method, store_, options_.exponent, budget_, options_.epochs);
   }
@@ -112,10 +110,26 @@ class Search {
     add_flops("proxy", 8, proxy->model, settings);
     if (result_.trajectories.size() < seeds_.size()) result_.trajectories.emplace_back();
     result_.trajectories.back() = proxy->trajectory;
-    result_.records = runs_.records(folder + "proxy");
     result_.mixture.settings["step"] = fmt::format("{}", proxy->step);
-    watch(proxy->trajectory, *reference, proxy->model);
+    warn_of(proxy->trajectory);
+    const int64_t most = settings.evaluation;
+    const auto of_reference = evaluate(*reference, store_, Part::validation, most),
+               of_proxy = evaluate(proxy->model, store_, Part::validation, most);
+    if (mean_over(of_proxy, result_.over) > 1.5 + mean_over(of_reference, result_.over))
+      warn("the proxy ended far above its reference: lower --dro.step or the learning rate");
     return proxy->weights;
+  }
+
+  /// A proxy that needs no reference.
+  Weights online(uint64_t seed, const std::string& folder) {
+    const OnlineOptions how{options_.method, options_.doge, options_.aioli, result_.over};
+    const auto found = train_online(runs_, options_.settings, how, seed, folder + "proxy");
+    if (!found) return stopped(reference_);
+    result_.mixture.flops["proxy"] += found->flops;
+    result_.mixture.settings["step"] = fmt::format("{}", found->proxy.step);
+    result_.trajectories.push_back(found->proxy.trajectory);
+    warn_of(found->proxy.trajectory);
+    return found->proxy.weights;
   }
 
   Weights stopped(const Weights& given) {
@@ -123,47 +137,17 @@ class Search {
     return given;
   }
 
-  /// What an honest reader of the weights should know. Source: specification of mixcal, 7.6.
-  void watch(const std::vector<std::vector<double>>& trajectory, const LanguageModel& reference,
-             const LanguageModel& proxy) {
-    const size_t domains = tokens_.size();
-    double largest = 0;
-    std::vector<double> silent(domains);
-    for (const auto& row : trajectory) {
-      largest += *std::max_element(row.begin() + 1, row.begin() + 1 + static_cast<std::ptrdiff_t>(domains));
-      for (size_t i = 0; i < domains; ++i) silent[i] += row[1 + domains + i] == 0 ? 1 : 0;
-    }
-    const auto rows = static_cast<double>(trajectory.size());
-    if (largest / rows > 0.5)
-      warn(fmt::format("the largest weight was {:.2f} on average: lower --dro.step", largest / rows));
-    for (size_t i = 0; i < domains; ++i)
-      if (silent[i] > 0.95 * rows)
-        warn(fmt::format("the proxy was better than the reference on '{}' nearly always: train longer",
-                         base::printable(store_.domains()[i].name)));
-    const int64_t most = options_.settings.evaluation;
-    const auto of_reference = evaluate(reference, store_, Part::validation, most),
-               of_proxy = evaluate(proxy, store_, Part::validation, most);
-    if (mean_over(of_proxy, result_.over) > 1.5 + mean_over(of_reference, result_.over))
-      warn("the proxy ended far above its reference: lower --dro.step or the learning rate");
-  }
-
   Weights by_swarm(uint64_t seed, const std::string& folder) {
     TrainSettings settings = options_.settings;
     settings.loop.steps =
         options_.swarm_steps > 0 ? options_.swarm_steps : std::max<int64_t>(1, settings.loop.steps / 2);
     settings.loop.evaluate_every = 0;
-    Swarm swarm{store_.names(), store_.names(), {}, {}, {}};
-    for (const Weights& weights : sample_mixtures(reference_, options_.swarm, caps_for_swarm(), seed)) {
-      const std::string name = fmt::format("{:04}", swarm.size());
-      LanguageModel model = runs_.fresh(settings.model, seed, kSwarmRole);
-      const Lesson lesson = runs_.lesson(training_parts(), seed, kSwarmStream);
-      SamplingJob job(model, settings, lesson, weights);
-      if (!trained(job, model, settings, folder + "swarm/" + name, text_of(weights))) return reference_;
-      add_flops("swarm", 6, model, settings);
-      swarm.runs.push_back(name);
-      swarm.ratios.push_back(weights);
-      swarm.values.push_back(evaluate(model, store_, Part::validation, settings.evaluation));
-    }
+    // No caps: a mixture that repeats a small domain is what a law needs to see. Source: specification of mixcal, 1.5.
+    const auto ran = run_swarm(store_, context_, settings, sample_mixtures(reference_, options_.swarm, {}, seed), seed,
+                               folder + "swarm/");
+    if (!ran) return stopped(reference_);
+    const Swarm& swarm = ran->swarm;
+    result_.mixture.flops["swarm"] += ran->flops;
     if (!context_.team || context_.team->is_first()) {
       write_ratios(swarm, context_.folder + "/" + folder + "swarm/ratios.csv", base::Replace::any);
       write_metrics(swarm, context_.folder + "/" + folder + "swarm/metrics.csv", base::Replace::any);
@@ -178,51 +162,20 @@ class Search {
     return proposal.weights;
   }
 
-  /// None: a mixture that repeats a small domain is what a law needs to see. Source: specification of mixcal, 1.5.
-  std::vector<double> caps_for_swarm() const { return {}; }
-
   void compare(uint64_t seed, const std::string& folder, const Weights& found) {
-    const std::vector<std::pair<std::string, Weights>> mixes = {
+    const std::vector<NamedWeights> mixes = {
         {"natural", natural(tokens_)}, {"uniform", uniform(tokens_.size())}, {options_.method, found}};
-    if (result_.arms.empty())
-      for (const auto& [name, weights] : mixes) result_.arms.push_back({name, weights, {}, {}});
-    for (size_t i = 0; i < mixes.size(); ++i) {
-      LanguageModel model = runs_.fresh(primary_.model, seed, kPrimaryRole);
-      const Lesson lesson = runs_.lesson(training_parts(), seed, kPrimaryStream);
-      SamplingJob job(model, primary_, lesson, mixes[i].second);
-      const std::string place = folder + (i == 2 ? "on-found" : "on-" + mixes[i].first);
-      if (!trained(job, model, primary_, place, text_of(mixes[i].second))) return;
-      add_flops("comparison", 6, model, primary_);
-      Arm& arm = result_.arms[i];
-      arm.weights = mixes[i].second;
-      arm.losses.push_back(evaluate(model, store_, Part::test, 4 * primary_.evaluation));
-      arm.curves.push_back(curve(place));
-    }
+    const auto flops = mixcal::compare(runs_, mixes, primary_, seed, folder, result_.over, result_.arms);
+    result_.stopped = !flops;
+    if (flops) result_.mixture.flops["comparison"] += *flops;
   }
 
-  std::vector<std::pair<double, double>> curve(const std::string& folder) const {
-    std::vector<std::pair<double, double>> points;
-    if (context_.team && !context_.team->is_first()) return points;
-    const std::vector<std::string> names = store_.names();
-    for (const train::Record& record : runs_.records(folder)) {
-      if (record.phase != "evaluate") continue;
-      double total = 0;
-      for (const size_t i : result_.over) total += record.metrics.at("validation." + names[i]);
-      points.emplace_back(static_cast<double>(record.step), total / static_cast<double>(result_.over.size()));
-    }
-    return points;
-  }
-
-  bool trained(train::Job& job, const LanguageModel& model, const TrainSettings& settings, const std::string& folder,
-               const std::string& inputs) {
-    result_.stopped = !runs_.run(job, model, settings, folder, inputs);
-    return !result_.stopped;
-  }
-
-  /// `each`: operations a parameter and token.
   void add_flops(const std::string& stage, double each, const LanguageModel& model, const TrainSettings& settings) {
-    result_.mixture.flops[stage] += each * static_cast<double>(model.numbers()) *
-                                    static_cast<double>(settings.loop.steps * settings.batch * (model.length() - 1));
+    result_.mixture.flops[stage] += flops_of(each, model, settings);
+  }
+
+  void warn_of(const std::vector<std::vector<double>>& trajectory) {
+    for (const std::string& text : trajectory_warnings(trajectory, store_.names(), options_.method)) warn(text);
   }
 
   void warn(const std::string& text) {
@@ -280,13 +233,16 @@ class Search {
 }  // namespace
 
 std::vector<std::string> method_names() {
-  return {"doremi", "mixing-law", "regmix", "uniform", "natural", "temperature", "unimax"};
+  return {"doremi", "doge", "aioli", "mixing-law", "regmix", "uniform", "natural", "temperature", "unimax"};
 }
 
 void CalibrateOptions::bind(config::Binder& binder) {
   binder.choice("method", method, "how weights are found", method_names());
   settings.bind(binder);
   binder.section("dro", "of doremi: how weights follow the proxy", [this](config::Binder& b) { dro.bind(b); });
+  binder.section("doge", "of doge: how weights follow gradients", [this](config::Binder& b) { doge.bind(b); });
+  binder.section("aioli", "of aioli: when it looks, and how weights follow",
+                 [this](config::Binder& b) { aioli.bind(b); });
   binder.text("reference", reference,
               "weights of the reference model's data, prior of swarms: natural, uniform or a file");
   binder.text("reference_model", reference_model,
@@ -326,29 +282,7 @@ Weights named_weights(const std::string& text, const data::TokenStore& store, do
   return read_weights(text, store.names(), store.tokenizer().hash());
 }
 
-Verdict judge(const Arm& arm, const Arm& other, const std::vector<size_t>& over) {
-  Verdict verdict;
-  for (size_t seed = 0; seed < arm.losses.size(); ++seed) {
-    verdict.averages.push_back(mean_over(arm.losses[seed], over));
-    double worst = -std::numeric_limits<double>::infinity();
-    for (const size_t i : over) worst = std::max(worst, arm.losses[seed][i]);
-    verdict.worsts.push_back(worst);
-    double steps = std::numeric_limits<double>::quiet_NaN();
-    const auto& points = arm.curves[seed];
-    const double goal = other.curves[seed].empty() ? 0 : other.curves[seed].back().second;
-    for (size_t i = points.size(); i-- > 0;)
-      if (points[i].second <= goal) steps = points[i].first;
-    verdict.steps.push_back(steps);
-  }
-  return verdict;
-}
-
-bool Calibration::beats_uniform() const {
-  if (arms.empty() || arms.back().losses.empty()) return false;
-  const Verdict found = judge(arms[2], arms[0], over), even = judge(arms[1], arms[0], over);
-  if (found.averages.size() == 1) return found.averages[0] < even.averages[0];
-  return train::paired_difference(found.averages, even.averages).high < 0;
-}
+bool Calibration::beats_uniform() const { return arms.size() == 3 && is_better(arms[2], arms[1], over); }
 
 Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context) {
   if (store.domains().size() < 2)
@@ -360,16 +294,6 @@ Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& opt
     throw Error(ErrorKind::usage, "--reference-model", "is of one round",
                 "leave out --rounds: each of several trains a reference model of its own");
   return Search(store, options, context).run();
-}
-
-std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
-                             const CalibrateContext& context) {
-  const Trainings runs(store, context);
-  LanguageModel model = runs.fresh(settings.model, context.seed, kPrimaryRole);
-  const Lesson lesson = runs.lesson(training_parts(), context.seed, kPrimaryStream);
-  SamplingJob job(model, settings, lesson, weights);
-  if (!runs.run(job, model, settings, ".", text_of(weights))) return {};
-  return evaluate(model, store, Part::test, 4 * settings.evaluation);
 }
 
 }  // namespace allot::mixcal

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/binder.h"
+#include "mixcal/comparison.h"
 #include "mixcal/group_dro.h"
 #include "mixcal/mixture.h"
 #include "mixcal/propose.h"
@@ -18,6 +19,8 @@ struct CalibrateOptions {
   std::string method = "doremi";
   TrainSettings settings;  // of references, proxies and runs of a swarm
   DroOptions dro;
+  DogeOptions doge;
+  AioliOptions aioli;
   std::string reference = "natural";  // weights of the reference model's data: natural, uniform or a file
   std::string reference_model = "";   // an ONNX file in its place; "": it is trained
   int64_t rounds = 1, seeds = 1;
@@ -37,44 +40,22 @@ struct CalibrateOptions {
 
 std::vector<std::string> method_names();
 
-/// A model that was trained to look at a mixture: for each seed its losses on test documents, nats a token by domain,
-/// and its curve.
-struct Arm {
-  std::string name;
-  Weights weights;                                             // of the last seed
-  std::vector<std::vector<double>> losses;                     // [seed][domain]
-  std::vector<std::vector<std::pair<double, double>>> curves;  // [seed]: step, average validation loss
-};
-
-/// What a reader asks of an arm beside another one, over domains that count.
-struct Verdict {
-  std::vector<double> averages, worsts;  // by seed
-  std::vector<double> steps;             // by seed: until the average of the other's last evaluation; NaN: never
-};
-Verdict judge(const Arm& arm, const Arm& other, const std::vector<size_t>& over);
-
 struct Calibration {
   Mixture mixture;
   std::vector<Weights> by_seed;
-  std::vector<std::vector<std::vector<double>>> trajectories;  // of the last round, [seed][row]: ProxyJob::trajectory()
+  std::vector<std::vector<std::vector<double>>> trajectories;  // of the last round, [seed][row]: Trajectory::rows()
   std::vector<Arm> arms;                                       // natural, uniform, the method; empty without comparison
+  int64_t compared_steps = 0;                                  // of each of them
   std::vector<size_t> over;                                    // domains that count
-  std::vector<train::Record> records;                          // of the last proxy
   std::vector<Fitted> fitted;                                  // of a swarm's law
   bool stopped = false;                                        // by a signal: the rest is not there
 
-  /// Whether the method is better than uniform on the average over domains that count: the 95 % interval of paired
-  /// differences is below 0; of one seed, the difference is.
+  /// Whether the method is_better() than uniform.
   bool beats_uniform() const;
 };
 
 /// Errors: malformed for fewer than two domains; those of training, propose() and capped().
 Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context);
-
-/// Trains one model on given weights, in `context.folder`, and writes model.onnx there. Gives its losses on test
-/// documents by domain, nats a token; nothing if it was stopped.
-std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
-                             const CalibrateContext& context);
 
 /// Tokens that weights are for: as the options say, or those of the comparison.
 double budget_of(const CalibrateOptions& options, const data::TokenStore& store);

@@ -12,6 +12,7 @@
 #include "base/json_object.h"
 #include "cli/version.h"
 #include "data/csv.h"
+#include "mixcal/nested.h"
 
 namespace allot::mixcal {
 namespace {
@@ -137,7 +138,8 @@ Mixture read_mixture(const std::string& path) {
 }
 
 Weights read_weights(const std::string& path, const std::vector<std::string>& names, const std::string& tokenizer) {
-  if (path.ends_with(".csv")) return in_order_of(names, read_csv_weights(path), path);
+  if (path.ends_with(".csv"))
+    return in_order_of(names, multiplied_out(read_csv_weights(path), names, base::printable(path)), path);
   const Mixture mixture = read_mixture(path);
   if (!tokenizer.empty() && !mixture.tokenizer_hash.empty() && mixture.tokenizer_hash != tokenizer)
     throw Error(ErrorKind::check_failed, base::printable(path), "is of another tokenizer than the data",

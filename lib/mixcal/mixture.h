@@ -43,7 +43,8 @@ std::string to_json(const Mixture& mixture);
 /// Errors: input_missing; malformed with file, line and key.
 Mixture read_mixture(const std::string& path);
 
-/// Weights of `names` from an allot.mixture/1 file, or from lines "name,weight" after a line of these words.
+/// Weights of `names` from an allot.mixture/1 file, or from lines "name,weight" after a line of these words, which may
+/// name categories that hold domains, too: see multiplied_out().
 /// `tokenizer`, unless empty, is the hash that a mixture's must be.
 /// Errors: malformed for a domain that is missing or one too many; check_failed for another tokenizer: shares of one
 /// tokenizer's tokens are not those of another's.

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/json.h"
 #include "cli/version.h"
 #include "config/units.h"
+#include "mixcal/nested.h"
 #include "report/chart.h"
 #include "report/html.h"
 #include "report/palette.h"
@@ -39,11 +39,14 @@ std::string mean_steps(const std::vector<double>& steps) {
   return figure(total, 0);
 }
 
-double search_flops(const Mixture& mixture) {
-  double total = 0;
-  for (const auto& [stage, flops] : mixture.flops)
-    if (stage != "comparison") total += flops;
-  return total;
+/// What weights follow.
+struct ScoreWords {
+  const char *name, *heading, *unit;
+};
+ScoreWords words_of(const std::string& method) {
+  if (method == "doge") return {"alignment", "What a step on each domain does for the others", "loss, to first order"};
+  if (method == "aioli") return {"effect", "What favouring each domain brought", "part of all drops of losses"};
+  return {"excess", "Excess loss over the reference", "nats a token"};
 }
 
 std::string trajectory_chart(const Calibration& calibration, size_t first, const char* label) {
@@ -96,6 +99,13 @@ std::string curve_chart(const Calibration& calibration) {
 
 }  // namespace
 
+double search_flops(const Mixture& mixture) {
+  double total = 0;
+  for (const auto& [stage, flops] : mixture.flops)
+    if (stage != "comparison") total += flops;
+  return total;
+}
+
 train::TextTable weight_table(const Mixture& mixture) {
   train::TextTable table{{"domain", "tokens", "reference", "weight", "ratio", "passes"}, {}};
   const bool spreads =
@@ -107,6 +117,10 @@ train::TextTable weight_table(const Mixture& mixture) {
                           figure(domain.reference > 0 ? domain.weight / domain.reference : NAN, 2),
                           figure(domain.epochs(mixture.budget), 2)});
     if (spreads) table.rows.back().insert(table.rows.back().begin() + 4, figure(domain.deviation));
+  }
+  for (const auto& [group, share] : group_shares(mixture.names(), mixture.weights())) {
+    table.rows.emplace_back(table.header.size());
+    table.rows.back()[0] = group + ", all", table.rows.back()[3] = figure(share);
   }
   return table;
 }
@@ -144,7 +158,7 @@ train::TextTable loss_table(const Calibration& calibration) {
   return table;
 }
 
-std::string cost_text(const Calibration& calibration, const CalibrateOptions& options) {
+std::string cost_text(const Calibration& calibration) {
   const double search = search_flops(calibration.mixture);
   std::string text = fmt::format("the search took {}", config::human_count(search, "FLOP"));
   if (calibration.arms.empty()) return text;
@@ -153,7 +167,7 @@ std::string cost_text(const Calibration& calibration, const CalibrateOptions& op
   text += fmt::format(", one training of the model compared {}", config::human_count(one, "FLOP"));
   const Verdict verdict = judge(calibration.arms[2], calibration.arms[0], calibration.over);
   const double steps = train::summarize(verdict.steps).mean;
-  const auto all = static_cast<double>(options.primary_steps > 0 ? options.primary_steps : options.settings.loop.steps);
+  const auto all = static_cast<double>(calibration.compared_steps);
   if (!std::isfinite(steps) || steps >= all)
     return text + "; it reached natural's last loss no sooner, so it would never pay";
   const double saved = 1 - steps / all, each = search / static_cast<double>(calibration.by_seed.size());
@@ -163,7 +177,7 @@ std::string cost_text(const Calibration& calibration, const CalibrateOptions& op
                     100 * (1 - saved), config::human_count(each / saved, "FLOP"));
 }
 
-std::string page_of(const Calibration& calibration, const CalibrateOptions& options) {
+std::string page_of(const Calibration& calibration) {
   const Mixture& mixture = calibration.mixture;
   train::TrainingPage page;
   page.title = "A mixture of training data by " + mixture.method;
@@ -183,12 +197,12 @@ std::string page_of(const Calibration& calibration, const CalibrateOptions& opti
         {"What training on them brings", train::to_html(arm_table(calibration)) + curve_chart(calibration)});
     page.sections.push_back({"Test loss by domain, nats a token", train::to_html(loss_table(calibration))});
   }
-  page.sections.push_back({"Cost", "<p>" + report::escape(cost_text(calibration, options)) + ".</p>"});
+  page.sections.push_back({"Cost", "<p>" + report::escape(cost_text(calibration)) + ".</p>"});
   if (!calibration.trajectories.empty() && !calibration.trajectories.back().empty()) {
     page.sections.push_back({"Weights over steps", trajectory_chart(calibration, 1, "weight")});
     page.sections.push_back({"Their mean", mean_chart(calibration)});
-    page.sections.push_back(
-        {"Excess loss over the reference", trajectory_chart(calibration, 1 + mixture.domains.size(), "nats a token")});
+    const ScoreWords words = words_of(mixture.method);
+    page.sections.push_back({words.heading, trajectory_chart(calibration, 1 + mixture.domains.size(), words.unit)});
   }
   if (!calibration.fitted.empty()) {
     std::vector<std::vector<std::string>> rows;
@@ -205,29 +219,11 @@ std::string page_of(const Calibration& calibration, const CalibrateOptions& opti
   return train::render(page);
 }
 
-std::string to_json(const Calibration& calibration) {
-  base::JsonWriter json;
-  json.begin_object().field("schema", "allot.calibration/1").field("method", calibration.mixture.method);
-  json.field("domains", calibration.mixture.names()).field("weights", calibration.mixture.weights());
-  json.field("seeds", calibration.mixture.seeds).field("by_seed", calibration.by_seed).key("arms").begin_array();
-  for (const Arm& arm : calibration.arms) {
-    const Verdict verdict = judge(arm, calibration.arms[0], calibration.over);
-    json.begin_object().field("name", arm.name).field("weights", arm.weights).field("losses", arm.losses);
-    json.field("average", verdict.averages)
-        .field("worst", verdict.worsts)
-        .field("steps_to_natural", verdict.steps)
-        .end_object();
-  }
-  json.end_array().field("better_than_uniform", calibration.beats_uniform()).key("flops").begin_object(true);
-  for (const auto& [stage, flops] : calibration.mixture.flops) json.field(stage, flops);
-  return json.end_object().field("warnings", calibration.mixture.warnings).end_object().str();
-}
-
 std::string trajectory_csv(const Calibration& calibration) {
   std::string text = "step";
   const std::vector<std::string> names = calibration.mixture.names();
-  for (const char* prefix : {"alpha.", "excess."})
-    for (const std::string& name : names) text += fmt::format(",{}{}", prefix, name);
+  for (const char* prefix : {"alpha", words_of(calibration.mixture.method).name})
+    for (const std::string& name : names) text += fmt::format(",{}.{}", prefix, name);
   text += "\n";
   if (calibration.trajectories.empty()) return text;
   for (const auto& row : calibration.trajectories.back()) {

@@ -17,14 +17,14 @@ train::TextTable arm_table(const Calibration& calibration);
 train::TextTable loss_table(const Calibration& calibration);
 
 /// What the weights cost, and what they save: one line.
-std::string cost_text(const Calibration& calibration, const CalibrateOptions& options);
+std::string cost_text(const Calibration& calibration);
+/// Operations of the search alone.
+double search_flops(const Mixture& mixture);
 
-std::string page_of(const Calibration& calibration, const CalibrateOptions& options);
+std::string page_of(const Calibration& calibration);
 
-/// allot.calibration/1: weights by seed and losses of all arms, for programs.
-std::string to_json(const Calibration& calibration);
-
-/// "step,alpha.<domain>...,excess.<domain>..." of the last seed.
+/// "step,alpha.<domain>...,excess.<domain>..." of the last seed; doge has alignment and aioli effect in place of
+/// excess.
 std::string trajectory_csv(const Calibration& calibration);
 
 }  // namespace allot::mixcal

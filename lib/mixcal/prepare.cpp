@@ -40,6 +40,23 @@ std::string folder_of(size_t number, const std::string& name) {
   return folder;
 }
 
+/// Entries of a folder as domains; those of folders within, down to so many levels, have its name before theirs.
+void find_inside(const fs::path& folder, const std::string& prefix, int64_t levels,
+                 std::vector<std::pair<std::string, std::string>>& domains) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  std::sort(entries.begin(), entries.end());
+  for (const fs::path& entry : entries) {
+    if (entry.filename().string().starts_with('.')) continue;
+    if (entry.extension() == ".idx" && fs::exists(fs::path(entry).replace_extension(".bin"))) continue;
+    const std::string name = prefix + bare_name(entry);
+    if (levels > 1 && fs::is_directory(entry))
+      find_inside(entry, name + "/", levels - 1, domains);
+    else
+      domains.emplace_back(name, entry.string());
+  }
+}
+
 struct Corpus {
   std::string name;
   std::vector<std::string> files;
@@ -95,6 +112,7 @@ data::TokenDomain write_domain(const Corpus& corpus, size_t number, const data::
 
 void PrepareOptions::bind(config::Binder& binder) {
   binder.list("domain", domains, "NAME=PATH: a domain of that name, beside or instead of those found");
+  binder.integer("levels", levels, "of folders whose entries are domains; 2 = web/en and web/de are two", 1, 16);
   binder.text("text_field", documents.text_field,
               "of JSON lines: where the text is; a path of names with points between");
   binder.text("separator", documents.separator, "line that ends a document of plain text; default: none does");
@@ -115,14 +133,7 @@ std::vector<std::pair<std::string, std::string>> find_domains(const std::vector<
   std::vector<std::pair<std::string, std::string>> domains;
   const bool inside = paths.size() == 1 && fs::is_directory(paths[0]);
   if (inside) {
-    std::vector<fs::path> entries;
-    for (const auto& entry : fs::directory_iterator(paths[0])) entries.push_back(entry.path());
-    std::sort(entries.begin(), entries.end());
-    for (const fs::path& entry : entries) {
-      if (entry.filename().string().starts_with('.')) continue;
-      if (entry.extension() == ".idx" && fs::exists(fs::path(entry).replace_extension(".bin"))) continue;
-      domains.emplace_back(bare_name(entry), entry.string());
-    }
+    find_inside(paths[0], "", options.levels, domains);
   } else {
     for (const std::string& path : paths) domains.emplace_back(bare_name(path), path);
   }

@@ -19,6 +19,7 @@ struct PrepareOptions {
   data::PartShares shares;
   std::vector<std::string> domains;   // "name=path": beside or instead of those found
   int64_t vocabulary = 0;             // of files of tokens; 0: the largest token and 1
+  int64_t levels = 1;                 // of folders whose entries are domains, "outer/inner"
   std::string invalid_utf8 = "keep";  // keep, refuse
 
   void bind(config::Binder& binder);

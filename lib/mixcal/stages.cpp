@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mixcal/stages.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -15,6 +16,8 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
+
+constexpr const char* kTokenizerKey = "allot.mixcal.tokenizer";
 
 /// What does not change a run that is under way.
 std::vector<std::string> may_differ() { return {"compare", "save_every", "seeds", "budget"}; }
@@ -42,7 +45,7 @@ bool Trainings::run(train::Job& job, const LanguageModel& model, const TrainSett
   if (loop.run() == train::Ended::stopped) return false;
   if (is_first)
     model.network().write(path + "/model.onnx", base::Replace::own,
-                          {{"allot.tool", "mixcal"}, {"allot.mixcal.tokenizer", store_.tokenizer().hash()}});
+                          {{"allot.tool", "mixcal"}, {kTokenizerKey, store_.tokenizer().hash()}});
   return true;
 }
 
@@ -50,11 +53,25 @@ LanguageModel Trainings::fresh(const ModelOptions& model, uint64_t seed, Role ro
   LanguageModel made(model, store_.tokenizer().vocabulary, base::mix(seed, role));
   if (model.is_file() && model.verify && checked_.insert(model.model).second)
     check_import(made, seed, model.init == "fresh");
+  if (model.is_file() && model.init == "keep") check_tokenizer(made, store_, model.model);
   return made;
 }
 
 std::vector<train::Record> Trainings::records(const std::string& folder) const {
+  if (context_.team && !context_.team->is_first()) return {};
   return train::read_records(context_.folder + "/" + folder + "/metrics.jsonl");
+}
+
+double flops_of(double each, const LanguageModel& model, const TrainSettings& settings) {
+  return each * static_cast<double>(model.numbers()) *
+         static_cast<double>(settings.loop.steps * settings.batch * (model.length() - 1));
+}
+
+void check_tokenizer(const LanguageModel& model, const data::TokenStore& store, const std::string& path) {
+  const auto found = model.network().model().metadata_value(kTokenizerKey);
+  if (found && *found != store.tokenizer().hash())
+    throw Error(ErrorKind::check_failed, base::printable(path), "was trained on another tokenizer's tokens",
+                "give a model of the data's tokenizer: mixcal reference trains one");
 }
 
 std::string text_of(const Weights& weights) {
@@ -80,6 +97,7 @@ LanguageModel read_reference(const Trainings& runs, const TrainSettings& setting
   if (!options.is_file())
     throw Error(ErrorKind::usage, "--reference-model", "names no ONNX file", "mixcal reference writes one");
   LanguageModel reference(options, vocabulary, seed);
+  check_tokenizer(reference, runs.store(), path);
   if (settings.model.verify) check_outputs(reference, seed);
   return reference;
 }
@@ -92,6 +110,40 @@ std::optional<ProxyStage> train_proxy(const Trainings& runs, const LanguageModel
   ProxyJob job(proxy, reference, settings, lesson, dro, settings.loop.steps);
   if (!runs.run(job, proxy, settings, folder, inputs)) return std::nullopt;
   return ProxyStage{std::move(proxy), job.dro().average(), job.dro().step(), job.trajectory()};
+}
+
+std::optional<OnlineStage> train_online(const Trainings& runs, const TrainSettings& settings,
+                                        const OnlineOptions& options, uint64_t seed, const std::string& folder) {
+  LanguageModel model = runs.fresh(settings.model, seed, kProxyRole);
+  const Lesson lesson = runs.lesson(training_parts(), seed, kProxyStream);
+  const int64_t steps = settings.loop.steps;
+  std::unique_ptr<OnlineJob> job;
+  if (options.method == "doge") {
+    const std::vector<std::string>& over = options.doge.over;
+    const std::vector<size_t> targets = over.empty() ? options.over : places_of(over, runs.store(), "--doge.over");
+    job = std::make_unique<DogeJob>(model, settings, lesson, options.doge, targets, steps);
+  } else {
+    job = std::make_unique<AioliJob>(model, settings, lesson, options.aioli, options.over, steps);
+  }
+  if (!runs.run(*job, model, settings, folder, options.method)) return std::nullopt;
+  const double flops = job->flops(steps);
+  ProxyStage proxy{std::move(model), job->average(), job->speed(), job->trajectory()};
+  return OnlineStage{std::move(proxy), flops};
+}
+
+std::vector<size_t> places_of(const std::vector<std::string>& names, const data::TokenStore& store,
+                              const std::string& option) {
+  const std::vector<std::string> all = store.names();
+  std::vector<size_t> places;
+  for (const std::string& name : names) {
+    const auto found = std::find(all.begin(), all.end(), name);
+    if (found == all.end())
+      throw Error(ErrorKind::config, option, fmt::format("there is no domain '{}'", base::printable(name)),
+                  base::suggestion(name, all));
+    places.push_back(static_cast<size_t>(found - all.begin()));
+  }
+  for (size_t i = 0; names.empty() && i < all.size(); ++i) places.push_back(i);
+  return places;
 }
 
 }  // namespace allot::mixcal

@@ -24,11 +24,6 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr int64_t kRowsAtOnce = 32;
-constexpr int64_t kTrajectoryRows = 2000;
-
-std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const std::vector<at::Tensor>& leaves) {
-  return torch::autograd::grad({loss}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
-}
 
 double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -37,6 +32,10 @@ double mean(std::span<const double> values) {
 at::Tensor doubles(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
 }  // namespace
+
+std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const std::vector<at::Tensor>& leaves) {
+  return torch::autograd::grad({loss}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+}
 
 TrainSettings::TrainSettings() {
   loop.steps = 600, loop.evaluate_every = 50, loop.tensorboard = false;
@@ -130,8 +129,8 @@ void LanguageJob::restore(const train::Checkpoint& state, const std::string& pat
   feed_.set_counts({counts.const_data_ptr<int64_t>(), feed_.domains()});
 }
 
-train::StepResult SamplingJob::step(int64_t step, int64_t steps) {
-  const Feed::Batch batch = feed_.drawn(step, settings_.batch, weights_);
+train::StepResult LanguageJob::step_on(const Weights& weights, int64_t step, int64_t steps) {
+  const Feed::Batch batch = feed_.drawn(step, settings_.batch, weights);
   train::Part part = train::mean_over_shards(shard_options(), {}, [&](size_t shard) {
     const at::Tensor loss = model_.losses(rows_of(batch.tokens, shard)).mean();
     return train::Part{gradients_of(loss, leaves_), {{"loss", loss.item<double>()}}};
@@ -152,7 +151,7 @@ ProxyJob::ProxyJob(LanguageModel& model, const LanguageModel& reference, const T
       reference_(reference),
       options_(dro),
       dro_(names_.size(), dro, steps, std::log(static_cast<double>(lesson.store.tokenizer().vocabulary))),
-      stride_(std::max<int64_t>(1, (steps + kTrajectoryRows - 1) / kTrajectoryRows)) {
+      trajectory_(steps) {
   if (settings.batch < static_cast<int64_t>(names_.size()))
     base::warn("{} sequences a batch are fewer than {} domains; what is absent scores {}", settings.batch,
                names_.size(), dro.absent == "zero" ? "nothing" : "what it scored last");
@@ -211,7 +210,7 @@ train::StepResult ProxyJob::step(int64_t step, int64_t steps) {
   const std::vector<Forward> own = forward(batch);
   const Excess excess = exchange(own);
   dro_.update(excess);
-  note(step);
+  trajectory_.note(step, dro_.alpha(), dro_.scores());
   const std::vector<double> weights = token_weights(dro_.alpha(), excess.tokens(), options_.norm);
   std::vector<float> by_row;
   for (const size_t domain : batch.domains)
@@ -236,31 +235,18 @@ train::StepResult ProxyJob::step(int64_t step, int64_t steps) {
   return result;
 }
 
-void ProxyJob::note(int64_t step) {
-  if ((step + 1) % stride_ != 0) return;
-  std::vector<double> row = {static_cast<double>(step + 1)};
-  row.insert(row.end(), dro_.alpha().begin(), dro_.alpha().end());
-  row.insert(row.end(), dro_.scores().begin(), dro_.scores().end());
-  trajectory_.push_back(std::move(row));
-}
-
 train::Checkpoint ProxyJob::state() const {
   train::Checkpoint state = LanguageJob::state();
-  std::vector<double> rows;
-  for (const auto& row : trajectory_) rows.insert(rows.end(), row.begin(), row.end());
-  state.add("weights.", {{"state", doubles(dro_.state())}, {"trajectory", doubles(rows)}});
+  state.add("weights.", {{"state", doubles(dro_.state())}, {"trajectory", doubles(trajectory_.state())}});
   return state;
 }
 
 void ProxyJob::restore(const train::Checkpoint& state, const std::string& path) {
   LanguageJob::restore(state, path);
-  const size_t width = 1 + 2 * names_.size();
   for (const auto& [name, tensor] : state.with_prefix("weights.")) {
     const std::span<const double> values(tensor.const_data_ptr<double>(), static_cast<size_t>(tensor.numel()));
     if (name == "state") dro_.assign(values, path);
-    for (size_t at = 0; name == "trajectory" && at + width <= values.size(); at += width)
-      trajectory_.emplace_back(values.begin() + static_cast<std::ptrdiff_t>(at),
-                               values.begin() + static_cast<std::ptrdiff_t>(at + width));
+    if (name == "trajectory") trajectory_.assign(values, names_.size());
   }
 }
 

@@ -14,6 +14,7 @@
 #include "mixcal/feed.h"
 #include "mixcal/group_dro.h"
 #include "mixcal/language_model.h"
+#include "mixcal/trajectory.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "train/loop.h"
@@ -36,6 +37,9 @@ struct TrainSettings {
 
   void bind(config::Binder& binder);
 };
+
+/// Of a loss; undefined for leaves that it does not depend on.
+std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const std::vector<at::Tensor>& leaves);
 
 /// What a run learns from, and by which random numbers.
 struct Lesson {
@@ -63,6 +67,8 @@ class LanguageJob : public train::Job {
   const std::vector<int64_t>& counts() const { return feed_.counts(); }
 
  protected:
+  /// One step on a batch that is drawn by `weights`; the loss is the mean over tokens.
+  train::StepResult step_on(const Weights& weights, int64_t step, int64_t steps);
   /// The mean over shards, then one step of the optimiser.
   train::StepResult descend(train::Part part, int64_t step, int64_t steps);
   train::ShardOptions shard_options() const;
@@ -83,7 +89,7 @@ class SamplingJob : public LanguageJob {
  public:
   SamplingJob(LanguageModel& model, const TrainSettings& settings, const Lesson& lesson, Weights weights)
       : LanguageJob(model, settings, lesson), weights_(std::move(weights)) {}
-  train::StepResult step(int64_t step, int64_t steps) override;
+  train::StepResult step(int64_t step, int64_t steps) override { return step_on(weights_, step, steps); }
 
  private:
   Weights weights_;
@@ -101,20 +107,18 @@ class ProxyJob : public LanguageJob {
   void restore(const train::Checkpoint& state, const std::string& path) override;
 
   const GroupDro& dro() const { return dro_; }
-  /// About two thousand rows over the run: step, then alpha, then excess losses by domain.
-  const std::vector<std::vector<double>>& trajectory() const { return trajectory_; }
+  /// Scores are excess losses.
+  const std::vector<std::vector<double>>& trajectory() const { return trajectory_.rows(); }
 
  private:
   struct Forward;
   std::vector<Forward> forward(const Feed::Batch& batch);
   Excess exchange(const std::vector<Forward>& own);
-  void note(int64_t step);
 
   const LanguageModel& reference_;
   DroOptions options_;
   GroupDro dro_;
-  int64_t stride_;
-  std::vector<std::vector<double>> trajectory_;
+  Trajectory trajectory_;
 };
 
 }  // namespace allot::mixcal

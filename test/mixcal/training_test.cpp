@@ -6,6 +6,7 @@
 #include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "mixcal/calibrate.h"
 #include "mixcal/import_check.h"
+#include "mixcal/online_training.h"
 #include "mixcal/prepare.h"
 #include "mixcal/synthetic.h"
 
@@ -158,6 +160,87 @@ TEST_CASE("Shards and threads change nothing of the weights but rounding") {
   };
   CHECK(run(2, 1) == run(2, 2));
   CHECK(mixcal::largest_difference(run(1, 1), run(2, 1)) < 1e-5);
+}
+
+namespace {
+
+/// Weights and trajectory of six steps of doge or aioli, with a change of jobs before one of them.
+std::pair<mixcal::Weights, std::vector<std::vector<double>>> train_online(const Data& data, const std::string& method,
+                                                                          int64_t shards, unsigned threads,
+                                                                          int64_t stop_at = -1) {
+  constexpr int64_t kSteps = 8;
+  mixcal::TrainSettings settings = short_settings();
+  settings.shards = shards;
+  const mixcal::Lesson lesson{*data.store, {data::Part::proxy}, 3, 2, threads};
+  const std::vector<size_t> all = {0, 1, 2, 3, 4};
+  std::unique_ptr<mixcal::LanguageModel> model;
+  std::unique_ptr<mixcal::OnlineJob> job;
+  const auto begin = [&](uint64_t seed) {
+    model = std::make_unique<mixcal::LanguageModel>(settings.model, 100, seed);
+    if (method == "doge")
+      job = std::make_unique<mixcal::DogeJob>(*model, settings, lesson, mixcal::DogeOptions{}, all, kSteps);
+    else
+      job = std::make_unique<mixcal::AioliJob>(*model, settings, lesson,
+                                               mixcal::AioliOptions{.rounds = 1, .sweeps = 1, .slot = 1}, all, kSteps);
+  };
+  begin(2);
+  for (int64_t step = 0; step < kSteps; ++step) {
+    if (step == stop_at) {
+      const train::Checkpoint state = job->state();
+      train::Checkpoint copy{state.metadata, {}};
+      for (const auto& [name, tensor] : state.tensors) copy.tensors.emplace_back(name, tensor.clone());
+      begin(5);
+      job->restore(copy, "here");
+    }
+    REQUIRE(job->step(step, kSteps).taken);
+  }
+  CHECK(job->trajectory().size() == kSteps);
+  return {job->average(), job->trajectory()};
+}
+
+}  // namespace
+
+TEST_CASE("T0.7 of doge and aioli: interrupted, or on more threads, they end with the same weights, bit by bit") {
+  const Data data;
+  for (const std::string method : {"doge", "aioli"}) {
+    INFO(method);
+    const auto whole = train_online(data, method, 2, 1);
+    CHECK(whole == train_online(data, method, 2, 1, 3));
+    CHECK(whole == train_online(data, method, 2, 2));
+    CHECK(mixcal::largest_difference(whole.first, train_online(data, method, 1, 1).first) < 1e-4);
+    CHECK(mixcal::largest_difference(whole.first, mixcal::uniform(5)) > 1e-3);
+  }
+}
+
+TEST_CASE("Doge scores by the gradients of the model that it trains") {
+  const Data data;
+  mixcal::TrainSettings settings = short_settings();
+  settings.schedule.warmup = 0, settings.schedule.shape = "constant";
+  const mixcal::Lesson lesson{*data.store, {data::Part::proxy}, 3, 2};
+  mixcal::LanguageModel model(settings.model, 100, 2);
+  mixcal::DogeJob job(model, settings, lesson, {}, {0, 1, 2, 3, 4}, 6);
+  mixcal::Feed feed(*data.store, {data::Part::proxy}, model.length(), 3, 2);
+  const auto batch = feed.stratified(0, settings.batch);
+  std::vector<std::vector<at::Tensor>> gradients;
+  for (int64_t i = 0; i < 5; ++i)  // two rows of each
+    gradients.push_back(
+        mixcal::gradients_of(model.losses(batch.tokens.narrow(0, 2 * i, 2)).mean(), model.network().leaves()));
+  const auto product = [&](size_t i, size_t j) {
+    double sum = 0;
+    for (size_t leaf = 0; leaf < gradients[i].size(); ++leaf)
+      sum += gradients[i][leaf].mul(gradients[j][leaf]).sum(at::kDouble).item<double>();
+    return sum;
+  };
+  double norms = 0;
+  for (size_t i = 0; i < 5; ++i) norms += std::sqrt(product(i, i)) / 5;
+  job.step(0, 6);
+  for (size_t i = 0; i < 5; ++i) {
+    double others = 0;
+    for (size_t j = 0; j < 5; ++j) others += i == j ? 0 : product(i, j);
+    const double rate = settings.schedule.rate, score = std::clamp(rate * others / norms, 0.0, 5 * rate);
+    CHECK(job.trajectory()[0][6 + static_cast<size_t>(batch.domains[2 * i])] ==
+          Approx(score).epsilon(1e-4).margin(1e-9));
+  }
 }
 
 TEST_CASE("Training lowers the loss on what it draws") {

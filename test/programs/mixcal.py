@@ -136,6 +136,66 @@ class Mixcal(harness.TestCase):
         self.fails(66, "none.onnx", *stage, self.folder / "none.onnx", "-o", out)
         self.fails(64, "of one round", *stage, reference / "model.onnx", "--rounds", 2, "-o", out)
 
+    def test_report_of_several_methods(self):
+        tokens = self.prep()
+        runs = [self.folder / method for method in ("doremi", "doge", "unimax")]
+        for run in runs:
+            self.mixcal("calibrate", tokens, *SHORT, "--method", run.name, "--seeds", 2, "-o", run)
+        told = json.loads(self.mixcal("report", *runs, "--json", "-o", self.folder / "all").out)
+        self.assertEqual([run["name"] for run in told["runs"]], ["doremi", "doge", "unimax"])
+        for run, found in zip(runs, told["runs"]):
+            result = json.loads((run / "result.json").read_text())
+            arms = {arm["name"]: arm["average"] for arm in result["arms"]}
+            self.assertEqual(found["average"], arms)
+            self.assertEqual(found["better_than_uniform"], result["better_than_uniform"])
+        out = self.mixcal("report", *runs, "--force", "-o", self.folder / "all").out
+        for found in told["runs"]:
+            self.assertEqual(f"{found['name']} is not better than uniform" in out, not found["better_than_uniform"])
+        page = (self.folder / "all/report.html").read_text()
+        for name in ("natural", "uniform", "doremi", "doge", "unimax", "tales"):
+            self.assertIn(name, page)
+        weights = (self.folder / "all/weights.csv").read_text().splitlines()
+        self.assertEqual(len(weights), 1 + 3 * 3)
+        self.assertEqual(len((self.folder / "all/losses.csv").read_text().splitlines()), 1 + 3 * 3 * 2 * 3)
+        # One run gives its page again.
+        self.mixcal("report", runs[0], "-o", self.folder / "again")
+        self.assert_same_file(runs[0] / "report.html", self.folder / "again/report.html")
+        self.wrong_reports(runs, tokens)
+
+    def wrong_reports(self, runs, tokens):
+        out = self.folder / "out"
+        self.fails(64, "needs a run", "report", "-o", out)
+        self.fails(66, "mixture.json", "report", self.folder / "none", "-o", out)
+        self.mixcal("calibrate", tokens, *SHORT, "--method", "unimax", "--over", "tales", "-o", self.folder / "tale")
+        self.fails(1, "averages over other domains", "report", runs[0], self.folder / "tale", "-o", out)
+        self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--method", "unimax", "-o", self.folder / "plain")
+        self.fails(1, "trained nothing", "report", runs[0], self.folder / "plain", "-o", out)
+        self.mixcal("calibrate", self.prep("others", "--seed", 9), *SHORT, "--method", "unimax", "-o", self.folder / "other")
+        self.fails(1, "is of other data", "report", runs[0], self.folder / "other", "-o", out)
+        path = runs[2] / "result.json"
+        text = path.read_text()
+        path.write_text(text.replace('"losses": [', '"losses": [[1], '))
+        self.fails(65, "arms.*is not what mixcal writes", "report", runs[2], "-o", out)
+        path.write_text(text.replace('"unimax"', '"doge"', 1))
+        self.fails(1, "not of the same search", "report", runs[2], "-o", out)
+        path = runs[0] / "trajectory.csv"
+        path.write_text(path.read_text().replace("\n2,", "\ntwo,"))
+        self.fails(65, "trajectory.csv:3.*'two' is no number", "report", runs[0], "-o", out)
+
+    def test_models_of_another_tokenizer_are_refused(self):
+        tokens, out = self.prep(), self.folder / "out"
+        (self.folder / "ids").mkdir()
+        for i in range(2):
+            np.random.default_rng(i).integers(0, 258, 20000).astype(np.uint16).tofile(self.folder / f"ids/{i}.bin")
+        self.mixcal("prep", self.folder / "ids", "-o", self.folder / "given", "--longest", 512, "--vocabulary", 258)
+        self.mixcal("reference", self.folder / "given", *SHORT, "-o", self.folder / "ref")
+        model = self.folder / "ref/model.onnx"
+        self.fails(1, "another tokenizer's tokens", "proxy", tokens, *SHORT, "--reference-model", model, "-o", out)
+        self.fails(1, "another tokenizer's tokens", "eval", tokens, "--model", model, "--length", 33)
+        self.fails(1, "another tokenizer's tokens", "train", tokens, *SHORT, "--weights", "uniform", "--model", model, "--init",
+                   "keep", "-o", out)
+        self.mixcal("train", tokens, *SHORT, "--weights", "uniform", "--model", model, "--init", "fresh", "-o", self.folder / "fresh")
+
     def test_seeds_and_rounds(self):
         tokens = self.prep()
         run = self.folder / "run"
@@ -150,6 +210,17 @@ class Mixcal(harness.TestCase):
         tokens = self.prep()
         for method in ("uniform", "natural", "temperature", "unimax"):
             self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--method", method, "-o", self.folder / method)
+        for method, score in (("doge", "alignment"), ("aioli", "effect")):
+            run = self.folder / method
+            self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--method", method, "-o", run)
+            rows = np.genfromtxt(run / "trajectory.csv", delimiter=",", names=True)
+            self.assertIn(f"{score}tales", rows.dtype.names)
+            mixture = json.loads((run / "mixture.json").read_text())
+            self.assertEqual(list(mixture["flops"]), ["proxy"])
+            self.assertTrue(any(abs(domain["weight"] - 1 / 3) > 1e-4 for domain in mixture["domains"]))
+        out = self.folder / "out"
+        self.fails(78, "no domain 'tale'.*tales", "calibrate", tokens, *SHORT, "--method", "doge", "--doge.over", "tale", "-o", out)
+        self.fails(78, "leave no time", "calibrate", tokens, *SHORT, "--method", "aioli", "--aioli.rounds", 3, "-o", out)
         for method in ("mixing-law", "regmix"):
             run = self.folder / method
             self.mixcal("calibrate", tokens, *SHORT, "--compare=false", "--method", method, "--swarm.runs", 6, "--swarm.steps", 4,

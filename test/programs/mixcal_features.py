@@ -89,7 +89,11 @@ def m5(folder):
 
     ratio = size("large/on-found/model.onnx") / size("large/proxy/model.onnx")
     require(ratio > 30, f"the primary has {ratio:.1f} times the proxy's parameters")
-    return "weights of a proxy are compared on a model of more than 30 times its parameters"
+    told = {run: any("name a larger --primary" in each for each in folder.json(f"{run}/mixture.json")["warnings"])
+            for run in ("large", "small")}
+    require(told == {"large": False, "small": True}, f"a proxy that is too large: {told}")
+    return ("weights of a proxy are compared on a model of more than 30 times its parameters; of a proxy that is no "
+            "smaller one is warned")
 
 
 def m6(folder):
@@ -180,6 +184,15 @@ def m17(folder):
     return "operations of each stage, and their part of the primary's: here less than 1 %"
 
 
+def m19(folder):
+    domains = {domain["name"]: domain["reference_weight"] for domain in folder.json("within/mixture.json")["domains"]}
+    wanted = {"books": 0.4, "web/easy": 0.15, "web/hard": 0.45}
+    require(list(domains) == sorted(wanted), f"there are {domains}")
+    require(all(abs(domains[name] - weight) < 1e-9 for name, weight in wanted.items()), f"they have {domains}")
+    require("web, all" in folder.out, "the outer category is not told")
+    return "a category may hold others, as `web/easy`; shares within it multiply with its own, and both are told"
+
+
 ROWS = [
     Row("M1", "Training data is divided into categories", "abstract",
         f"{CALIBRATE} -o run\nmixcal prep --domain first=data/easy.bin --domain second=data/hard.bin "
@@ -189,7 +202,9 @@ ROWS = [
         f"{CALIBRATE} --reference uniform -o even", m3),
     Row("M4", "A reference model is trained with it", "paper", "M3", m4),
     Row("M5", "The proxy is smaller than the primary, which has 30 times its parameters or more", "abstract",
-        "mixcal calibrate tokens --config small.yaml --evaluation 1 --primary tiny --primary-steps 2 -o large", m5),
+        "mixcal calibrate tokens --config small.yaml --evaluation 1 --primary tiny --primary-steps 2 -o large\n"
+        "mixcal calibrate tokens --config small.yaml --method uniform --evaluation 1 --model micro --primary nano "
+        "--primary-steps 1 -o small", m5),
     Row("M6", "The proxy is trained while the distribution is updated", "abstract, paper", "M1", m6),
     Row("M7", "The update depends on the excess of the proxy's over the reference's loss, category by category",
         "abstract, paper", f"{CALIBRATE} --model net.onnx --init keep --schedule.rate 0 -o same", m7),
@@ -212,6 +227,11 @@ ROWS = [
     Row("M16", "One distribution serves several primaries", "inferred",
         f"{TRAIN} --steps 2 --model micro --weights run/mixture.json -o wider", m16),
     Row("M17", "It takes less computing than tuning the primary", "abstract", "mixcal plan tokens --steps 1000", m17),
+    Row("M19", "Categories may hold categories", "inferred",
+        "mixcal prep --domain web/easy=data/easy.bin --domain web/hard=data/hard.bin --domain books=data/medium.bin "
+        "--longest 1024 --vocabulary 100 -o nested\n"
+        "printf '%s\\n' name,weight web,0.6 web/easy,0.25 web/hard,0.75 books,0.4 > nested.csv\n"
+        f"{CALIBRATE.replace('tokens', 'nested')} --method unimax --reference nested.csv -o within", m19),
 ]
 
 

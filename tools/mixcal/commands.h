@@ -20,11 +20,12 @@ int optimize(const cli::App& app, const Options& options);
 int train_primary(const cli::App& app, const Options& options);
 int eval(const cli::App& app, const Options& options);
 int export_mixture(const cli::App& app, const Options& options);
+int report_runs(const cli::App& app, const Options& options);
 int gen(const cli::App& app, const Options& options);
 
 std::string text_of(const train::TextTable& table);
-/// The store of tokens that a path is, or that is made of the corpus there, in `folder`. Errors: usage without a path;
-/// those of prepare().
+/// The store of tokens that a path is, or that is made of the corpus there, in `folder`, by the first rank. Of all
+/// ranks where `folder` is given. Errors: usage without a path; those of prepare().
 data::TokenStore open_store(const cli::App& app, const Options& options, const std::string& folder);
 /// Errors: usage unless --output was given; `what` says what it is.
 const std::string& output_of(const Options& options, const char* what);

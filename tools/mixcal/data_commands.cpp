@@ -82,9 +82,12 @@ data::TokenStore open_store(const cli::App& app, const Options& options, const s
   if (folder.empty())
     throw Error(ErrorKind::input_missing, paths.empty() ? "" : base::printable(paths[0]), "holds no prepared data",
                 "mixcal prep writes it");
-  if (options.resume && std::filesystem::exists(folder + "/manifest.json")) return data::TokenStore(folder);
-  return mixcal::prepare(paths, options.prepare, folder, static_cast<uint64_t>(app.common().seed),
-                         static_cast<unsigned>(app.common().threads), app.common().replace());
+  const bool is_there = options.resume && std::filesystem::exists(folder + "/manifest.json");
+  if (options.is_first() && !is_there)
+    mixcal::prepare(paths, options.prepare, folder, static_cast<uint64_t>(app.common().seed),
+                    static_cast<unsigned>(app.common().threads), app.common().replace());
+  options.team->from_first("prepared");  // the others wait
+  return data::TokenStore(folder);
 }
 
 int prep(const cli::App& app, const Options& options) {

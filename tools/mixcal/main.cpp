@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // mixcal: finds the shares of domains that a language model is best trained on, by small proxies.
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/app.h"
 #include "commands.h"
 #include "exec/allocator.h"
@@ -17,19 +19,13 @@ using namespace allot;
 using Command = int (*)(const cli::App&, const Options&);
 
 int run(const cli::App& app, const Options& options) {
-  static const std::map<std::string, Command> kCommands = {{"prep", prep},
-                                                           {"inspect", inspect},
-                                                           {"plan", plan},
-                                                           {"reference", train_reference},
-                                                           {"proxy", train_proxy},
-                                                           {"calibrate", calibrate},
-                                                           {"swarm", swarm},
-                                                           {"fit", fit},
-                                                           {"optimize", optimize},
-                                                           {"train", train_primary},
-                                                           {"eval", eval},
-                                                           {"export", export_mixture},
-                                                           {"gen", gen}};
+  static const std::map<std::string, Command> kCommands = {{"prep", prep},          {"inspect", inspect},
+                                                           {"plan", plan},          {"reference", train_reference},
+                                                           {"proxy", train_proxy},  {"calibrate", calibrate},
+                                                           {"swarm", swarm},        {"fit", fit},
+                                                           {"optimize", optimize},  {"train", train_primary},
+                                                           {"eval", eval},          {"export", export_mixture},
+                                                           {"report", report_runs}, {"gen", gen}};
   const std::string& name = options.words.front();
   const auto found = kCommands.find(name);
   if (found == kCommands.end()) {
@@ -39,7 +35,8 @@ int run(const cli::App& app, const Options& options) {
   }
   exec::keep_freed_memory();
   nn::compute_alone();
-  return found->second(app, options);
+  static const std::set<std::string> kOfAllRanks = {"reference", "proxy", "calibrate", "train"};
+  return options.is_first() || kOfAllRanks.contains(name) ? found->second(app, options) : 0;
 }
 
 }  // namespace
@@ -47,10 +44,11 @@ int run(const cli::App& app, const Options& options) {
 int main(int argc, char** argv) {
   cli::App app("mixcal", "Finds the mixture of training data by small proxy models");
   Options options;
-  app.positionals("COMMAND", options.words,
-                  "prep, inspect, plan, reference, proxy, calibrate, swarm, fit, optimize, train, eval, export or gen, "
-                  "then what it works on",
-                  1, 10'000);
+  app.positionals(
+      "COMMAND", options.words,
+      "prep, inspect, plan, reference, proxy, calibrate, swarm, fit, optimize, train, eval, export, report or gen, "
+      "then what it works on",
+      1, 10'000);
   app.bind([&](config::Binder& binder) { options.bind(binder); });
   app.short_flag("o", "output");
   app.example("mixcal calibrate data/ -o run/",
@@ -60,6 +58,13 @@ int main(int argc, char** argv) {
               "with intervals, compared on a larger model");
   app.example("mixcal optimize --ratios ratios.csv --metrics metrics.csv --law.objective worst -o mixture.json",
               "from runs made elsewhere");
+  app.example("mixcal report doremi/ doge/ law/ -o report/", "several searches beside each other");
   app.example("mixcal export run/mixture.json --to megatron", "for another trainer");
-  return app.run(argc, argv, [&] { return run(app, options); });
+  app.example("mpirun -n 4 mixcal calibrate tokens/ --shards 4 -o run/", "on four ranks");
+  return app.run(argc, argv, [&] {
+    dist::Team team(dist::ranks(), {.stop = &cli::stop_requested(), .stop_code = cli::stop_exit_code});
+    if (!team.is_first()) base::configure_log({"mixcal", base::LogLevel::quiet, false, ""});
+    options.team = &team;
+    return team.run([&] { return run(app, options); });
+  });
 }

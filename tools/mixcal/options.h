@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/binder.h"
+#include "dist/team.h"
 #include "mixcal/calibrate.h"
 #include "mixcal/exporters.h"
 #include "mixcal/prepare.h"
@@ -23,7 +24,9 @@ struct Options {
   double primary_parameters = 1e9, primary_tokens = 20e9;
   int64_t net_vocabulary = 258;
   bool resume = false;
+  dist::Team* team = nullptr;  // of all ranks, set by main()
 
+  bool is_first() const { return team->is_first(); }
   std::vector<std::string> paths() const { return {words.begin() + 1, words.end()}; }
 
   void bind(config::Binder& binder) {

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "config/units.h"
 #include "mixcal/page.h"
+#include "mixcal/saved.h"
 
 namespace allot {
 namespace {
@@ -17,14 +18,22 @@ using base::Error;
 using base::ErrorKind;
 
 mixcal::CalibrateContext context_of(const cli::App& app, const Options& options, const std::string& what) {
+  dist::Team& team = *options.team;
+  const bool shares_cores = app.common().threads == 0 && team.size() > 1;
   return {.folder = output_of(options, what.c_str()),
           .config = config::dump_yaml(app.binder(), false),
           .resume = options.resume,
           .seed = static_cast<uint64_t>(app.common().seed),
-          .threads = static_cast<unsigned>(app.common().threads),
-          .stop = &cli::stop_requested(),
-          .shown = true,
-          .replace = app.common().replace()};
+          .threads = shares_cores ? team.cores() : static_cast<unsigned>(app.common().threads),
+          .stop = &team.stop_requested(),
+          .shown = team.is_first(),
+          .replace = app.common().replace(),
+          .team = &team};
+}
+
+int stopped(const Options& options) {
+  base::warn("stopped early; --resume goes on");
+  return options.team->stop_code();
 }
 
 void warn_about_size(const mixcal::ModelOptions& model, const data::TokenStore& store) {
@@ -32,19 +41,6 @@ void warn_about_size(const mixcal::ModelOptions& model, const data::TokenStore& 
   if (made.numbers() < 15'000'000)
     base::info("a model of {} parameters: below 15 M, which mixture is better for a large model is a hint only",
                config::human_count(static_cast<double>(made.numbers())));
-}
-
-void write_all(const mixcal::Calibration& calibration, const mixcal::CalibrateOptions& settings,
-               const std::string& output, const cli::App& app) {
-  const std::string folder = output + "/";
-  const base::Replace replace = app.common().replace();
-  std::filesystem::create_directories(folder);  // there already unless nothing was trained
-  base::write_file(folder + "mixture.json", mixcal::to_json(calibration.mixture), replace);
-  base::write_file(folder + "result.json", mixcal::to_json(calibration), replace);
-  base::write_file(folder + "report.html", mixcal::page_of(calibration, settings), replace);
-  if (!calibration.trajectories.empty())
-    base::write_file(folder + "trajectory.csv", mixcal::trajectory_csv(calibration), base::Replace::any);
-  base::info("wrote {0}mixture.json and {0}report.html", base::printable(folder));
 }
 
 void print_losses(const std::vector<std::string>& names, const std::vector<double>& losses,
@@ -75,18 +71,17 @@ void print_losses(const std::vector<std::string>& names, const std::vector<doubl
 int search(const cli::App& app, const Options& options, const mixcal::CalibrateOptions& settings) {
   const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
   const std::string& mixture_path = options.output + "/mixture.json";
-  if (!options.resume) base::check_output(mixture_path, app.common().replace());
+  if (options.is_first() && !options.resume) base::check_output(mixture_path, app.common().replace());
   const data::TokenStore store = open_store(app, options, options.output + "/tokens");
   std::vector<std::string> warnings = mixcal::duplicate_warnings(store, mixcal::find_duplicates(store));
   for (const std::string& warning : warnings) base::warn("{}", warning);
   warn_about_size(settings.settings.model, store);
   mixcal::Calibration calibration = mixcal::calibrate(store, settings, context);
-  if (calibration.stopped) {
-    base::warn("stopped early; --resume goes on");
-    return cli::stop_exit_code();
-  }
+  if (calibration.stopped) return stopped(options);
+  if (!options.is_first()) return 0;
   calibration.mixture.warnings.insert(calibration.mixture.warnings.begin(), warnings.begin(), warnings.end());
-  write_all(calibration, settings, options.output, app);
+  mixcal::write_calibration(calibration, options.output, app.common().replace());
+  base::info("wrote {0}/mixture.json and {0}/report.html", base::printable(options.output));
   if (app.common().json) {
     fmt::print("{}", mixcal::to_json(calibration));
     return 0;
@@ -95,7 +90,7 @@ int search(const cli::App& app, const Options& options, const mixcal::CalibrateO
     fmt::print("{} is not better than uniform shares on this data\n", calibration.mixture.method);
   fmt::print("{}", text_of(mixcal::weight_table(calibration.mixture)));
   if (!calibration.arms.empty()) fmt::print("\n{}", text_of(mixcal::arm_table(calibration)));
-  fmt::print("{}\n", mixcal::cost_text(calibration, settings));
+  fmt::print("{}\n", mixcal::cost_text(calibration));
   return 0;
 }
 
@@ -112,10 +107,8 @@ int train_reference(const cli::App& app, const Options& options) {
                                                       mixcal::budget_of(calibrate, store), calibrate.epochs);
   const mixcal::Trainings runs(store, context);
   const auto model = mixcal::train_reference(runs, settings, given, context.seed, ".");
-  if (!model) {
-    base::warn("stopped early; --resume goes on");
-    return cli::stop_exit_code();
-  }
+  if (!model) return stopped(options);
+  if (!options.is_first()) return 0;
   print_losses(store.names(), mixcal::evaluate(*model, store, data::Part::validation, settings.evaluation), store,
                app.common().json);
   base::info("wrote {}/model.onnx", base::printable(options.output));
@@ -148,10 +141,8 @@ int train_primary(const cli::App& app, const Options& options) {
     if (epochs[i] > calibrate.epochs)
       base::warn("domain '{}' is passed {:.1f} times", base::printable(store.domains()[i].name), epochs[i]);
   const std::vector<double> losses = mixcal::train_on(store, weights, settings, context);
-  if (losses.empty()) {
-    base::warn("stopped early; --resume goes on");
-    return cli::stop_exit_code();
-  }
+  if (losses.empty()) return stopped(options);
+  if (!options.is_first()) return 0;
   print_losses(store.names(), losses, store, app.common().json);
   base::info("wrote {}/model.onnx", base::printable(options.output));
   return 0;
@@ -163,6 +154,7 @@ int eval(const cli::App& app, const Options& options) {
   if (!model.is_file()) throw Error(ErrorKind::usage, "--model", "names no ONNX file", "give the model.onnx of a run");
   model.init = "keep";
   const mixcal::LanguageModel made(model, store.tokenizer().vocabulary, 0);
+  mixcal::check_tokenizer(made, store, model.model);
   print_losses(store.names(), mixcal::evaluate(made, store, data::Part::test, options.calibrate.settings.evaluation),
                store, app.common().json);
   return 0;
