@@ -24,13 +24,7 @@ FIRST_SEED = 100
 
 
 def tool(*args):
-    path = bar.RELEASE / "bin/enas-search"
-    if not path.exists():
-        raise Skipped("enas-search is not built (-DALLOT_LEARN=ON)")
-    done = subprocess.run([path, *map(str, args)], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, done.args))}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
+    return bar.tool("enas-search", *args)
 
 
 def catch(*cases):
@@ -186,7 +180,7 @@ def fashion_difference(space, other):
         difference = 100 * np.array([each["search"]["test"] - each[other]["test"] for each in outcomes])
         if len(difference) < 2:
             return f"{difference[0]:+.2f} points (one seed)", None
-        half = 2.776 * difference.std(ddof=1) / len(difference) ** 0.5
+        half = bar.interval(difference)[1]
         holds = difference.mean() - half > 0 if other == "their mean" else difference.mean() + half >= 0
         return f"{difference.mean():+.2f} [{difference.mean() - half:.2f}, {difference.mean() + half:.2f}]", holds
     return measure

@@ -27,13 +27,7 @@ FIRST_SEED = 1001
 
 
 def tool(*args):
-    path = bar.RELEASE / "bin/mpl-train"
-    if not path.exists():
-        raise Skipped("mpl-train is not built (-DALLOT_LEARN=ON)")
-    done = subprocess.run([path, *map(str, args)], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, done.args))}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
+    return bar.tool("mpl-train", *args)
 
 
 def network(text):
@@ -77,12 +71,6 @@ def accuracies(seeds, data, *args):
     return 100 * np.array(student), 100 * np.array(teacher)
 
 
-def interval(differences):
-    """Mean and half the width of Student's 95 % interval."""
-    quantiles = {5: 2.776, 10: 2.262, 20: 2.093}  # of n - 1 degrees
-    return differences.mean(), quantiles[len(differences)] * differences.std(ddof=1) / len(differences) ** 0.5
-
-
 def catch(*cases):
     def measure(quick):
         assertions, holds = bar.catch("mpl_test", ",".join(cases))
@@ -118,12 +106,12 @@ def noisy(quick, kind):
 
 
 def repaired_student(quick):
-    mean, half = interval(noisy(quick, "cos")[0] - noisy(quick, "none")[0])
+    mean, half = bar.interval(noisy(quick, "cos")[0] - noisy(quick, "none")[0])
     return f"{mean:+.1f} [{mean - half:.1f}, {mean + half:.1f}]", mean >= 5 and mean > half
 
 
 def repaired_teacher(quick):
-    mean, half = interval(noisy(quick, "cos")[1] - noisy(quick, "none")[1])
+    mean, half = bar.interval(noisy(quick, "cos")[1] - noisy(quick, "none")[1])
     return f"{mean:+.1f} [{mean - half:.1f}, {mean + half:.1f}]", mean >= 8
 
 
@@ -217,7 +205,7 @@ def gain(source, other, least):
     """Of mpl over another way, paired by seed; a None says that there is nothing to reach."""
     def measure(quick):
         arms = few_labels(source, quick)
-        mean, half = interval(arms["mpl"] - arms[other])
+        mean, half = bar.interval(arms["mpl"] - arms[other])
         text = f"{arms[other].mean():.1f} -> {arms['mpl'].mean():.1f}: {mean:+.1f} [{mean - half:.1f}, {mean + half:.1f}]"
         return text, None if least is None else mean >= least and mean > half
     return measure
@@ -270,7 +258,7 @@ def wrong_labels(quick):
 def gain_on_wrong_labels(other):
     def measure(quick):
         arms = wrong_labels(quick)
-        mean, half = interval(arms["mpl"] - arms[other])
+        mean, half = bar.interval(arms["mpl"] - arms[other])
         return f"{arms[other].mean():.1f} -> {arms['mpl'].mean():.1f}: {mean:+.1f} [{mean - half:.1f}, {mean + half:.1f}]", None
     return measure
 

@@ -7,7 +7,6 @@
 //   exec_bench overhead                         nanoseconds an op of 10,000 tiny ones beyond those of torch's call
 #include <chrono>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 
 #include <ATen/Parallel.h>
@@ -18,13 +17,12 @@
 #include <ATen/ops/randn.h>
 #include <c10/core/GradMode.h>
 
-#include "base/error.h"
-#include "exec/allocator.h"
 #include "exec/dtype.h"
 #include "exec/program.h"
 #include "exec/trainable.h"
 #include "ir/builder.h"
 #include "onnxio/reader.h"
+#include "served.h"
 
 using namespace allot;
 using Clock = std::chrono::steady_clock;
@@ -78,14 +76,6 @@ class Runs {
   std::vector<exec::Value> inputs_;
 };
 
-// Of this process alone: getrusage() starts with what its parent held.
-long most_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (long kilobytes = 0; word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
-  return 0;
-}
-
 // A chain of additions of two numbers, by the program and by hand.
 void print_overhead() {
   constexpr int kOps = 10'000, kRounds = 30;
@@ -114,25 +104,18 @@ void print_overhead() {
 void serve(Runs& runs, long before) {
   std::string what;
   for (int count; std::cin >> what >> count;)
-    std::cout << (what == "train" ? runs.train(count) : runs.forward(count)) << ' ' << (most_bytes() - before)
+    std::cout << (what == "train" ? runs.train(count) : runs.forward(count)) << ' ' << (bench::most_bytes() - before)
               << std::endl;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    if (argc == 2 && !std::strcmp(argv[1], "overhead")) return print_overhead(), 0;
-    if (argc < 3) return std::cerr << "usage: exec_bench MODEL.onnx THREADS [trained] | exec_bench overhead\n", 64;
-    exec::keep_freed_memory();
-    at::set_num_threads(std::atoi(argv[2]));
-    at::ones({1});  // torch's tables of operators are no part of the network
-    const long before = most_bytes();
+  if (argc == 2 && !std::strcmp(argv[1], "overhead")) return print_overhead(), 0;
+  if (argc < 3) return std::cerr << "usage: exec_bench MODEL.onnx THREADS [trained] | exec_bench overhead\n", 64;
+  at::set_num_threads(std::atoi(argv[2]));
+  return bench::run_as("exec_bench", [&](long before) {
     Runs runs(argv[1], argc > 3);
     serve(runs, before);
-    return 0;
-  } catch (const base::Error& error) {
-    std::cerr << "exec_bench: " << error.what() << '\n';
-    return base::exit_code(error.kind());
-  }
+  });
 }

@@ -3,21 +3,15 @@
 // PyTorch in turn with it.
 //
 //   mixcal_bench TOKENS MODEL BATCH     then, a number N a line on standard input: answers with the seconds that N
-//   steps
-//                                       took, and the most bytes of memory held so far beyond those of the libraries
-#include <chrono>
+//                                       steps took, and the most bytes of memory held so far beyond those of the
+//                                       libraries
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 
-#include <ATen/ops/ones.h>
-
-#include "base/error.h"
-#include "exec/allocator.h"
 #include "mixcal/training.h"
+#include "served.h"
 
 using namespace allot;
-using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -40,11 +34,7 @@ class Training {
         proxy_(settings_.model, store_.tokenizer().vocabulary, 2),
         job_(proxy_, reference_, settings_, lesson_, {}, kSteps) {}
 
-  double run(int steps) {
-    const auto start = Clock::now();
-    for (int i = 0; i < steps; ++i) job_.step(next_++, kSteps);
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
+  void step() { job_.step(next_++, kSteps); }
 
  private:
   const data::TokenStore store_;
@@ -56,30 +46,9 @@ class Training {
   int64_t next_ = 0;
 };
 
-/// Of this process alone: getrusage() starts with what its parent held.
-long most_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (long kilobytes = 0; word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
-  return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    if (argc != 4) return std::cerr << "usage: mixcal_bench TOKENS MODEL BATCH\n", 64;
-    exec::keep_freed_memory();
-    at::ones({1});  // torch's tables of operators are no part of the network
-    const long before = most_bytes();
-    Training training(argv[1], argv[2], std::atol(argv[3]));
-    for (int steps; std::cin >> steps;) {
-      const double seconds = training.run(steps);
-      std::cout << seconds << ' ' << (most_bytes() - before) << std::endl;
-    }
-    return 0;
-  } catch (const base::Error& error) {
-    std::cerr << "mixcal_bench: " << error.what() << '\n';
-    return base::exit_code(error.kind());
-  }
+  if (argc != 4) return std::cerr << "usage: mixcal_bench TOKENS MODEL BATCH\n", 64;
+  return bench::serve_steps("mixcal_bench", [&] { return Training(argv[1], argv[2], std::atol(argv[3])); });
 }

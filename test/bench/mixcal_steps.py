@@ -9,13 +9,10 @@ each, in turn, one thread both; prints the median ratio of times and that of mem
 Models: nano and micro of mixcal, batches of 32 sequences of 5 domains.
 """
 import argparse
-import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 import torch
@@ -105,26 +102,13 @@ def serve(name):
     torch.set_num_threads(1)
     before = train_steps.most_bytes()
     training = Training(name)
-    for line in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(int(line)):
-            training.step()
-        print(time.perf_counter() - start, train_steps.most_bytes() - before, flush=True)
+    train_steps.answer(training.step, before)
 
 
 def compare(name, programs, pairs, tokens):
     eager = train_steps.Peer(sys.executable, __file__, "--serve", name)
     ours = train_steps.Peer(programs / "mixcal_bench", tokens, name, BATCH)
-    steps = max(1, round(0.5 / min(eager.run(1) for _ in range(3))))
-    ours.run(steps)
-    times = [(ours.run(steps), eager.run(steps)) for _ in range(pairs)]
-    ratios = [a / b for a, b in times]
-    print(json.dumps({"net": name, "time_ratio": round(statistics.median(ratios), 3), "lowest": round(min(ratios), 3),
-                      "highest": round(max(ratios), 3), "ours_ms": round(min(a for a, _ in times) / steps * 1e3, 3),
-                      "torch_ms": round(min(b for _, b in times) / steps * 1e3, 3),
-                      "memory_ratio": round(ours.bytes / eager.bytes, 3)}), flush=True)
-    for peer in (ours, eager):
-        peer.close()
+    train_steps.race(name, ours, eager, pairs, 0.5)
 
 
 def text_domains(folder):

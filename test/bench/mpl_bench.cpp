@@ -5,25 +5,20 @@
 //   mpl_bench MODEL.onnx LABELLED RATIO     then, a number N a line on standard input: answers with the seconds that N
 //                                           iterations took, and the most bytes of memory held so far beyond those of
 //                                           the libraries
-#include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 
-#include <ATen/ops/ones.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 
-#include "base/error.h"
-#include "exec/allocator.h"
 #include "exec/dtype.h"
 #include "mpl/meta_pseudo_labels.h"
 #include "mpl/onnx_network.h"
 #include "nn/ema.h"
 #include "nn/threads.h"
+#include "served.h"
 
 using namespace allot;
-using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -68,13 +63,9 @@ class Iterations {
     batch_.labels = at::randint(0, 2, {labelled}, at::kLong);
   }
 
-  double run(int steps) {
-    const auto start = Clock::now();
-    for (int i = 0; i < steps; ++i) {
-      meta_.step({&batch_, 1}, next_++, {kRate, kRate});
-      ema_.update();
-    }
-    return std::chrono::duration<double>(Clock::now() - start).count();
+  void step() {
+    meta_.step({&batch_, 1}, next_++, {kRate, kRate});
+    ema_.update();
   }
 
  private:
@@ -89,31 +80,10 @@ class Iterations {
   uint32_t next_ = 0;
 };
 
-/// Of this process alone: getrusage() starts with what its parent held.
-long most_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (long kilobytes = 0; word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
-  return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    if (argc != 4) return std::cerr << "usage: mpl_bench MODEL.onnx LABELLED RATIO\n", 64;
-    exec::keep_freed_memory();
-    nn::compute_alone();
-    at::ones({1});  // torch's tables of operators are no part of the network
-    const long before = most_bytes();
-    Iterations iterations(argv[1], std::atol(argv[2]), std::atol(argv[3]));
-    for (int steps; std::cin >> steps;) {
-      const double seconds = iterations.run(steps);
-      std::cout << seconds << ' ' << (most_bytes() - before) << std::endl;
-    }
-    return 0;
-  } catch (const base::Error& error) {
-    std::cerr << "mpl_bench: " << error.what() << '\n';
-    return base::exit_code(error.kind());
-  }
+  if (argc != 4) return std::cerr << "usage: mpl_bench MODEL.onnx LABELLED RATIO\n", 64;
+  nn::compute_alone();
+  return bench::serve_steps("mpl_bench", [&] { return Iterations(argv[1], std::atol(argv[2]), std::atol(argv[3])); });
 }

@@ -11,13 +11,10 @@ points).
 """
 import argparse
 import copy
-import json
 import logging
 import pathlib
-import statistics
 import sys
 import tempfile
-import time
 import warnings
 
 import torch
@@ -95,11 +92,7 @@ def serve(name):
     torch.set_num_threads(1)
     before = train_steps.most_bytes()
     iteration = Iteration(name)
-    for line in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(int(line)):
-            iteration()
-        print(time.perf_counter() - start, train_steps.most_bytes() - before, flush=True)
+    train_steps.answer(iteration, before)
 
 
 def compare(name, program, pairs, folder):
@@ -108,16 +101,7 @@ def compare(name, program, pairs, folder):
     torch.onnx.export(model.eval(), (inputs,), path, dynamo=True, optimize=False, verbose=False, opset_version=20)
     eager = train_steps.Peer(sys.executable, __file__, "--serve", name)
     ours = train_steps.Peer(program, path, *SIZES[name])
-    steps = max(1, round(0.5 / min(eager.run(1) for _ in range(3))))
-    ours.run(steps)
-    times = [(ours.run(steps), eager.run(steps)) for _ in range(pairs)]
-    ratios = [a / b for a, b in times]
-    print(json.dumps({"net": name, "time_ratio": round(statistics.median(ratios), 3), "lowest": round(min(ratios), 3),
-                      "highest": round(max(ratios), 3), "ours_ms": round(min(a for a, _ in times) / steps * 1e3, 3),
-                      "torch_ms": round(min(b for _, b in times) / steps * 1e3, 3),
-                      "memory_ratio": round(ours.bytes / eager.bytes, 3)}), flush=True)
-    for peer in (ours, eager):
-        peer.close()
+    train_steps.race(name, ours, eager, pairs, 0.5)
 
 
 def main():

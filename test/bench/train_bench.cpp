@@ -4,26 +4,21 @@
 //   train_bench MODEL.onnx BATCH OPTIMIZER     then, a number N a line on standard input: answers with the seconds that
 //                                              N steps took, and the most bytes of memory held so far beyond those of
 //                                              the libraries
-#include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "base/error.h"
-#include "exec/allocator.h"
 #include "exec/dtype.h"
 #include "nn/loss.h"
+#include "served.h"
 #include "train/network.h"
 #include "train/shards.h"
 
 using namespace allot;
-using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -46,17 +41,13 @@ class Training {
     labels_ = at::randint(0, network_.logits(inputs_).size(-1), {batch}, at::kLong);
   }
 
-  double run(int steps) {
-    const auto start = Clock::now();
-    for (int i = 0; i < steps; ++i) {
-      const auto part = train::mean_over_shards({}, statistics_, [&](size_t) {
-        const at::Tensor logits = network_.logits(inputs_, {.training = true, .seed = 1, .step = next_++});
-        const at::Tensor loss = nn::cross_entropy(logits, labels_);
-        return train::Part{torch::autograd::grad({loss}, leaves_), {}};
-      });
-      optimizer_.step(part.gradients, 1e-3);
-    }
-    return std::chrono::duration<double>(Clock::now() - start).count();
+  void step() {
+    const auto part = train::mean_over_shards({}, statistics_, [&](size_t) {
+      const at::Tensor logits = network_.logits(inputs_, {.training = true, .seed = 1, .step = next_++});
+      const at::Tensor loss = nn::cross_entropy(logits, labels_);
+      return train::Part{torch::autograd::grad({loss}, leaves_), {}};
+    });
+    optimizer_.step(part.gradients, 1e-3);
   }
 
  private:
@@ -69,30 +60,9 @@ class Training {
   uint32_t next_ = 0;
 };
 
-/// Of this process alone: getrusage() starts with what its parent held.
-long most_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (long kilobytes = 0; word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
-  return 0;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    if (argc != 4) return std::cerr << "usage: train_bench MODEL.onnx BATCH OPTIMIZER\n", 64;
-    exec::keep_freed_memory();
-    at::ones({1});  // torch's tables of operators are no part of the network
-    const long before = most_bytes();
-    Training training(argv[1], std::atol(argv[2]), argv[3]);
-    for (int steps; std::cin >> steps;) {
-      const double seconds = training.run(steps);
-      std::cout << seconds << ' ' << (most_bytes() - before) << std::endl;
-    }
-    return 0;
-  } catch (const base::Error& error) {
-    std::cerr << "train_bench: " << error.what() << '\n';
-    return base::exit_code(error.kind());
-  }
+  if (argc != 4) return std::cerr << "usage: train_bench MODEL.onnx BATCH OPTIMIZER\n", 64;
+  return bench::serve_steps("train_bench", [&] { return Training(argv[1], std::atol(argv[2]), argv[3]); });
 }

@@ -88,14 +88,23 @@ def serve(name):
     optimizer = torch.optim.SGD(groups(model), lr=1e-3, momentum=0.9, nesterov=True) if kind == "sgd" else \
         torch.optim.AdamW(groups(model), lr=1e-3)
     labels = torch.randint(0, 2, (len(inputs),))
+
+    def step():
+        logits = model(inputs)
+        loss = nn.functional.cross_entropy(getattr(logits, "logits", logits), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    answer(step, before)
+
+
+def answer(step, before):
+    """What served.h does in C++: seconds of as many steps as each line says, and bytes held beyond those `before`."""
     for line in sys.stdin:
         start = time.perf_counter()
         for _ in range(int(line)):
-            logits = model(inputs)
-            loss = nn.functional.cross_entropy(getattr(logits, "logits", logits), labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
+            step()
         print(time.perf_counter() - start, most_bytes() - before, flush=True)
 
 
@@ -114,13 +123,9 @@ class Peer:
         self.process.wait()
 
 
-def compare(name, program, pairs, folder):
-    model, inputs, kind = NETS[name]()
-    path = pathlib.Path(folder) / f"{name}.onnx"
-    torch.onnx.export(model.eval(), (inputs,), path, dynamo=True, optimize=False, verbose=False, opset_version=20)
-    eager = Peer(sys.executable, __file__, "--serve", name)
-    ours = Peer(program, path, len(inputs), "sgd" if kind == "sgd" else "adamw")
-    steps = max(1, round(0.4 / min(eager.run(1) for _ in range(3))))
+def race(name, ours, eager, pairs, seconds):
+    """Runs both peers in turn, each time as many steps as take eager PyTorch so many seconds; prints a JSON line."""
+    steps = max(1, round(seconds / min(eager.run(1) for _ in range(3))))
     ours.run(steps)
     times = [(ours.run(steps), eager.run(steps)) for _ in range(pairs)]
     ratios = [a / b for a, b in times]
@@ -131,6 +136,15 @@ def compare(name, program, pairs, folder):
     for peer in (ours, eager):
         peer.close()
     print(json.dumps(result), flush=True)
+
+
+def compare(name, program, pairs, folder):
+    model, inputs, kind = NETS[name]()
+    path = pathlib.Path(folder) / f"{name}.onnx"
+    torch.onnx.export(model.eval(), (inputs,), path, dynamo=True, optimize=False, verbose=False, opset_version=20)
+    eager = Peer(sys.executable, __file__, "--serve", name)
+    ours = Peer(program, path, len(inputs), "sgd" if kind == "sgd" else "adamw")
+    race(name, ours, eager, pairs, 0.4)
 
 
 def main():
