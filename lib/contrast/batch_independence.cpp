@@ -99,7 +99,8 @@ class Walk {
     AxisSite site{node, lowered_.opset(node), {}, {}, {}, {}, kBatch};
     bool any = false;
     for (const ir::ValueId input : values_.inputs[id]) {
-      const bool there = input != ir::kNone;
+      const bool type_alone = node.is("CastLike") && site.inputs.size() == 1;  // its second input gives no number
+      const bool there = input != ir::kNone && !type_alone;
       site.inputs.push_back(there ? labels_[input] : BatchAxis{});
       site.input_dims.push_back(there ? one_.types[input].dims : std::vector<int64_t>());
       site.input_content.push_back(there && one_.content[input].known ? &one_.content[input].data : nullptr);

@@ -13,6 +13,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "contrast/whole_batch.h"
 #include "exec/dtype.h"
 #include "exec/live_bytes.h"
 

@@ -9,6 +9,7 @@
 #include <c10/core/GradMode.h>
 
 #include "base/error.h"
+#include "contrast/whole_batch.h"
 
 namespace allot::contrast {
 namespace {

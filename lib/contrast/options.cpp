@@ -94,6 +94,7 @@ TrainOptions::TrainOptions() {
   optimizer.weight_decay = 0.2;
   schedule.rate = 1e-3;
   loop.steps = 1000;
+  loop.log_every = 10;  // steps are long
   loop.evaluate_every = 200;
 }
 
@@ -112,6 +113,8 @@ void TrainOptions::bind(config::Binder& binder) {
       "exact: weight gradients are added up; moments: they go into adamw's moments, of which the second one is "
       "then an estimate",
       {"exact", "moments"});
+  binder.choice("shard", shard, "optimizer: each rank keeps a part of the optimiser's state, and steps for its tensors",
+                {"none", "optimizer"});
   binder.text("cache_embeddings", cache_embeddings,
               "folder that keeps the embeddings of a frozen encoder, for all epochs and runs");
   binder.section("temperature", "how similarities are scaled", [this](config::Binder& b) { temperature.bind(b); });

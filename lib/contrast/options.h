@@ -66,6 +66,7 @@ struct TrainOptions {
   LossOptions loss;
   bool deduplicate = false;
   std::string accumulate = "exact";  // or moments
+  std::string shard = "none";        // or optimizer: each rank keeps a part of its state
   std::string cache_embeddings;      // folder for those of a frozen tower; empty: none
   TemperatureOptions temperature;
   nn::OptimizerOptions optimizer;

@@ -2,7 +2,6 @@
 #include "contrast/page.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/mm.h>
@@ -10,8 +9,8 @@
 
 #include "contrast/pictures.h"
 #include "report/chart.h"
+#include "report/heat_map.h"
 #include "report/html.h"
-#include "report/svg.h"
 #include "train/page.h"
 
 namespace allot::contrast {
@@ -34,19 +33,12 @@ std::string recall_chart(const Retrieval& found) {
 /// Similarities of some pairs: rows are first sides, columns second ones.
 std::string matrix(const at::Tensor& similarities) {
   const int64_t count = similarities.size(0);
-  constexpr double kSide = 10;
-  report::Svg svg(static_cast<double>(count) * kSide, static_cast<double>(count) * kSide);
   const float* values = similarities.const_data_ptr<float>();
-  for (int64_t row = 0; row < count; ++row)
-    for (int64_t column = 0; column < count; ++column) {
-      const float value = values[row * count + column];
-      if (value <= 0) continue;
-      const double side = kSide * std::sqrt(std::min(1.0f, value));  // the area is the similarity
-      svg.rect(static_cast<double>(column) * kSide + (kSide - side) / 2,
-               static_cast<double>(row) * kSide + (kSide - side) / 2, side, side, row == column ? "accent" : "neutral",
-               fmt::format("{} with {}: {:.2f}", row, column, value));
-    }
-  return svg.str("similarities of pairs");
+  std::vector<std::vector<double>> rows;
+  for (int64_t row = 0; row < count; ++row) rows.emplace_back(values + row * count, values + (row + 1) * count);
+  return report::heat_map(
+      rows, "similarities of pairs: rows are first sides, columns second ones",
+      [&](size_t row, size_t column) { return fmt::format("{} with {}: {:.2f}", row, column, rows[row][column]); });
 }
 
 std::string item_html(const PairSource& source, int64_t item) {

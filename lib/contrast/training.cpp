@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/units.h"
 #include "contrast/bench.h"
+#include "train/owners.h"
 
 namespace allot::contrast {
 namespace {
@@ -63,6 +64,12 @@ Training::Training(const TowersOptions& towers, const TrainOptions& options, uin
   const bool sigmoid = options.loss.kind == "sigmoid";
   log_scale_ = at::tensor({-std::log(options.temperature.initial)}, at::kDouble);
   bias_ = at::tensor({sigmoid ? options.temperature.bias : 0.0}, at::kDouble);
+  make_optimizer(options);
+  if (options.accumulate == "moments") fold_moments(options);
+  if (!options.cache_embeddings.empty()) open_cache(options);
+}
+
+void Training::make_optimizer(const TrainOptions& options) {
   std::vector<nn::TrainedTensor> trained;
   for (const Side side : {Side::first, Side::second}) {
     if (side == Side::second && towers_.get().tied()) continue;
@@ -73,9 +80,13 @@ Training::Training(const TowersOptions& towers, const TrainOptions& options, uin
   }
   trained.push_back({"log_scale", log_scale_, false});
   trained.push_back({"bias", bias_, false});
-  optimizer_ = std::make_unique<nn::Optimizer>(std::move(trained), options.optimizer);
-  if (options.accumulate == "moments") fold_moments(options);
-  if (!options.cache_embeddings.empty()) open_cache(options);
+  dist::Team* const team = step_options_.team;
+  std::vector<bool> owned;
+  if (options.shard == "optimizer" && team && team->size() > 1) {
+    owners_ = train::deal_owners(trained, team->size());
+    for (const uint32_t owner : owners_) owned.push_back(owner == team->rank());
+  }
+  optimizer_ = std::make_unique<nn::Optimizer>(std::move(trained), options.optimizer, std::move(owned));
 }
 
 /// Noise is told from differences of parts, which hence have to be alike.
@@ -131,6 +142,12 @@ void Training::choose_micro(const TrainOptions& options) {
   }
   const SourceBatch batch(*source_, items_of(0), false);
   step_options_.micro = fastest_micro(towers_, batch, threads_, static_cast<int64_t>(options.micro_memory));
+  if (dist::Team* const team = step_options_.team; team && team->size() > 1) {  // clocks differ
+    dist::WireWriter out;
+    out.number(step_options_.micro);
+    const std::string bytes = team->from_first(out.take());
+    step_options_.micro = dist::WireReader(bytes).number<int64_t>();
+  }
   base::info("--micro auto chose {}", step_options_.micro);
 }
 
@@ -157,6 +174,7 @@ train::StepResult Training::step(int64_t step, int64_t steps) {
   const double rate = options_.schedule.at(step, steps);
   const nn::StepReport report = change_weights(gradient, rate);
   if (!report.taken) return {{}, false};
+  if (!owners_.empty()) train::share_owned(*step_options_.team, optimizer_->tensors(), owners_);
   const at::NoGradGuard no_gradients;
   log_scale_.clamp_max_(std::log(options_.temperature.most));
   if (!fold_) result.metrics["gradient_norm"] = report.gradient_norm;
@@ -193,6 +211,12 @@ Temperature Training::temperature() const { return {number_of(log_scale_), numbe
 
 int64_t Training::steps_per_epoch() const { return std::max<int64_t>(1, source_->size() / options_.batch); }
 
+int64_t Training::optimizer_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : optimizer_->state()) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
 std::string Training::fingerprint() const {
   base::Sha256 hash;
   hash.add_field(source_->fingerprint());
@@ -213,7 +237,8 @@ train::Checkpoint Training::state() const {
   train::Checkpoint state;
   state.metadata["schema"] = kTrainingSchema;
   state.add("network.", result());
-  state.add("optimizer.", optimizer_->state());
+  const auto own = optimizer_->state();
+  state.add("optimizer.", owners_.empty() ? own : train::on_first(*step_options_.team, own));
   return state;
 }
 

@@ -30,6 +30,7 @@ class Training final : public train::Job {
   /// Retrieval on evaluation pairs; without any, nothing is chosen.
   train::Evaluation evaluate() override;
   train::Checkpoint state() const override;
+  bool state_is_divided() const override { return !owners_.empty(); }
   void restore(const train::Checkpoint& state, const std::string& path) override;
   std::vector<nn::NamedTensor> result() const override;
 
@@ -39,12 +40,15 @@ class Training final : public train::Job {
   const PairSource* evaluation() const { return evaluation_.get(); }
   int64_t micro() const { return step_options_.micro; }
   int64_t steps_per_epoch() const;
+  /// What the optimiser keeps on this rank.
+  int64_t optimizer_bytes() const;
   /// Of networks and data: what a resumed run must find again.
   std::string fingerprint() const;
 
  private:
   void choose_micro(const TrainOptions& options);
   void open_cache(const TrainOptions& options);
+  void make_optimizer(const TrainOptions& options);
   void fold_moments(const TrainOptions& options);
   void refuse_unequal_parts(const char* flag, int64_t rows, int64_t micro) const;
   nn::StepReport change_weights(const StepGradient& gradient, double rate);
@@ -59,6 +63,7 @@ class Training final : public train::Job {
   StepOptions step_options_;
   at::Tensor log_scale_, bias_;  // float64 scalars
   std::unique_ptr<nn::Optimizer> optimizer_;
+  std::vector<uint32_t> owners_;           // ranks, by tensor of the optimiser; empty: each keeps all
   std::unique_ptr<nn::MomentFold> fold_;   // null: gradients are exact
   std::unique_ptr<EmbeddingCache> cache_;  // null: none
 };

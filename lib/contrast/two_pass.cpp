@@ -5,17 +5,14 @@
 #include <chrono>
 #include <cmath>
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/logaddexp.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "contrast/exchange.h"
 #include "nn/threads.h"
-#include "train/tensor_wire.h"
 
 namespace allot::contrast {
 namespace {
@@ -23,9 +20,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// The two sides of a pair draw numbers of their own, also where one tower encodes both.
-uint64_t seed_of(Side side, uint64_t seed) { return side == Side::first ? seed : ~seed; }
 
 std::vector<RowRange> micro_batches(RowRange rows, int64_t micro) {
   std::vector<RowRange> ranges;
@@ -44,18 +38,6 @@ void in_order(size_t count, unsigned threads, const Work& work, const Take& take
       work(next + i);
     });
     for (size_t i = 0; i < now; ++i) take(next + i);
-  }
-}
-
-void add_to(std::vector<at::Tensor>& sum, const std::vector<at::Tensor>& gradients) {
-  const at::NoGradGuard no_gradients;
-  if (sum.empty()) sum.resize(gradients.size());
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    if (!gradients[i].defined()) continue;
-    if (sum[i].defined())
-      sum[i].add_(gradients[i]);
-    else
-      sum[i] = gradients[i].clone();  // it may share memory with others
   }
 }
 
@@ -119,7 +101,7 @@ class Step {
     const at::NoGradGuard no_gradients;
     Similarity s;
     s.first = own_first;
-    s.second = team_ ? gathered(own_second) : own_second;
+    s.second = team_ ? rows_of_all(*team_, own_second) : own_second;
     // Rows and pairs are cut alike, so own candidates of these rows are where the whole batch has them.
     s.first_row = part_of(batch_.pairs(), team_ ? team_->rank() : 0, team_ ? team_->size() : 1).begin;
     s.pairs = batch_.pairs();
@@ -130,40 +112,17 @@ class Step {
       s.second_group = batch_.groups(Side::second);
     }
     Normalisers norm = normalisers(s, options_.loss);
-    if (team_ && norm.columns.defined()) norm.columns = joined(norm.columns);
+    if (team_ && norm.columns.defined()) norm.columns = logaddexp_of_all(*team_, norm.columns);
     LossGradient loss = loss_gradient(s, norm, options_.loss);
     if (!team_) return loss;
     return summed(std::move(loss));
-  }
-
-  std::vector<std::vector<at::Tensor>> exchange(const std::vector<at::Tensor>& mine) const {
-    dist::WireWriter out;
-    train::write(out, mine);
-    std::vector<std::vector<at::Tensor>> all;
-    for (const std::string& bytes : team_->gather(out.take())) {
-      dist::WireReader in(bytes);
-      all.push_back(train::read_tensors(in));
-    }
-    return all;
-  }
-
-  at::Tensor gathered(const at::Tensor& own_rows) const {
-    std::vector<at::Tensor> parts;
-    for (auto& each : exchange({own_rows})) parts.push_back(std::move(each[0]));
-    return at::cat(parts);
-  }
-
-  at::Tensor joined(const at::Tensor& columns) const {
-    at::Tensor all;
-    for (const auto& each : exchange({columns})) all = all.defined() ? at::logaddexp(all, each[0]) : each[0];
-    return all;
   }
 
   LossGradient summed(LossGradient loss) const {
     const at::Tensor numbers =
         at::tensor({loss.loss, loss.scale, loss.bias, static_cast<double>(loss.hits)}, at::kDouble);
     at::Tensor second, total;
-    for (const auto& each : exchange({loss.second, numbers})) {
+    for (const auto& each : tensors_of_all(*team_, {loss.second, numbers})) {
       second = second.defined() ? second.add_(each[0]) : each[0];
       total = total.defined() ? total.add_(each[1]) : each[1];
     }
@@ -214,7 +173,7 @@ class Step {
         if (!team_)
           parts.push_back(std::move(own_part));
         else
-          for (auto& each : exchange(own_part)) parts.push_back(std::move(each));
+          for (auto& each : tensors_of_all(*team_, own_part)) parts.push_back(std::move(each));
       }
       options_.take_parts(side, parts, static_cast<int64_t>(gradients.size() / 2));
     }
@@ -222,13 +181,9 @@ class Step {
 
   /// The one exchange of weight gradients.
   void sum_gradients(StepGradient& result) const {
-    std::vector<at::Tensor> mine = result.first;
-    mine.insert(mine.end(), result.second.begin(), result.second.end());
-    std::vector<at::Tensor> total;
-    for (const auto& each : exchange(mine)) add_to(total, each);
-    const auto middle = total.begin() + static_cast<ptrdiff_t>(result.first.size());
-    result.second.assign(middle, total.end());
-    result.first.assign(total.begin(), middle);
+    if (towers_.first.trains()) sum_over_ranks(*team_, towers_.first.network().leaves(), result.first);
+    if (!towers_.tied() && towers_.second.trains())
+      sum_over_ranks(*team_, towers_.second.network().leaves(), result.second);
   }
 
   const Towers& towers_;
@@ -242,6 +197,8 @@ class Step {
 };
 
 }  // namespace
+
+uint64_t seed_of(Side side, uint64_t seed) { return side == Side::first ? seed : ~seed; }
 
 at::Tensor embed_rows(const Tower& tower, const Batch& batch, Side side, RowRange range, int64_t micro,
                       unsigned threads, Pass pass) {
@@ -265,45 +222,6 @@ at::Tensor embed_rows(const Tower& tower, const Batch& batch, Side side, RowRang
 StepGradient two_pass(const Towers& towers, const Batch& batch, const Temperature& temperature,
                       const StepOptions& options, uint64_t seed, uint32_t step) {
   return Step(towers, batch, temperature, options, seed, step).run();
-}
-
-StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                         const LossOptions& loss, uint64_t seed, uint32_t step) {
-  const at::AutoGradMode records(true);
-  const auto embed = [&](Side side) {
-    Pass pass;
-    pass.training = pass.second = true;
-    pass.seed = seed_of(side, seed);
-    pass.step = step;
-    return towers.of(side).embed(batch.inputs(side, 0, batch.rows(side)), pass);
-  };
-  Similarity s;
-  s.first = embed(Side::first);
-  s.second = embed(Side::second);
-  s.pairs = batch.pairs();
-  s.first_group = batch.groups(Side::first);
-  s.second_group = batch.groups(Side::second);
-  const at::Tensor log_scale = at::tensor(temperature.log_scale, at::kDouble).set_requires_grad(true);
-  const at::Tensor bias = at::tensor(temperature.bias, at::kDouble).set_requires_grad(true);
-  const at::ScalarType type = s.first.scalar_type();
-  const at::Tensor value = plain_loss(s, log_scale.exp().to(type), bias.to(type), loss);
-  std::vector<at::Tensor> leaves = towers.first.trains() ? towers.first.network().leaves() : std::vector<at::Tensor>();
-  const size_t of_first = leaves.size();
-  if (!towers.tied() && towers.second.trains())
-    for (const at::Tensor& leaf : towers.second.network().leaves()) leaves.push_back(leaf);
-  leaves.push_back(log_scale);
-  leaves.push_back(bias);
-  auto gradients = torch::autograd::grad({value}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
-  StepGradient result;
-  result.loss = value.item<double>();
-  if (gradients.back().defined()) result.bias = gradients.back().item<double>();
-  gradients.pop_back();
-  result.log_scale = gradients.back().item<double>();
-  gradients.pop_back();
-  const auto middle = gradients.begin() + static_cast<ptrdiff_t>(of_first);
-  result.first.assign(gradients.begin(), middle);
-  result.second.assign(middle, gradients.end());
-  return result;
 }
 
 }  // namespace allot::contrast

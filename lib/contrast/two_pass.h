@@ -55,9 +55,8 @@ struct StepGradient {
 StepGradient two_pass(const Towers& towers, const Batch& batch, const Temperature& temperature,
                       const StepOptions& options, uint64_t seed, uint32_t step);
 
-/// The same from one graph over the whole batch, which needs memory for all of it: the reference.
-StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                         const LossOptions& loss, uint64_t seed, uint32_t step);
+/// The two sides of a pair draw numbers of their own, also where one tower encodes both.
+uint64_t seed_of(Side side, uint64_t seed);
 
 /// Embeddings of rows [range.begin, range.end) of a side, without recording, `micro` at a time.
 at::Tensor embed_rows(const Tower& tower, const Batch& batch, Side side, RowRange range, int64_t micro,

@@ -23,11 +23,17 @@ MomentFold::MomentFold(Optimizer& optimizer)
   if (optimizer.options().clip_norm > 0)
     throw Error(ErrorKind::config, "optimizer.clip_norm", "needs the norm of a gradient that is never there as a whole",
                 "leave it 0, or add gradients up first");
+  size_t next = 0;
+  for (size_t i = 0; i < given_.size(); ++i) {
+    place_.push_back(next);
+    if (optimizer.owns(i)) next += 2;
+  }
 }
 
 void MomentFold::decay_moments(size_t tensor) {
   if (given_[tensor]) return;
   given_[tensor] = true;
+  if (!optimizer_.owns(tensor)) return;
   first(tensor).mul_(optimizer_.options().beta1);
   second(tensor).mul_(optimizer_.options().beta2);
 }
@@ -44,6 +50,7 @@ void MomentFold::fold(size_t first_tensor, const std::vector<std::vector<at::Ten
   for (size_t i = 0; i < parts[0].size(); ++i) {
     if (!parts[0][i].defined()) continue;
     decay_moments(first_tensor + i);
+    if (!optimizer_.owns(first_tensor + i)) continue;
     at::Tensor sum = parts[0][i].clone();
     for (size_t part = 1; part < parts.size(); ++part) sum.add_(parts[part][i]);
     first(first_tensor + i).add_(sum, 1 - options.beta1);
@@ -61,6 +68,7 @@ void MomentFold::take(size_t tensor, const at::Tensor& gradient) {
   const at::NoGradGuard no_gradients;
   const auto& options = optimizer_.options();
   decay_moments(tensor);
+  if (!optimizer_.owns(tensor)) return;
   first(tensor).add_(gradient, 1 - options.beta1);
   second(tensor).addcmul_(gradient, gradient, 1 - options.beta2);
 }
@@ -72,10 +80,12 @@ void MomentFold::finish(double learning_rate) {
   for (size_t i = 0; i < given_.size(); ++i) {
     if (!given_[i]) continue;
     given_[i] = false;
+    ++steps[i];
+    if (!optimizer_.owns(i)) continue;
     const auto& trained = optimizer_.tensors()[i];
     at::Tensor parameter = trained.tensor;
     if (trained.decays && options.weight_decay != 0) parameter.mul_(1 - learning_rate * options.weight_decay);
-    const auto number = static_cast<double>(++steps[i]);
+    const auto number = static_cast<double>(steps[i]);
     const double first_share = 1 - std::pow(options.beta1, number), second_share = 1 - std::pow(options.beta2, number);
     const at::Tensor root = second(i).clamp_min_(0).sqrt().div_(std::sqrt(second_share));
     const at::Tensor scale = at::maximum(root, first(i).abs().div_(first_share)).add_(options.epsilon);

@@ -34,11 +34,12 @@ class MomentFold {
 
  private:
   void decay_moments(size_t tensor);
-  at::Tensor first(size_t tensor) const { return moments_[2 * tensor].second; }
-  at::Tensor second(size_t tensor) const { return moments_[2 * tensor + 1].second; }
+  at::Tensor first(size_t tensor) const { return moments_[place_[tensor]].second; }
+  at::Tensor second(size_t tensor) const { return moments_[place_[tensor] + 1].second; }
 
   Optimizer& optimizer_;
-  std::vector<NamedTensor> moments_;  // as Optimizer::state() has them: m and v of each tensor, then steps
+  std::vector<NamedTensor> moments_;  // as Optimizer::state() has them: m and v of each tensor that it owns, then steps
+  std::vector<size_t> place_;         // by tensor: of its m
   std::vector<bool> given_;           // by tensor, in this step
 };
 

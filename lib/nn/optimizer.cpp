@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
@@ -52,12 +53,17 @@ void OptimizerOptions::bind(config::Binder& binder) {
   binder.number("clip_norm", clip_norm, "largest norm over all gradients; 0 = any", 0, 1e12);
 }
 
-Optimizer::Optimizer(std::vector<TrainedTensor> tensors, OptimizerOptions options)
-    : rule_(rule_of(options.kind)), tensors_(std::move(tensors)), options_(std::move(options)) {
+Optimizer::Optimizer(std::vector<TrainedTensor> tensors, OptimizerOptions options, std::vector<bool> owned)
+    : rule_(rule_of(options.kind)),
+      tensors_(std::move(tensors)),
+      options_(std::move(options)),
+      owned_(owned.empty() ? std::vector<bool>(tensors_.size(), true) : std::move(owned)) {
+  ALLOT_ASSERT(owned_.size() == tensors_.size());
   const at::NoGradGuard no_gradients;
   if (options_.beta2 == 0) options_.beta2 = rule_->beta2;
   if (options_.epsilon == 0) options_.epsilon = rule_->epsilon;
-  for (const TrainedTensor& trained : tensors_) slots_.push_back(rule_->slots(trained.tensor));
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    slots_.push_back(owns(i) ? rule_->slots(tensors_[i].tensor) : std::vector<NamedTensor>());
   steps_ = at::zeros({static_cast<int64_t>(tensors_.size())}, at::kLong);
 }
 
@@ -77,8 +83,10 @@ StepReport Optimizer::step(std::span<const at::Tensor> gradients, double learnin
   auto* steps = steps_.mutable_data_ptr<int64_t>();
   for (size_t i = 0; i < own.size(); ++i) {
     if (!own[i].defined()) continue;
+    ++steps[i];
+    if (!owns(i)) continue;
     if (report.clip_factor != 1) own[i] = own[i] * report.clip_factor;  // not in place: gradients may share memory
-    rule_->update({tensors_[i].tensor, own[i], slots_[i], ++steps[i], learning_rate,
+    rule_->update({tensors_[i].tensor, own[i], slots_[i], steps[i], learning_rate,
                    rule_->decays_gradient ? 0 : decay_of(tensors_[i], options_), options_});
   }
   return report;
@@ -96,7 +104,16 @@ std::vector<NamedTensor> Optimizer::state() const {
 }
 
 void Optimizer::assign(const std::vector<NamedTensor>& state, const std::string& where) {
-  copy_values(state, this->state(), where);
+  std::set<std::string> others;
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    if (!owns(i)) others.insert(tensors_[i].name);
+  std::vector<NamedTensor> own;
+  const std::string kind = fmt::format("{}.", rule_->kind);
+  for (const NamedTensor& each : state) {
+    const size_t dot = each.first.starts_with(kind) ? each.first.find('.', kind.size()) : std::string::npos;
+    if (dot == std::string::npos || !others.contains(each.first.substr(dot + 1))) own.push_back(each);
+  }
+  copy_values(own, this->state(), where);
 }
 
 double norm_over(std::span<const at::Tensor> gradients) {

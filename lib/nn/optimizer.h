@@ -48,28 +48,32 @@ struct OptimizerRule;
 
 class Optimizer {
  public:
-  explicit Optimizer(std::vector<TrainedTensor> tensors, OptimizerOptions options = {});
+  /// owned: by tensor, whether anything is kept of it; others do not change, as somebody else steps for them. Empty:
+  /// all are.
+  explicit Optimizer(std::vector<TrainedTensor> tensors, OptimizerOptions options = {}, std::vector<bool> owned = {});
 
   /// gradients: one a tensor, in order; undefined ones leave their tensor, and what is kept for it, alone. Order:
-  /// weight decay that gradients take up, clipping, the step.
+  /// weight decay that gradients take up, clipping by the norm over all, the step.
   StepReport step(std::span<const at::Tensor> gradients, double learning_rate);
   /// Those steps that any tensor took part in.
   int64_t steps() const;
 
   const std::vector<TrainedTensor>& tensors() const { return tensors_; }
   const OptimizerOptions& options() const { return options_; }
+  bool owns(size_t tensor) const { return owned_[tensor]; }
 
-  /// What training goes on from, sharing memory with this: "<kind>.<slot>.<name>" for what is kept of each tensor
-  /// (moments ...), and "<kind>.steps", int64 [tensors].
+  /// What training goes on from, sharing memory with this: "<kind>.<slot>.<name>" for what is kept of each tensor that
+  /// is owned (moments ...), and "<kind>.steps", int64 [tensors].
   std::vector<NamedTensor> state() const;
-  /// Errors: those of copy_values.
+  /// `state` may have more: what belongs to tensors that are not owned. Errors: those of copy_values.
   void assign(const std::vector<NamedTensor>& state, const std::string& where);
 
  private:
   const OptimizerRule* rule_;
   std::vector<TrainedTensor> tensors_;
   OptimizerOptions options_;
-  std::vector<std::vector<NamedTensor>> slots_;  // by tensor
+  std::vector<bool> owned_;                      // by tensor
+  std::vector<std::vector<NamedTensor>> slots_;  // by tensor; none of those that are not owned
   at::Tensor steps_;                             // by tensor, int64
 };
 

@@ -94,6 +94,10 @@ svg.chart { display: block; overflow: visible }
 .chart .spans { fill: none; stroke: var(--c, var(--neutral)); shape-rendering: crispEdges }
 .chart .s1 { stroke-opacity: .25 } .chart .s2 { stroke-opacity: .5 } .chart .s3 { stroke-opacity: .75 }
 .chart .ribbon { opacity: .45 }
+.heat { max-width: 40rem }
+.chart .h1 { fill-opacity: .1 } .chart .h2 { fill-opacity: .2 } .chart .h3 { fill-opacity: .3 }
+.chart .h4 { fill-opacity: .4 } .chart .h5 { fill-opacity: .52 } .chart .h6 { fill-opacity: .64 }
+.chart .h7 { fill-opacity: .76 } .chart .h8 { fill-opacity: .88 } .chart .h9 { fill-opacity: 1 }
 .chart rect:hover, .chart .ribbon:hover { opacity: .85 }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: 0 0 .5rem; padding: 0;
   font-size: .8125rem }

@@ -47,6 +47,16 @@ Checkpoint from_first(dist::Team* team, Checkpoint checkpoint) {
   return read_checkpoint(in);
 }
 
+/// The number that the first rank has: all go by its clock.
+template <typename Number>
+Number from_first(dist::Team* team, Number number) {
+  if (!team || team->size() == 1) return number;
+  dist::WireWriter out;
+  out.number(number);
+  const std::string bytes = team->from_first(out.take());
+  return dist::WireReader(bytes).number<Number>();
+}
+
 }  // namespace
 
 void LoopOptions::bind(config::Binder& binder) {
@@ -79,11 +89,7 @@ int64_t Loop::plan() {
   if (steps < kMany || options_.seconds < 0 || step_ == 0) return steps;
   const double affordable = static_cast<double>(step_) * options_.seconds / seconds();
   steps = std::max<int64_t>(step_, std::llround(std::min(affordable, static_cast<double>(kMany))));
-  if (!context_.team || context_.team->size() == 1) return steps;
-  dist::WireWriter out;  // all go by the first rank's clock
-  out.number(steps);
-  const std::string bytes = context_.team->from_first(out.take());
-  return dist::WireReader(bytes).number<int64_t>();
+  return from_first(context_.team, steps);
 }
 
 bool Loop::budget_left() {
@@ -98,6 +104,11 @@ bool Loop::all_go_on(bool wanted) {
   return wanted && !(context_.stop && context_.stop->load(std::memory_order_relaxed));
 }
 
+bool Loop::save_is_due() {
+  const bool due = seconds_since(saved_) >= options_.save_every_s;
+  return job_.state_is_divided() ? from_first(context_.team, due) : due;
+}
+
 Ended Loop::run() {
   started_ = saved_ = logged_ = Clock::now();
   take_up();
@@ -108,7 +119,7 @@ Ended Loop::run() {
     one_step();
     if (is_due(step_, options_.log_every)) log();
     if (is_due(step_, options_.evaluate_every)) evaluate();
-    if (seconds_since(saved_) >= options_.save_every_s) save();
+    if (save_is_due()) save();
     if (!context_.shown) continue;
     if (planned_ < kMany) progress.set_total(static_cast<uint64_t>(planned_));
     progress.update(static_cast<uint64_t>(step_), best_score_ ? fmt::format("{:.4g}", *best_score_) : "");
@@ -194,8 +205,9 @@ void Loop::begin_events() {
 
 void Loop::save() {
   saved_ = Clock::now();
-  if (!folder_) return;
+  if (!folder_ && !job_.state_is_divided()) return;
   Checkpoint state = job_.state();
+  if (!folder_) return;
   const double best = best_score_.value_or(std::numeric_limits<double>::quiet_NaN());
   state.add(
       "loop.",

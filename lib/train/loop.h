@@ -58,6 +58,9 @@ class Job {
 
   /// All that training goes on from, with the metadata "schema"; and back.
   virtual Checkpoint state() const = 0;
+  /// Whether each rank of a team has a part of the state. All call state() at the same time then, and the first gets it
+  /// whole, so that a checkpoint does not tell how many ranks there were; restore() is given the whole on each.
+  virtual bool state_is_divided() const { return false; }
   virtual void restore(const Checkpoint& state, const std::string& path) = 0;
   /// The network that is evaluated, sharing memory with it: what best/ keeps, and Loop::take_best() writes over.
   virtual std::vector<nn::NamedTensor> result() const = 0;
@@ -98,6 +101,7 @@ class Loop {
 
  private:
   bool all_go_on(bool wanted);
+  bool save_is_due();
   bool budget_left();
   int64_t plan();
   void take_up();

@@ -55,6 +55,9 @@ TEST_CASE("what works within items passes, and tells the item's dimensions") {
   const auto found = merged.check(z, {-1, 24});
   CHECK(found.item == std::vector<int64_t>{24});
   CHECK(found.undecided.empty());
+  Small like;  // what has the type of all items is none of them
+  const ir::Str weight = like.builder.add("CastLike", {like.builder.ints({1, 2, 3, 4, 5, 6}), like.x});
+  CHECK(like.check(like.builder.add("Add", {like.x, weight}), {-1, 4, 6}).item == std::vector<int64_t>{4, 6});
 }
 
 TEST_CASE("what mixes items is refused by name") {

@@ -115,10 +115,13 @@ class ContrastTrain(harness.TestCase):
 
     def test_resumed_run_is_the_uninterrupted_one(self):
         self.data()
+        for path in (self.image, self.text):  # as of another program: nothing tells that Allot wrote it
+            model = onnx.load(path)
+            del model.metadata_props[:]
+            onnx.save(model, path)
         for optimizer in ("adamw", "adafactorw"):
             whole = self.train("--steps", 10, "--optimizer.kind", optimizer, folder=f"whole-{optimizer}")
             parts = self.train("--steps", 5, "--optimizer.kind", optimizer, folder=f"parts-{optimizer}")
-            shutil.rmtree(parts / "best")
             self.train("--steps", 10, "--optimizer.kind", optimizer, "--resume", folder=f"parts-{optimizer}")
             self.assert_same_file(whole / "best/image.onnx", parts / "best/image.onnx")
             self.assert_same_file(whole / "best/text.onnx", parts / "best/text.onnx")
@@ -126,15 +129,15 @@ class ContrastTrain(harness.TestCase):
 
     def test_moments(self):
         self.data()
-        short = ("--micro", 16, "--steps", 40, "--log-every", 1, "--schedule.rate", 3e-3)
+        short = ("--micro", 16, "--steps", 24, "--log-every", 1, "--threads", 1, "--schedule.rate", 6e-3, "--python", "true")
         exact, moments = (self.train(*short, "--accumulate", kind, folder=kind) for kind in ("exact", "moments"))
         losses = [[line["loss"] for line in metrics(run) if line["phase"] == "train"] for run in (exact, moments)]
         self.assertEqual(losses[0][0], losses[1][0])  # before any step
         self.assertNotEqual(losses[0][-1], losses[1][-1])
-        fall = [values[0] - np.mean(values[-10:]) for values in losses]
+        fall = [values[0] - np.mean(values[-6:]) for values in losses]
         self.assertGreater(fall[0], 1)
         self.assertAlmostEqual(fall[1] / fall[0], 1, delta=0.2)
-        self.train(*short, "--steps", 20, "--accumulate", "moments", folder="parts")
+        self.train(*short, "--steps", 12, "--accumulate", "moments", folder="parts")
         self.train(*short, "--accumulate", "moments", "--resume", folder="parts")
         self.assert_same_file(moments / "best/image.onnx", self.folder / "parts/best/image.onnx")
         for code, pattern, args in ((78, "two do not divide a batch of 64", ["--micro", 20]),
@@ -246,6 +249,7 @@ class ContrastTrain(harness.TestCase):
             done = subprocess.run([str(each) for each in command], env={**os.environ, **root}, capture_output=True, text=True,
                                   timeout=120)
             self.assertEqual(done.returncode, 0, done.stderr)
+            self.said = done.stdout
             return self.folder / folder
 
         # Not Adam: it makes steps of one size of gradients that are nothing but rounding.
@@ -258,6 +262,23 @@ class ContrastTrain(harness.TestCase):
         for a, b in zip(first, second, strict=True):
             if a.name.startswith("w"):
                 np.testing.assert_allclose(onnx.numpy_helper.to_array(a), onnx.numpy_helper.to_array(b), atol=1e-6)
+        # Each rank keeps a part of the moments; what is stored does not tell, and one rank can go on from it.
+        parts = ("--steps", 4, "--log-every", 1, "--threads", 1, "--python", "true", "--json")
+        whole, divided = of_two(*parts, folder="whole"), of_two(*parts, "--shard", "optimizer", folder="divided")
+        self.assert_same_file(whole / "best/text.onnx", divided / "best/text.onnx")
+        one, two = json.loads(self.said)["optimizer_bytes"]
+        self.assertLess(max(one, two), 0.65 * (one + two))  # the text encoder's table is one tensor
+        half = of_two(*parts, "--steps", 2, "--shard", "optimizer", folder="resumed")
+        of_two(*parts, "--shard", "optimizer", "--resume", folder="resumed")
+        self.assert_same_file(divided / "best/text.onnx", half / "best/text.onnx")
+        shutil.copytree(divided, self.folder / "alone")
+        stored = self.folder / "alone/checkpoint/state.safetensors"
+        before, _ = harness.read_safetensors(stored)
+        self.train(*parts, "--steps", 4, "--save-every", "0s", "--resume", "--shard", "optimizer", folder="alone")
+        after, _ = harness.read_safetensors(stored)
+        for key in before:
+            if key.startswith(("optimizer.", "network.")):
+                np.testing.assert_array_equal(before[key], after[key])
         # One group of gradients in both: its moments are no estimates. Embeddings are those that the first rank wrote.
         folded = (*short[:-4], "--accumulate", "moments", "--freeze", "image", "--cache-embeddings")
         alone = self.train(*folded, self.folder / "c1", "--micro", 32, folder="folded-one")

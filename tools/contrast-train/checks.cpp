@@ -10,7 +10,7 @@
 #include "cli/table.h"
 #include "commands.h"
 #include "config/units.h"
-#include "contrast/bench.h"
+#include "contrast/bench_page.h"
 
 namespace allot {
 namespace {
@@ -161,7 +161,10 @@ int bench(const cli::App& app, const Options& options) {
   }
   const std::string json = bench_json(rows, towers.first.dimension());
   fmt::print("{}", app.common().json ? json : bench_text(rows, towers.first.dimension()));
-  if (!options.output.empty()) base::write_file(options.output, json, app.common().replace());
+  const bool as_page = options.output.ends_with(".html");
+  if (!options.output.empty())
+    base::write_file(options.output, as_page ? contrast::bench_page(rows, towers.first.dimension()) : json,
+                     app.common().replace());
   return 0;
 }
 

@@ -23,7 +23,8 @@ struct Options {
 
   void bind(config::Binder& binder) {
     towers.bind(binder);
-    binder.text("output", output, "folder of the run; of gen and bench the file").cli_only = true;
+    binder.text("output", output, "folder of the run; of gen and bench the file, of bench JSON or a page (.html)")
+        .cli_only = true;
     binder.flag("resume", resume, "go on with the run in the output folder").cli_only = true;
     binder.text("python", python, "interpreter whose onnxruntime, if it has one, runs the result for comparison")
         .cli_only = true;

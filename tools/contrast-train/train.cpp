@@ -49,6 +49,9 @@ std::string outcome_json(const contrast::Outcome& outcome) {
   json.begin_object().field("schema", "allot.contrast-outcome/1").field("steps", outcome.steps);
   json.field("skipped", outcome.skipped).field("seconds", outcome.seconds).field("micro", outcome.micro);
   json.field("scale", outcome.scale).field("bias", outcome.bias);
+  json.key("optimizer_bytes").begin_array();  // by rank
+  for (const int64_t bytes : outcome.optimizer_bytes) json.value(bytes);
+  json.end_array();
   if (outcome.retrieval) write(json.key("retrieval"), *outcome.retrieval);
   return json.end_object().str();
 }
@@ -130,7 +133,7 @@ int train_in_step(const cli::App& app, const Options& options, dist::Team& team)
     folder = std::make_unique<train::RunFolder>(
         options.output, config::dump_yaml(app.binder(), false), options.resume, common.replace(),
         std::vector<std::string>{"steps", "epochs", "log_every", "save_every", "micro", "micro_text", "micro_memory",
-                                 "tile", "cache_embeddings"});
+                                 "tile", "shard", "cache_embeddings"});
   const contrast::Outcome outcome = contrast::run(training, options.train, context, folder.get());
   if (outcome.ended == train::Ended::stopped) {
     if (team.is_first()) base::warn("stopped early; --resume goes on");
