@@ -19,6 +19,9 @@ PIP_WEBGPU=("onnx==$ONNX_VERSION" onnxruntime-webgpu==1.27.0 pillow==12.3.0)
 # What methods are compared with.
 PIP_PEERS=(pymetis==2025.2.2)
 PIP_TORCH=("torch==$TORCH_VERSION+cpu" transformers==4.57.1 onnxscript==0.7.2)
+# CLIP and its peers, in an environment of their own: sentence-transformers wants a later transformers.
+PIP_CLIP=("onnx==$ONNX_VERSION" "torch==$TORCH_VERSION+cpu" torchvision==0.28.0 onnxscript==0.7.2 open-clip-torch==3.3.0
+  sentence-transformers==6.2.0 transformers==5.24.0 timm==1.0.31)
 
 ONNX_FLAGS=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF
   -DONNX_NAMESPACE=allot_onnx -DONNX_ML=ON -DONNX_BUILD_PYTHON=OFF -DONNX_BUILD_CUSTOM_PROTOBUF=OFF
@@ -37,12 +40,16 @@ tools_venv() { echo "$ALLOT_CACHE/tools-$(key "$(python_version)" "${PIP_TOOLS[@
 torch_venv() { echo "$ALLOT_CACHE/torch-$(key "$(python_version)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}")"; }
 webgpu_venv() { echo "$ALLOT_CACHE/webgpu-$(key "$(python_version)" "${PIP_WEBGPU[@]}")"; }
 peers_venv() { echo "$ALLOT_CACHE/peers-$(key "$(python_version)" "${PIP_PEERS[@]}")"; }
+clip_venv() { echo "$ALLOT_CACHE/clip-$(key "$(python_version)" "${PIP_CLIP[@]}")"; }
 models_dir() { echo "$ALLOT_CACHE/models-$(key "${PIP_MODELS[@]}")"; }
 exported_dir() {
   echo "$ALLOT_CACHE/exported-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_models.py")")"
 }
 nets_dir() {
   echo "$ALLOT_CACHE/nets-$(key "${PIP_TORCH[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_nets.py")")"
+}
+clips_dir() {
+  echo "$ALLOT_CACHE/clips-$(key "${PIP_CLIP[@]}" "$(sha256sum <"$ALLOT_ROOT/scripts/export_clip.py")")"
 }
 onnx_prefix() {
   echo "$ALLOT_CACHE/onnx-$ONNX_VERSION-$(key "$(g++ -dumpfullversion)" "$(protoc --version)" "${ONNX_FLAGS[@]}")"
@@ -67,6 +74,12 @@ use_tools() {
   fi
   if finished "$(nets_dir)"; then
     export ALLOT_TEST_NETS; ALLOT_TEST_NETS=$(nets_dir)
+  fi
+  if finished "$(clip_venv)"; then
+    export ALLOT_CLIP_PYTHON; ALLOT_CLIP_PYTHON=$(clip_venv)/bin/python
+  fi
+  if finished "$(clips_dir)"; then
+    export ALLOT_TEST_CLIPS; ALLOT_TEST_CLIPS=$(clips_dir)
   fi
   # Folders of models, separated by colons: what the corpus tests walk through.
   export ALLOT_TEST_MODELS; ALLOT_TEST_MODELS=$(test_models)

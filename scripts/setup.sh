@@ -68,13 +68,13 @@ fetch_models() {
   finish "$dir"
 }
 
-# export_with SCRIPT DIR WHAT: runs a script that fills DIR, unless an earlier run did.
+# export_with VENV SCRIPT DIR WHAT: runs a script that fills DIR, unless an earlier run did.
 export_with() {
-  finished "$2" && return
-  say "$3"
-  rm -rf "${2%-*}"-*
-  "$(torch_venv)/bin/python" "$ALLOT_ROOT/scripts/$1" "$2" >&2
-  finish "$2"
+  finished "$3" && return
+  say "$4"
+  rm -rf "${3%-*}"-*
+  "$1/bin/python" "$ALLOT_ROOT/scripts/$2" "$3" >&2
+  finish "$3"
 }
 
 main() {
@@ -93,9 +93,11 @@ main() {
     make_venv "$(webgpu_venv)" "${PIP_WEBGPU[@]}"
     make_venv "$(peers_venv)" "${PIP_PEERS[@]}"
     make_venv "$(torch_venv)" "${PIP_TOOLS[@]}" "${PIP_TORCH[@]}"
-    export_with export_models.py "$(exported_dir)" \
+    make_venv "$(clip_venv)" "${PIP_CLIP[@]}"
+    export_with "$(torch_venv)" export_models.py "$(exported_dir)" \
       "five transformers and convolution nets through torch.onnx (3 minutes, 1.7 GB)"
-    export_with export_nets.py "$(nets_dir)" "twelve small networks with PyTorch's gradients (1 minute)"
+    export_with "$(torch_venv)" export_nets.py "$(nets_dir)" "twelve small networks with PyTorch's gradients (1 minute)"
+    export_with "$(clip_venv)" export_clip.py "$(clips_dir)" "two small CLIPs with PyTorch's gradients (1 minute)"
   fi
 }
 main "$@"

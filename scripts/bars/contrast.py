@@ -4,6 +4,7 @@
 import functools
 import itertools
 import json
+import math
 import os
 import pathlib
 import resource
@@ -11,8 +12,10 @@ import subprocess
 import tempfile
 
 import numpy as np
+import onnx
 
 import bar
+import harness
 from bar import Bar, Skipped
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="allot-bars-"))
@@ -171,6 +174,141 @@ def ranks_equal(quick):
     return f"{worst:.1e} over {len(one)} steps", worst <= 1e-6 and len(one) == 10
 
 
+def clips():
+    """The folder of exported CLIPs, and the Python that made them."""
+    folder, python = os.environ.get("ALLOT_TEST_CLIPS"), os.environ.get("ALLOT_CLIP_PYTHON")
+    if not folder or not python:
+        raise Skipped("scripts/setup.sh test exports the CLIPs")
+    return pathlib.Path(folder), python
+
+
+def clip_towers(name, dtype):
+    folder, _ = clips()
+    return ["--image", folder / f"{name}.image.{dtype}.onnx", "--text", folder / f"{name}.text.{dtype}.onnx", "--bn", "frozen"]
+
+
+def weights_of(path):
+    return {each.name: onnx.numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
+
+
+def clip_gradient(name):
+    """Relative error of the gradient of 16 pairs over all weights, and of log_scale's: a plain step of rate 1 is the gradient."""
+    folder, _ = clips()
+    run = FOLDER / f"clip-{name}"
+    expected, _ = harness.read_safetensors(folder / f"{name}.safetensors")
+    scale = float(expected["log_scale"][0])
+    tool("train", *clip_towers(name, "f64"), "--data", folder / f"{name}.npz", "--batch", 16, "--micro", 5, "--steps", 1,
+         "--optimizer.kind", "sgd", "--optimizer.momentum", 0, "--optimizer.weight-decay", 0,
+         "--schedule.shape", "constant", "--schedule.rate", 1, "--temperature.initial", repr(math.exp(-scale)),
+         "--temperature.most", 1e6, "--python", "true", "-o", run)
+    difference = norm = 0
+    for side in ("image", "text"):
+        before, after = weights_of(folder / f"{name}.{side}.f64.onnx"), weights_of(run / f"best/{side}.onnx")
+        for key, value in expected.items():
+            if not key.startswith(f"{side}."):
+                continue
+            weight = key[len(side) + 1:]
+            norm += (value ** 2).sum()
+            difference += ((before[weight] - after[weight] - value) ** 2).sum()
+    state, _ = harness.read_safetensors(run / "checkpoint/state.safetensors")
+    found = scale - float(state["network.temperature.log_scale"][0])
+    return math.sqrt(difference / norm), abs(found / float(expected["gradient.log_scale"][0]) - 1)
+
+
+def clip_exact(quick):
+    found = {name: clip_gradient(name) for name in ("vit", "resnet")}
+    return ", ".join(f"{name} {worst:.1e}, scale {scale:.1e}" for name, (worst, scale) in found.items()), \
+        max(max(each) for each in found.values()) <= 1e-10
+
+
+@functools.cache
+def clip_curve(name, most):
+    """Rows of bench over sizes of batches, each in a process of its own; plain ones as far as they are small."""
+    rows = []
+    for size in (size for size in (64, 256, 1024, 4096) if size <= most):
+        rows += bench(*clip_towers(name, "f32"), "--batches", size, "--micro", 64, "--threads", 1, "--vocabulary", 256)["rows"]
+    return rows
+
+
+def clip_memory(quick):
+    told, holds = [], True
+    for name in ("vit", "resnet"):
+        rows = clip_curve(name, 1024 if quick else 4096)
+        sizes, live = (np.array([row[key] for row in rows], float) for key in ("batch", "live_bytes"))
+        plain = bench(*clip_towers(name, "f32"), "--batches", 256, "--micro", 64, "--threads", 1, "--plain-up-to", 256,
+                      "--vocabulary", 256)["rows"][1]
+        told.append(f"{name} " + ", ".join(f"{int(n)}: {b / 1e6:.0f}" for n, b in zip(sizes, live)) +
+                    f" MB (plain 256: {plain['live_bytes'] / 1e6:.0f})")
+        # Embeddings and their gradients, and what one micro-batch and one tile take.
+        holds = holds and live[-1] - live[0] <= 16 * 64 * (sizes[-1] - sizes[0]) * 1.1 + 5 * 4 * 1024 ** 2
+    return "; ".join(told), holds
+
+
+def peer(what, *args):
+    _, python = clips()
+    path = os.environ.get("ALLOT_GRADCACHE", "")
+    command = [python, harness.ROOT / "scripts/contrast_peers.py", what, *map(str, args), *(["--grad-cache", path] if path else [])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout)
+
+
+def peers():
+    return ["open_clip", "sentence_transformers"] + (["grad_cache"] if os.environ.get("ALLOT_GRADCACHE") else [])
+
+
+def peer_gradients(quick):
+    """Those that are exact have the gradient of one graph, which bar 4a holds this tool against."""
+    found = {name: peer("gradient", "vit", name, "--batch", 16, "--micro", 4) for name in peers()}
+    told = ", ".join(f"{name} {each['weights']:.1e}, scale " +
+                     ("none" if each["log_scale"] is None else f"x {each['log_scale']:.3f}") for name, each in found.items())
+    exact = all(each["weights"] <= 1e-10 for each in found.values())
+    return told, exact and abs(found["open_clip"]["log_scale"] - 4) < 1e-6
+
+
+def peer_memory(quick):
+    batch = 1024 if quick else 4096
+    own = next(row for row in clip_curve("vit", batch) if row["batch"] == batch)
+    found = {name: peer("memory", "vit", name, "--batch", batch, "--micro", 64) for name in peers()}
+    told = f"B {batch}: {own['resident_bytes'] / 1e6:.0f} MB, {own['cpu_s']:.0f} CPU s; " + ", ".join(
+        f"{name} {each['resident_bytes'] / 1e6:.0f} MB, {each['cpu_s']:.0f} s" for name, each in found.items())
+    return told, own["resident_bytes"] < min(each["resident_bytes"] for each in found.values())
+
+
+def auto_micro(quick):
+    """CPU time of a step with the size that auto chooses, beside the best of all powers of two."""
+    worst = 0
+    pairs = [(("--image", network("mlp:512-1024-1024-64"), "--text", network("mlp:512-1024-1024-64,seed=2")), 1024),
+             (("--image", network("conv:3x32x32-16-32-64"), "--text", network("bag:64x12-64-64")), 512)]
+    for args, batch in pairs[:1] if quick else pairs:
+        chosen = bench(*args, "--batches", batch, "--micro", "auto", "--threads", 1)["rows"][0]["micro"]
+        sizes = [2 ** k for k in range(4, 11) if 2 ** k <= batch]
+        seconds = dict.fromkeys(sizes, math.inf)
+        for _ in range(2 if quick else 5):  # in turn, so that a slow moment of the machine hits all
+            for micro in sizes:
+                row = bench(*args, "--batches", batch, "--micro", micro, "--threads", 1)["rows"][0]
+                seconds[micro] = min(seconds[micro], row["cpu_s"])
+        worst = max(worst, seconds[chosen] / min(seconds.values()))
+    return f"{worst:.3f} x the best", worst <= 1.05
+
+
+def divided_state(quick):
+    """The largest share of the optimiser's state that one of two ranks keeps, and whether runs are the same, resumed, too."""
+    def run(name, steps, *args, ranks=2):
+        folder = FOLDER / f"divided-{name}"
+        out = tool("train", *clip_towers("vit", "f32"), "--data", clips()[0] / "vit.npz", "--batch", 16, "--micro", 4, "--steps", steps,
+                   "--schedule.shape", "constant", "--threads", 1, "--json", *args, "-o", folder, ranks=ranks)
+        return json.loads(out)["optimizer_bytes"], (folder / "best/text.onnx").read_bytes()
+    whole, weights = run("none", 4)
+    parts, same = run("optimizer", 4, "--shard", "optimizer")
+    run("parts", 2, "--shard", "optimizer")
+    _, resumed = run("parts", 4, "--shard", "optimizer", "--resume")
+    share = max(parts) / whole[0]
+    equal = weights == same == resumed
+    return f"{share:.3f} of {whole[0] / 1e3:.0f} kB; {'same' if equal else 'other'} weights", share <= 0.55 and equal
+
+
 BARS = [
     Bar("1a", "float64 exactness over towers, batches, micro-batches, tiles", "<= 1e-12", exactness("float64")),
     Bar("1b", "float32 exactness, the same", "<= 1e-5", exactness("float32")),
@@ -178,9 +316,15 @@ BARS = [
     Bar("2a", "live bytes that a pair adds, D = 64", "within 10 % of 16 D", slope),
     Bar("2b", "growth of the process at the largest batch", "<= 120 MB", resident),
     Bar("3a", "CPU time beside one graph over the batch", "<= 1.4", time_ratio),
+    Bar("3b", "--micro auto beside the best size", "<= 1.05", auto_micro),
+    Bar("4a", "open_clip's CLIPs: gradient of 16 pairs beside PyTorch's", "<= 1e-10", clip_exact),
+    Bar("4b", "the same: live bytes over batches", "<= 16 D a pair and a tile", clip_memory),
+    Bar("4c", "peers on the same weights: their gradients", "exact; open_clip's scale x 4", peer_gradients),
+    Bar("4d", "peers on the same weights: growth of the process", "less than each", peer_memory),
     Bar("5a", "Shapes-32: R@1 of seen combinations", ">= 0.95 in 5 CPU min", seen_recall),
     Bar("5b", "Shapes-32: zero-shot classes of unseen compositions", ">= 0.6", unseen_classes),
     Bar("6a", "two ranks beside one process: losses", "within 1e-6", ranks_equal),
+    Bar("6b", "optimiser state divided between two ranks, resumed", "half on each, same bits", divided_state),
 ]
 
 if __name__ == "__main__":
