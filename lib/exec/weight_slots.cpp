@@ -48,8 +48,9 @@ constexpr Row kWeights[] = {
     {"PRelu", 1, "slope"},
 };
 
-constexpr std::string_view kViews[] = {"Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze",
-                                       "Cast",     "Flatten",   "Slice",   "Split",   "Expand"};
+constexpr std::string_view kViews[] = {
+    "Identity", "Transpose", "Reshape", "Squeeze",         "Unsqueeze",  "Cast",          "Flatten",
+    "Slice",    "Split",     "Expand",  "SplitToSequence", "SequenceAt", "SequenceErase", "ConcatFromSequence"};
 constexpr std::string_view kArithmetic[] = {"Add", "Sub", "Mul", "Div"};
 
 template <typename List>
@@ -73,7 +74,9 @@ WeightSlot weight_slot(const ir::Node& node, size_t input, bool quantization_awa
   if (node.op_type == "Gather" && input == 0 && node.int_or("axis", 0) == 0) return {SlotKind::weight, "table"};
   if (node.op_type == "BatchNormalization" && input >= 3) return {SlotKind::statistic, input == 3 ? "mean" : "var"};
   if (holds(kArithmetic, node.op_type)) return {SlotKind::operand, "operand"};
-  if (node.op_type == "Concat") return {SlotKind::part, "part"};
+  if (node.op_type == "Concat" || node.op_type == "SequenceConstruct" ||
+      (node.op_type == "SequenceInsert" && input < 2))
+    return {SlotKind::part, "part"};
   if (input == 0 && holds(kViews, node.op_type) && (node.op_type != "Cast" || casts_to_float(node)))
     return {SlotKind::view, ""};
   if (quantization_aware && input == 0 && node.op_type == "DequantizeLinear") return {SlotKind::view, ""};

@@ -12,7 +12,7 @@ enum class SlotKind : uint8_t {
   weight,     // a parameter of the operator: trained
   operand,    // of arithmetic: trained if the rest comes from something trained
   statistic,  // a running mean or variance: changed by BatchNormalization itself
-  view,       // shown in another form
+  view,       // shown in another form, or as a part: also within a sequence
   part,     // joined with others: a view among weights (gates stored apart), an operand among computed values (a token)
   setting,  // shapes, bounds, ratios: never trained
 };

@@ -2,7 +2,9 @@
 #include "exec/trainable.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
@@ -39,6 +41,11 @@ class Net {
     tensor.payload.where = ir::Payload::Where::owned;
     tensor.payload.owned = std::make_shared<const std::string>(exec::raw_bytes(exec::Value(values)));
     model.graph.initializers.push_back(std::move(tensor));
+    return *this;
+  }
+  Net& integers(const std::string& name, const at::Tensor& values) {
+    weight(name, values);
+    model.graph.initializers.back().dtype = ir::DataType::int64;
     return *this;
   }
   Net& node(const std::string& type, std::vector<std::string> inputs, const std::string& output) {
@@ -83,6 +90,14 @@ Net two_layers() {
   net.node("Div", {"hb", "temperature"}, "scaled").node("Add", {"scaled", "mask"}, "masked");
   net.node("Softmax", {"masked"}, "p").node("MatMul", {"p", "w2"}, "y");
   return net;
+}
+
+ir::Attribute axis(int64_t value) {
+  ir::Attribute attribute;
+  attribute.name = "axis";
+  attribute.kind = ir::Attribute::Kind::int_;
+  attribute.i = value;
+  return attribute;
 }
 
 using Names = std::vector<std::string>;
@@ -144,6 +159,41 @@ TEST_CASE("weights that are handed to a function are parameters of what it consi
   CHECK_THROWS_WITH(net.trained({{Verb::freeze_op, "com.example.Dense"}}), Catch::Contains("no weight of this model"));
   CHECK_THROWS_WITH(net.trained({{Verb::freeze_until, "make_y"}}), Catch::Contains("no weight of this model"));
   CHECK(net.trained({{Verb::freeze_op, "Add"}}) == Names{"w"});
+}
+
+TEST_CASE("weights are parameters through the sequence that their joint is split into") {
+  // As PyTorch's exporter writes the biases of an attention that has one weight for queries and values each.
+  const at::Tensor wq = at::randn({4, 3}), wv = at::randn({4, 3}), bq = at::randn({3}), bv = at::randn({3});
+  Net net;
+  net.weight("wq", wq).weight("wv", wv).weight("bq", bq).weight("bv", bv).weight("spare", at::randn({3}));
+  net.integers("first", at::tensor({int64_t{0}})).integers("second", at::tensor({int64_t{1}}));
+  net.integers("lengths", at::tensor({int64_t{3}, int64_t{3}}));
+  net.node("Concat", {"bq", "bv"}, "joint").node("SplitToSequence", {"joint", "lengths"}, "biases");
+  net.model.graph.nodes[0].attributes.push_back(axis(0));
+  net.node("SequenceInsert", {"biases", "spare"}, "more").node("SequenceErase", {"more"}, "parts");
+  net.node("SequenceAt", {"parts", "first"}, "q_bias").node("SequenceAt", {"parts", "second"}, "v_bias");
+  net.node("MatMul", {"x", "wq"}, "q0").node("Add", {"q0", "q_bias"}, "q").node("MatMul", {"x", "wv"}, "v0");
+  net.node("Add", {"v0", "v_bias"}, "v").node("Mul", {"q", "v"}, "y");
+  exec::TrainableOptions options;
+  options.rules = {{TrainRule::Verb::freeze, "spare"}};
+  Names names;
+  exec::CompileOptions compiled;
+  for (const auto& weight : net.weights(options))
+    if (weight.trained) {
+      names.push_back(weight.name);
+      compiled.trained.push_back({weight.name, {}});
+    }
+  CHECK(names == Names{"wq", "wv", "bq", "bv"});
+
+  exec::Program program(net.model, compiled);
+  const at::Tensor x = at::randn({5, 4});
+  program.run({exec::Value(x)})[0].tensor().sum().backward();
+  for (const auto& parameter : program.parameters()) {
+    INFO(parameter.weight.name);
+    const at::Tensor other = parameter.weight.name == "bq" ? at::matmul(x, wv) + bv : at::matmul(x, wq) + bq;
+    if (parameter.weight.name == "bq" || parameter.weight.name == "bv")
+      CHECK(at::allclose(parameter.tensor.grad(), other.sum(0), 1e-5, 1e-5));
+  }
 }
 
 TEST_CASE("a cut gradient is an error that names the node") {
