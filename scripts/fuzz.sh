@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzes everything that parses with libFuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer.
-#   scripts/fuzz.sh [SECONDS [TARGET...]]    default: 300 seconds each of onnx cluster constraints costs placement safetensors dataset image manifest
+#   scripts/fuzz.sh [SECONDS [TARGET...]]    default: 300 seconds each of all
 # What it learns is kept under the cache folder. An input that fails is left in build/fuzz/findings; mend the cause, then add
 # the input to test/fuzz/corpus/TARGET, which every test run replays.
 set -euo pipefail
@@ -9,7 +9,7 @@ source "$(dirname "$0")/env.sh"
 
 seconds=${1:-300}
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(onnx cluster constraints costs placement safetensors dataset image manifest)
+[ ${#targets[@]} -gt 0 ] || targets=(onnx cluster constraints costs placement safetensors dataset image manifest tar tokens)
 build="$ALLOT_ROOT/build/fuzz"
 
 command -v clang++-19 >/dev/null ||

@@ -22,8 +22,8 @@ constexpr const char* kSchema = "allot.tokens/1";
 
 /// `file` is as long as `items` of `bytes` and the header need.
 void check_size(const base::Bytes& file, int64_t items, size_t bytes) {
-  if (file.size() != kTokenHeader.size() + static_cast<uint64_t>(items) * bytes ||
-      !file.view().starts_with(kTokenHeader))
+  const bool whole = file.view().starts_with(kTokenHeader) && (file.size() - kTokenHeader.size()) % bytes == 0;
+  if (!whole || (file.size() - kTokenHeader.size()) / bytes != static_cast<uint64_t>(items))
     throw Error(ErrorKind::malformed, base::printable(file.path()),
                 fmt::format("is not the file of {} items that the manifest tells of", items), "prepare the data again");
 }
