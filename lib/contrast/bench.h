@@ -47,8 +47,9 @@ BenchRow measure_step(const Towers& towers, const Batch& batch, const Temperatur
 /// Bytes by which live memory grows a pair, over the two-pass rows: least squares; none for fewer than two.
 std::optional<double> bytes_per_pair(const std::vector<BenchRow>& rows);
 
-/// The smallest micro-batch, of powers of two up to the batch, that is within 5 % of the fastest per item, each timed
-/// on the rows of one batch, and whose pass stays below `most_bytes` (0: any).
+/// The smallest micro-batch, of powers of two up to the batch and 1,024, that is within 5 % of the fastest, and whose
+/// passes on each of `threads` stay below `most_bytes` (0: any). Both passes over the same rows of `batch` are timed in
+/// turn for all sizes.
 int64_t fastest_micro(const Towers& towers, const Batch& batch, unsigned threads, int64_t most_bytes);
 
 }  // namespace allot::contrast
