@@ -108,6 +108,10 @@ void TrainOptions::bind(config::Binder& binder) {
                 config::Unit::bytes);
   bind_loss(binder, loss);
   binder.flag("dedup", deduplicate, "pairs with equal content on a side are no negatives of each other");
+  binder.choice("distinct", distinct,
+                "what no two pairs of a batch share: a label, or the content of a side; those that would wait for the "
+                "next batch",
+                {"none", "label", "content"});
   binder.choice(
       "accumulate", accumulate,
       "exact: weight gradients are added up; moments: they go into adamw's moments, of which the second one is "

@@ -65,6 +65,7 @@ struct TrainOptions {
   double micro_memory = 0;  // of auto: bytes that one micro-batch may need; 0: any
   LossOptions loss;
   bool deduplicate = false;
+  std::string distinct = "none";     // label or content: what the pairs of a batch do not share
   std::string accumulate = "exact";  // or moments
   std::string shard = "none";        // or optimizer: each rank keeps a part of its state
   std::string cache_embeddings;      // folder for those of a frozen tower; empty: none

@@ -56,6 +56,8 @@ Training::Training(const TowersOptions& towers, const TrainOptions& options, uin
   std::vector<int64_t> items(static_cast<size_t>(source_->size()));
   std::iota(items.begin(), items.end(), int64_t{0});
   sampler_ = std::make_unique<data::Sampler>(std::move(items), seed, kOrderStream);
+  if (options.distinct != "none")
+    distinct_ = std::make_unique<DistinctBatches>(*sampler_, *source_, options.distinct, options.batch);
   step_options_.loss = options.loss;
   step_options_.micro_second = options.micro_second;
   step_options_.threads = threads;
@@ -152,7 +154,8 @@ void Training::choose_micro(const TrainOptions& options) {
 }
 
 /// The batch of a step; the last one of an epoch may reach into the next, where its items come again.
-std::vector<int64_t> Training::items_of(int64_t step) const {
+std::vector<int64_t> Training::items_of(int64_t step) {
+  if (distinct_) return distinct_->batch(step);
   return sampler_->batch(static_cast<uint64_t>(step), static_cast<size_t>(options_.batch));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "contrast/distinct_batches.h"
 #include "contrast/embedding_cache.h"
 #include "contrast/evaluation.h"
 #include "contrast/options.h"
@@ -52,7 +53,7 @@ class Training final : public train::Job {
   void fold_moments(const TrainOptions& options);
   void refuse_unequal_parts(const char* flag, int64_t rows, int64_t micro) const;
   nn::StepReport change_weights(const StepGradient& gradient, double rate);
-  std::vector<int64_t> items_of(int64_t step) const;
+  std::vector<int64_t> items_of(int64_t step);
 
   TrainOptions options_;
   const uint64_t seed_;
@@ -60,6 +61,7 @@ class Training final : public train::Job {
   TowerPair towers_;
   std::unique_ptr<PairSource> source_, evaluation_;
   std::unique_ptr<data::Sampler> sampler_;
+  std::unique_ptr<DistinctBatches> distinct_;  // null: batches are the stream as it is
   StepOptions step_options_;
   at::Tensor log_scale_, bias_;  // float64 scalars
   std::unique_ptr<nn::Optimizer> optimizer_;

@@ -25,21 +25,29 @@ def metrics(folder):
 
 
 class ContrastTrain(harness.TestCase):
+    made = {}  # what gen wrote, by what was asked for: the same in every case
+
     def setUp(self):
         super().setUp()
         self.image = self.gen("--net", "conv:3x32x32-4-8-16", "image.onnx")
         self.text = self.gen("--net", "bag:64x12-16-16", "text.onnx")
 
     def gen(self, kind, what, name):
-        self.run_ok("contrast-train", "gen", kind, what, "--seed", 3, "--copies", 1, "-o", self.folder / name)
-        return self.folder / name
+        path = self.folder / name
+        if (kind, what) not in self.made:
+            self.run_ok("contrast-train", "gen", kind, what, "--seed", 3, "--copies", 1, "-o", path)
+            self.made[kind, what] = path.read_bytes()
+        path.write_bytes(self.made[kind, what])
+        return path
 
     def data(self):
         return self.gen("--shapes", "unseen", "data.npz")  # small
 
     def command(self, *args, folder="run"):
+        """Of a training run, whose encoders no other runtime checks (test_written_encoders has that done)."""
         return ["train", "--image", self.image, "--text", self.text, "--data", self.folder / "data.npz", "--batch", 64,
-                "--micro", 20, "--schedule.shape", "constant", "--log-every", 5, *args, "-o", self.folder / folder]
+                "--micro", 20, "--schedule.shape", "constant", "--log-every", 5, "--python", "true", *args, "-o",
+                self.folder / folder]
 
     def train(self, *args, folder="run"):
         self.run_ok("contrast-train", *self.command(*args, folder=folder))
@@ -129,7 +137,7 @@ class ContrastTrain(harness.TestCase):
 
     def test_moments(self):
         self.data()
-        short = ("--micro", 16, "--steps", 24, "--log-every", 1, "--threads", 1, "--schedule.rate", 6e-3, "--python", "true")
+        short = ("--micro", 16, "--steps", 24, "--log-every", 1, "--threads", 1, "--schedule.rate", 6e-3)
         exact, moments = (self.train(*short, "--accumulate", kind, folder=kind) for kind in ("exact", "moments"))
         losses = [[line["loss"] for line in metrics(run) if line["phase"] == "train"] for run in (exact, moments)]
         self.assertEqual(losses[0][0], losses[1][0])  # before any step
@@ -243,14 +251,22 @@ class ContrastTrain(harness.TestCase):
         self.data()
         self.text = self.gen("--net", "transformer:64x12-16-1-16,dropout=0.1", "text.onnx")
 
-        def of_two(*args, folder):
-            command = ["mpirun", "--oversubscribe", "-n", "2", harness.BIN / "contrast-train", *self.command(*args, folder=folder)]
+        def ranks(*args):
+            command = ["mpirun", "--oversubscribe", "-n", "2", harness.BIN / "contrast-train", *args]
             root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # of tests in containers
-            done = subprocess.run([str(each) for each in command], env={**os.environ, **root}, capture_output=True, text=True,
-                                  timeout=120)
+            done = subprocess.run([str(each) for each in command], env={**os.environ, **root}, capture_output=True,
+                                  text=True, timeout=120)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.said = done.stdout
+
+        def of_two(*args, folder):
+            ranks(*self.command(*args, folder=folder))
             return self.folder / folder
+
+        ranks("gradcheck", *self.towers(), "--batch", 23, "--micros", "5,full", "--tiles", 8, "--threads", 1, "--json")
+        found = json.loads(self.said)  # of the first rank alone
+        self.assertTrue(found["holds"])
+        self.assertEqual([row["micro"] for row in found["rows"]], [5, 23])
 
         # Not Adam: it makes steps of one size of gradients that are nothing but rounding.
         short = ("--steps", 4, "--log-every", 1, "--threads", 1, "--optimizer.kind", "sgd", "--schedule.rate", 0.01)
@@ -263,7 +279,7 @@ class ContrastTrain(harness.TestCase):
             if a.name.startswith("w"):
                 np.testing.assert_allclose(onnx.numpy_helper.to_array(a), onnx.numpy_helper.to_array(b), atol=1e-6)
         # Each rank keeps a part of the moments; what is stored does not tell, and one rank can go on from it.
-        parts = ("--steps", 4, "--log-every", 1, "--threads", 1, "--python", "true", "--json")
+        parts = ("--steps", 4, "--log-every", 1, "--threads", 1, "--json")
         whole, divided = of_two(*parts, folder="whole"), of_two(*parts, "--shard", "optimizer", folder="divided")
         self.assert_same_file(whole / "best/text.onnx", divided / "best/text.onnx")
         one, two = json.loads(self.said)["optimizer_bytes"]
@@ -291,6 +307,7 @@ class ContrastTrain(harness.TestCase):
         self.fails(64, "is no command", "fit")
         self.fails(64, "--image", "gradcheck")
         self.fails(78, "there are 324 pairs", *self.command("--batch", 100000))
+        self.fails(78, "no more than 12 pairs of the data differ", *self.command("--distinct", "label"))
         norm = self.gen("--net", "conv:3x32x32-4-16,norm=batch", "norm.onnx")
         self.fails(1, "BatchNormalization.*--bn frozen", "gradcheck", "--image", norm, "--text", self.text)
         wide = self.gen("--net", "bag:64x12-16-24", "wide.onnx")

@@ -124,21 +124,25 @@ std::string bench_text(const std::vector<contrast::BenchRow>& rows, int64_t dime
 }  // namespace
 
 int gradcheck(const cli::App& app, const Options& options) {
-  const auto seed = static_cast<uint64_t>(app.common().seed);
-  const contrast::TowerPair towers(options.towers, seed);
-  const int64_t pairs = options.train.batch;
-  const Given given(options, towers, seed, pairs);
-  contrast::GradcheckOptions check;
-  check.step.loss = options.train.loss;
-  check.step.micro_second = options.train.micro_second;
-  check.step.threads = static_cast<unsigned>(app.common().threads);
-  check.micros = sizes_of(options.micros, pairs);
-  check.tiles = sizes_of(options.tiles, pairs);
-  check.method = options.method;
-  check.seed = seed;
-  const contrast::Gradcheck found = contrast::gradcheck(towers, *given.batch, temperature_of(options.train), check);
-  fmt::print("{}", app.common().json ? check_json(found, options) : check_text(found));
-  return found.holds() ? 0 : base::exit_code(base::ErrorKind::check_failed);
+  dist::Team team = join_ranks();
+  return team.run([&] {
+    const auto seed = static_cast<uint64_t>(app.common().seed);
+    const contrast::TowerPair towers(options.towers, seed);
+    const int64_t pairs = options.train.batch;
+    const Given given(options, towers, seed, pairs);
+    contrast::GradcheckOptions check;
+    check.step.loss = options.train.loss;
+    check.step.micro_second = options.train.micro_second;
+    check.step.threads = static_cast<unsigned>(app.common().threads);
+    check.step.team = &team;
+    check.micros = sizes_of(options.micros, pairs);
+    check.tiles = sizes_of(options.tiles, pairs);
+    check.method = options.method;
+    check.seed = seed;
+    const contrast::Gradcheck found = contrast::gradcheck(towers, *given.batch, temperature_of(options.train), check);
+    if (team.is_first()) fmt::print("{}", app.common().json ? check_json(found, options) : check_text(found));
+    return found.holds() ? 0 : base::exit_code(base::ErrorKind::check_failed);
+  });
 }
 
 int bench(const cli::App& app, const Options& options) {

@@ -3,13 +3,17 @@
 #pragma once
 
 #include "cli/app.h"
+#include "dist/team.h"
 #include "options.h"
 
 namespace allot {
 
+/// All processes of an mpirun, or this one alone. Only the first one says anything from then on.
+dist::Team join_ranks();
+
 /// Trains both encoders.
 int train_towers(const cli::App& app, const Options& options);
-/// Holds the gradient against one graph over the batch.
+/// Holds the gradient, of all ranks together, against one graph over the batch.
 int gradcheck(const cli::App& app, const Options& options);
 /// Bytes and seconds of a step.
 int bench(const cli::App& app, const Options& options);

@@ -148,11 +148,15 @@ int train_in_step(const cli::App& app, const Options& options, dist::Team& team)
 
 }  // namespace
 
+dist::Team join_ranks() {
+  if (dist::ranks().rank() != 0) base::configure_log({"contrast-train", base::LogLevel::quiet, false, ""});
+  return dist::Team(dist::ranks(), {.stop = &cli::stop_requested(), .stop_code = cli::stop_exit_code});
+}
+
 int train_towers(const cli::App& app, const Options& options) {
   if (options.output.empty() && !app.common().dry_run)
     throw base::Error(base::ErrorKind::usage, "--output", "is missing", "name a folder for the run: -o run/");
-  dist::Team team(dist::ranks(), {.stop = &cli::stop_requested(), .stop_code = cli::stop_exit_code});
-  if (!team.is_first()) base::configure_log({"contrast-train", base::LogLevel::quiet, false, ""});
+  dist::Team team = join_ranks();
   return team.run([&] { return train_in_step(app, options, team); });
 }
 
