@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bar 5 of contrast-train, what it learns: Shapes-32, batch sizes, and drawings and glyphs of Debian packages. These are
+"""Bar 5 of contrast-train, what it learns: Shapes-32, batch sizes, drawings and glyphs of Debian packages. These are
 looked for where they are installed, or below the folder ALLOT_PACKAGES (apt-get download openclipart-svg xfonts-unifont
 unicode-data; dpkg -x FILE.deb FOLDER)."""
 
@@ -86,7 +86,7 @@ EXAMPLES, STEPS = 65536, 192
 
 @functools.cache
 def combinations():
-    """Pictures of seen combinations, forty of each, with the combination as their label; the same anew for retrieval."""
+    """Pictures of seen combinations, forty of each, with the combination as label; the same anew for retrieval."""
     seen = gen("seen.npz", "--shapes", "seen")
     with np.load(gen("many.npz", "--shapes", "train", "--copies", 40)) as train, np.load(seen) as test:
         np.savez(FOLDER / "labelled.npz", image=train["image"], text=train["text"],
@@ -181,7 +181,7 @@ def openclipart(quick):
     words = folder / "words.txt"
     run = FOLDER / "openclipart-run"
     before = cpu_seconds()
-    tool("train", *towers("conv:3x32x32-32-64-128", f"bag:{len(words.read_text().split())}x16-64-128",
+    tool("train", *towers("conv:3x32x32-32-64-128-128,dropout=0.1", f"bag:{len(words.read_text().split())}x16-64-128",
                           "openclipart"), "--data", folder / "train.npz", "--eval-data", folder / "test.npz",
          "--tokenizer", f"vocab:{words}", "--config", CONFIGS / "openclipart.yaml",
          *(["--steps", 10, "--batch", 256] if quick else []), "-o", run)
