@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/mm.h>
 #include <c10/core/GradMode.h>
@@ -30,8 +31,12 @@ std::string recall_chart(const Retrieval& found) {
       "candidates looked at", "share found", {.log_x = true});
 }
 
-/// Similarities of some pairs: rows are first sides, columns second ones.
-std::string matrix(const at::Tensor& similarities) {
+/// Similarities of pairs spread over all: rows are first sides, columns second ones.
+std::string matrix(const at::Tensor& first, const at::Tensor& second) {
+  const int64_t pairs = first.size(0), shown = std::min(kShownPairs, pairs);
+  const at::Tensor spread = at::arange(shown, at::kLong).mul(pairs).floor_divide(shown);
+  const at::Tensor similarities =
+      at::mm(first.index_select(0, spread), second.index_select(0, spread).t()).contiguous();
   const int64_t count = similarities.size(0);
   const float* values = similarities.const_data_ptr<float>();
   std::vector<std::vector<double>> rows;
@@ -93,9 +98,7 @@ std::string page_of(const RunPage& run) {
     return embed_rows(run.towers.of(side), batch, side, {0, batch.pairs()}, 256, 1, {}).to(at::kFloat);
   };
   const at::Tensor first = embedded(Side::first), second = embedded(Side::second);
-  const int64_t shown = std::min(kShownPairs, batch.pairs());
-  page.sections.push_back(
-      {"Similarity of pairs", matrix(at::mm(first.narrow(0, 0, shown), second.narrow(0, 0, shown).t()).contiguous())});
+  page.sections.push_back({"Similarity of pairs", matrix(first, second)});
   page.sections.push_back({"Examples of retrieval", examples(run.source, first, second, items)});
   page.records = run.records;
   page.facts = run.facts;
