@@ -10,9 +10,9 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "enas/constraint.h"
 #include "enas/derive.h"
 #include "enas/space_file.h"
-#include "enas/validate.h"
 #include "onnxio/reader.h"
 #include "onnxio/writer.h"
 
@@ -60,9 +60,48 @@ Contestant trained_alone(const char* method, const Judged& child, size_t looked_
   return {method, child.name, child.quality, scores, cpu, static_cast<int64_t>(looked_at)};
 }
 
+void write(dist::WireWriter& out, const ChildScores& scores) {
+  out.number(scores.validation);
+  out.number(scores.test);
+  out.number(scores.figure);
+  out.text(scores.figure_name);
+}
+
+ChildScores read_scores(dist::WireReader& in) {
+  ChildScores scores;
+  scores.validation = in.number<double>();
+  scores.test = in.number<double>();
+  scores.figure = in.number<double>();
+  scores.figure_name = in.text();
+  return scores;
+}
+
 }  // namespace
 
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+double cpu_seconds(dist::Team* team) {
+  const double own = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  if (!team) return own;
+  dist::WireWriter mine;
+  mine.number(own);
+  double sum = 0;
+  for (const std::string& bytes : team->gather(mine.take())) sum += dist::WireReader(bytes).number<double>();
+  return sum;
+}
+
+bool goes_on(const RunContext& context) {
+  return context.team ? context.team->goes_on(true) : !(context.stop && context.stop->load());
+}
+
+std::vector<ChildScores> train_each_alone(const Supergraph& supergraph, const Datasets& datasets,
+                                          const SearchOptions& options, const RunContext& context, int64_t steps,
+                                          const std::vector<Lesson>& lessons) {
+  std::vector<ChildScores> scores(lessons.size());
+  for (const size_t i : dist::dealt(context.team, lessons.size()))
+    scores[i] = train_alone(supergraph, supergraph.child(lessons[i].assignment), datasets, options, steps,
+                            lessons[i].seed, context.stop);
+  dist::exchange(context.team, scores, write, read_scores);
+  return scores;
+}
 
 Supergraph open_supergraph(const std::string& path, const std::string& space_path) {
   auto model = std::make_shared<const ir::Model>(onnxio::read(path));
@@ -104,13 +143,13 @@ void write_child(const Supergraph& supergraph, const Child& child, const Feed* f
 void rank_finalists(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
                     const RunContext& context, const BesideOptions& beside, std::vector<Judged>& ranking) {
   const auto count = std::min(static_cast<std::ptrdiff_t>(ranking.size()), beside.finalists);
+  if (count == 0) return;
   std::vector<Judged> finalists(ranking.begin(), ranking.begin() + count);
-  for (Judged& each : finalists) {
-    each.alone = train_alone(supergraph, supergraph.child(each.assignment), datasets, options, beside.finalist_steps,
-                             context.seed, context.stop)
-                     .validation;
-    if (context.stop && context.stop->load()) return;
-  }
+  std::vector<Lesson> lessons;
+  for (const Judged& each : finalists) lessons.push_back({each.assignment, context.seed});
+  const auto scores = train_each_alone(supergraph, datasets, options, context, beside.finalist_steps, lessons);
+  if (!goes_on(context)) return;
+  for (size_t i = 0; i < finalists.size(); ++i) finalists[i].alone = scores[i].validation;
   const auto reward = [&](const Judged& each) {
     const double cost = options.reward.cost == "none" ? 0 : each.costs.at(options.reward.cost);
     return reward_of(*each.alone, cost, options.reward);
@@ -122,16 +161,17 @@ void rank_finalists(const Supergraph& supergraph, const Datasets& datasets, cons
 
 Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
                    const RunContext& context, const BesideOptions& beside, train::RunFolder* folder) {
-  const double began = cpu_seconds();
+  const double began = cpu_seconds(context.team);
   std::unique_ptr<train::MetricsFile> archive;
   if (folder) archive = std::make_unique<train::MetricsFile>(folder->file("archs.jsonl"));
   if (archive && !folder->resumed()) archive->cut(0);
-  Search search(supergraph, datasets, options, context.seed, context.threads, archive.get());
+  Search search(supergraph, datasets, options, context.seed, context.threads, archive.get(), context.team);
   train::Loop loop(search, folder, options.loop,
                    {.schema = kSearchSchema,
                     .fingerprint = search.fingerprint(),
                     .steps_per_epoch = search.steps_per_epoch(),
                     .stop = context.stop,
+                    .team = context.team,
                     .shown = context.shown});
   Outcome outcome;
   outcome.ended = loop.run();
@@ -143,7 +183,7 @@ Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const
   outcome.ranking = search.choose(static_cast<size_t>(options.samples));
   outcome.judged_items += static_cast<int64_t>(outcome.ranking.size() * search.feed().validation_items());
   rank_finalists(supergraph, datasets, options, context, beside, outcome.ranking);
-  outcome.cpu_seconds = cpu_seconds() - began;
+  outcome.cpu_seconds = cpu_seconds(context.team) - began;
   if (folder) write_best(search, options, context, beside, outcome, *folder);
   return outcome;
 }
@@ -162,31 +202,35 @@ std::vector<Contestant> compare(const Supergraph& supergraph, const Datasets& da
     return std::find(beside.beside.begin(), beside.beside.end(), what) != beside.beside.end();
   };
   const int64_t steps = beside.retrain_steps > 0 ? beside.retrain_steps : outcome.steps;
-  const auto alone = [&](const Assignment& assignment, uint64_t seed) {
-    return train_alone(supergraph, supergraph.child(assignment), datasets, options, steps, seed, context.stop);
+  const auto alone = [&](const std::vector<Lesson>& lessons) {
+    return train_each_alone(supergraph, datasets, options, context, steps, lessons);
   };
-  const auto stopped = [&] { return context.stop && context.stop->load(); };
   std::vector<Contestant> contestants;
   const Judged& chosen = outcome.ranking.front();
   contestants.push_back(trained_alone("search", chosen, outcome.ranking.size(), outcome.cpu_seconds,
-                                      alone(chosen.assignment, context.seed)));
-  if (wanted("random") && !stopped()) {
+                                      alone({{chosen.assignment, context.seed}})[0]));
+  if (wanted("random") && goes_on(context)) {
     const Outcome random = run_search(supergraph, datasets, random_search(options, outcome), context, beside, nullptr);
     if (!random.ranking.empty()) {
       const Judged& best = random.ranking.front();
       contestants.push_back(trained_alone("random, shared weights", best, random.ranking.size(), random.cpu_seconds,
-                                          alone(best.assignment, context.seed)));
+                                          alone({{best.assignment, context.seed}})[0]));
     }
   }
   if (!wanted("children")) return contestants;
-  const double began = cpu_seconds();
+  const double began = cpu_seconds(context.team);
+  const uint32_t at_once = context.team ? context.team->size() : 1;
   std::vector<Contestant> children;
-  while ((children.empty() || cpu_seconds() - began < outcome.cpu_seconds) && !stopped()) {
-    const auto n = static_cast<uint32_t>(children.size());
-    const Judged child{
-        random_assignment(supergraph.space(), context.seed, kChildrenStream, 0, n), "", std::nan(""), 0, {}};
-    children.push_back(
-        {"", supergraph.child(child.assignment).name, std::nan(""), alone(child.assignment, context.seed), 0, 1});
+  while (children.empty() || cpu_seconds(context.team) - began < outcome.cpu_seconds) {
+    if (!goes_on(context)) break;
+    std::vector<Lesson> lessons;
+    for (uint32_t i = 0; i < at_once; ++i) {
+      const auto n = static_cast<uint32_t>(children.size()) + i;
+      lessons.push_back({random_allowed(supergraph, context.seed, kChildrenStream, 0, n), context.seed});
+    }
+    const std::vector<ChildScores> scores = alone(lessons);
+    for (size_t i = 0; i < lessons.size(); ++i)
+      children.push_back({"", supergraph.child(lessons[i].assignment).name, std::nan(""), scores[i], 0, 1});
   }
   if (children.empty()) return contestants;
   Contestant best = *std::max_element(children.begin(), children.end(), [](const Contestant& a, const Contestant& b) {
@@ -194,7 +238,7 @@ std::vector<Contestant> compare(const Supergraph& supergraph, const Datasets& da
   });
   best.method = fmt::format("best of {} random children", children.size());
   best.looked_at = static_cast<int64_t>(children.size());
-  best.cpu_seconds = cpu_seconds() - began;
+  best.cpu_seconds = cpu_seconds(context.team) - began;
   Contestant mean{"their mean", "", std::nan(""), {0, 0, 0, best.scores.figure_name}, best.cpu_seconds, best.looked_at};
   for (const Contestant& child : children) {
     const double share = 1 / static_cast<double>(children.size());

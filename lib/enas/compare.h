@@ -19,7 +19,8 @@ struct RunContext {
   uint64_t seed = 0;
   unsigned threads = 0;
   const std::atomic<bool>* stop = nullptr;
-  bool shown = false;  // progress on standard error
+  dist::Team* team = nullptr;  // of several ranks, the first alone has a folder
+  bool shown = false;          // progress on standard error
   base::Replace replace = base::Replace::own;
 };
 
@@ -41,15 +42,15 @@ struct Outcome {
   std::vector<Judged> ranking;  // best first
 };
 
-/// Trains and ranks. With a folder it leaves there archs.jsonl, best/supergraph.onnx with the trained weights,
+/// All: trains and ranks. With a folder it leaves there archs.jsonl, best/supergraph.onnx with the trained weights,
 /// best/child.onnx with statistics of its own, and best/ranking.json. A search that was stopped ranks nothing.
 /// Errors: those of Search and train::Loop.
 Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
                    const RunContext& context, const BesideOptions& beside, train::RunFolder* folder);
 
-/// Brings the first `beside.finalists` of `ranking` in the order of the rewards they earn after a short training alone,
-/// each from weights of its own: scores by shared weights tell good children apart only roughly. Stopped, it leaves the
-/// ranking as it is. Source: specification of enas-search, 6.4 (iii).
+/// All: brings the first `beside.finalists` of `ranking` in the order of the rewards they earn after a short training
+/// alone, each from weights of its own: scores by shared weights tell good children apart only roughly. Stopped, it
+/// leaves the ranking as it is. Source: specification of enas-search, 6.4 (iii).
 void rank_finalists(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
                     const RunContext& context, const BesideOptions& beside, std::vector<Judged>& ranking);
 
@@ -66,8 +67,8 @@ struct Contestant {
   int64_t looked_at = 0;   // children that were compared
 };
 
-/// The search's choice; and, as options say, that of random search with shared weights, and the best of as many random
-/// children as can be trained in the search's CPU seconds (at least one), and their mean.
+/// All: the search's choice; and, as options say, that of random search with shared weights, and the best of as many
+/// random children as can be trained in the search's CPU seconds (at least one), and their mean.
 std::vector<Contestant> compare(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options,
                                 const RunContext& context, const BesideOptions& beside, const Outcome& outcome);
 
@@ -82,7 +83,19 @@ void write_child(const Supergraph& supergraph, const Child& child, const Feed* f
 /// The supergraph of a file.  Errors: those of onnxio::read, read_space and Supergraph.
 Supergraph open_supergraph(const std::string& path, const std::string& space_path = {});
 
-/// CPU seconds of this process so far.
-double cpu_seconds();
+/// All: CPU seconds of the ranks together so far.
+double cpu_seconds(dist::Team* team);
+/// All: whether none was asked to stop.
+bool goes_on(const RunContext& context);
+
+/// All: what becomes of children that are trained alone, each with its seed, dealt to the ranks. Where a rank was asked
+/// to stop, scores of children that were not trained to their end.
+struct Lesson {
+  Assignment assignment;
+  uint64_t seed = 0;
+};
+std::vector<ChildScores> train_each_alone(const Supergraph& supergraph, const Datasets& datasets,
+                                          const SearchOptions& options, const RunContext& context, int64_t steps,
+                                          const std::vector<Lesson>& lessons);
 
 }  // namespace allot::enas

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "enas/constraint.h"
 #include "enas/picker.h"
 
 namespace allot::enas {
@@ -248,8 +249,8 @@ void Controller::make_heads() {
   score_ = parameters_.uniform("attention.score", {hidden}, options_.init);
 }
 
-Trace Controller::draw(size_t count, uint32_t stream, uint32_t step) const {
-  RandomPicker picker(seed_, stream, step, count);
+Trace Controller::draw(size_t count, uint32_t stream, uint32_t step, uint32_t attempt) const {
+  RandomPicker picker(seed_of_attempt(seed_, attempt), stream, step, count);
   return Run(*this, picker, count).finish();
 }
 
@@ -260,7 +261,8 @@ Trace Controller::trace(const std::vector<Assignment>& assignments) const {
 
 std::vector<Assignment> Controller::sample(size_t count, uint32_t stream, uint32_t step) const {
   const at::NoGradGuard no_gradients;
-  return draw(count, stream, step).assignments;
+  return draw_allowed(supergraph_, count,
+                      [&](uint32_t attempt) { return draw(count, stream, step, attempt).assignments; });
 }
 
 at::Tensor Controller::active_mask(const std::vector<Assignment>& assignments) const {
@@ -304,7 +306,8 @@ void Controller::descend(const at::Tensor& loss, train::Metrics& metrics) {
 
 train::Metrics Controller::learn(size_t count, uint32_t step, const Judge& judge) {
   const bool ppo = options_.kind == "ppo";
-  const Trace first = draw(count, 1, step);
+  const bool free = supergraph_.space().constraints.empty();
+  const Trace first = free ? draw(count, 1, step) : trace(sample(count, 1, step));
   const std::vector<double> rewards = judge(first.assignments);
   const at::Tensor entropy = this->entropy(first).detach();
   double mean = std::accumulate(rewards.begin(), rewards.end(), 0.0) / static_cast<double>(count);

@@ -30,7 +30,8 @@ class Picker;
 /// alternative; where the variable has anchors, attention over the states in which these places were complete:
 /// v tanh(W1 anchor + W2 h). Next input: the embedding of the label, the anchor chosen, or sum of those chosen over 1 +
 /// their number. Places that no variable completes get a step each at the beginning. k_of decides in ascending order.
-/// Bounds of subsets are counted in the probability. Source: specification of enas-search, 1.3 and 5.4.
+/// Bounds of subsets are counted in the probability; constraints of the space are not: what they forbid is drawn anew.
+/// Source: specification of enas-search, 1.3 and 5.4.
 class Controller final : public Policy {
  public:
   Controller(const PolicyOptions& options, const Supergraph& supergraph, uint64_t seed);
@@ -40,8 +41,8 @@ class Controller final : public Policy {
   void save(train::Checkpoint& state) const override;
   void restore(const train::Checkpoint& state, const std::string& where) override;
 
-  /// Draws; and what it would say of given ones. Record gradients where torch's grad mode is on.
-  Trace draw(size_t count, uint32_t stream, uint32_t step) const;
+  /// Draws, constraints or not; and what it would say of given ones. Record gradients where torch's grad mode is on.
+  Trace draw(size_t count, uint32_t stream, uint32_t step, uint32_t attempt = 0) const;
   Trace trace(const std::vector<Assignment>& assignments) const;
   /// Sum over the decisions that take effect: [samples].
   at::Tensor log_probability(const Trace& trace) const;

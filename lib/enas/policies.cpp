@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "data/sampler.h"
+#include "enas/constraint.h"
 #include "enas/controller.h"
 #include "enas/policy.h"
 #include "enas/validate.h"
@@ -29,12 +30,13 @@ double mean_of(const std::vector<double>& values) {
 
 class Uniform : public Policy {
  public:
-  Uniform(const Supergraph& supergraph, uint64_t seed) : space_(supergraph.space()), seed_(seed) {}
+  Uniform(const Supergraph& supergraph, uint64_t seed)
+      : supergraph_(supergraph), space_(supergraph.space()), seed_(seed) {}
 
   std::vector<Assignment> sample(size_t count, uint32_t stream, uint32_t step) const override {
     std::vector<Assignment> assignments;
     for (uint32_t i = 0; i < count; ++i)
-      assignments.push_back(random_assignment(space_, seed_, kStream + stream, step, i));
+      assignments.push_back(random_allowed(supergraph_, seed_, kStream + stream, step, i));
     return assignments;
   }
   train::Metrics learn(size_t count, uint32_t step, const Judge& judge) override {
@@ -45,17 +47,25 @@ class Uniform : public Policy {
   void restore(const train::Checkpoint&, const std::string&) override {}
 
  protected:
+  const Supergraph& supergraph_;
   const Space& space_;
   const uint64_t seed_;
 };
 
-/// Every alternative of a variable once before any twice: in turns, each an order of its own. Subsets are random.
-/// Source: Chu, Zhang, Xu, ICCV 2021 (FairNAS), section 3.
+/// Every alternative of a variable once before any twice: in turns, each an order of its own. Subsets are random, and
+/// so is what stands for what constraints forbid. Source: Chu, Zhang, Xu, ICCV 2021 (FairNAS), section 3.
 class Fair final : public Uniform {
  public:
   using Uniform::Uniform;
   std::vector<Assignment> sample(size_t count, uint32_t stream, uint32_t step) const override {
-    std::vector<Assignment> assignments = Uniform::sample(count, stream, step);
+    std::vector<Assignment> chance = Uniform::sample(count, stream, step);
+    return draw_allowed(supergraph_, count,
+                        [&](uint32_t attempt) { return attempt == 0 ? in_turns(chance, stream, step) : chance; });
+  }
+
+ private:
+  std::vector<Assignment> in_turns(std::vector<Assignment> assignments, uint32_t stream, uint32_t step) const {
+    const size_t count = assignments.size();
     for (uint32_t v = 0; v < space_.variables.size(); ++v) {
       if (space_.variables[v].kind != Kind::one_of) continue;
       const uint64_t labels = space_.variables[v].size();
@@ -67,12 +77,10 @@ class Fair final : public Uniform {
     }
     return assignments;
   }
-
- private:
   uint64_t base_key(uint32_t v) const { return seed_ * 0x9E3779B97F4A7C15ull + v; }
 };
 
-/// All architectures, one after another.
+/// All architectures that constraints allow, one after another.
 class Exhaustive final : public Uniform {
  public:
   Exhaustive(const Supergraph& supergraph, uint64_t seed) : Uniform(supergraph, seed) {
@@ -81,18 +89,21 @@ class Exhaustive final : public Uniform {
       throw Error(ErrorKind::usage, "--policy.kind exhaustive",
                   fmt::format("the space has 10^{:.1f} architectures, too many to enumerate", size.log10),
                   "take another policy, or a smaller space");
-    size_ = *size.exact;
+    for (uint64_t i = 0; i < *size.exact; ++i)
+      if (keeps_constraints(supergraph, supergraph.child(assignment_at(space_, i)))) allowed_.push_back(i);
+    if (allowed_.empty())
+      throw Error(ErrorKind::check_failed, "constraints", "are kept by no architecture", "loosen them");
   }
   std::vector<Assignment> sample(size_t count, uint32_t, uint32_t step) const override {
     std::vector<Assignment> assignments;
     for (size_t i = 0; i < count; ++i)
-      assignments.push_back(assignment_at(space_, (uint64_t{step} * count + i) % size_));
+      assignments.push_back(assignment_at(space_, allowed_[(uint64_t{step} * count + i) % allowed_.size()]));
     return assignments;
   }
-  std::vector<Assignment> candidates(size_t, uint32_t) const override { return sample(size_, 0, 0); }
+  std::vector<Assignment> candidates(size_t, uint32_t) const override { return sample(allowed_.size(), 0, 0); }
 
  private:
-  uint64_t size_ = 0;
+  std::vector<uint64_t> allowed_;  // numbers of assignments
 };
 
 /// Regularised evolution: the best of a few drawn from the population is changed in one variable, and the oldest goes.
@@ -104,9 +115,12 @@ class Evolution final : public Uniform {
 
   std::vector<Assignment> sample(size_t count, uint32_t stream, uint32_t step) const override {
     if (population_.size() < static_cast<size_t>(options_.population)) return Uniform::sample(count, stream, step);
-    std::vector<Assignment> assignments;
-    for (uint32_t i = 0; i < count; ++i) assignments.push_back(mutated(stream, step, i));
-    return assignments;
+    return draw_allowed(supergraph_, count, [&](uint32_t attempt) {
+      std::vector<Assignment> assignments;
+      for (uint32_t i = 0; i < count; ++i)
+        assignments.push_back(mutated(seed_of_attempt(seed_, attempt), stream, step, i));
+      return assignments;
+    });
   }
   train::Metrics learn(size_t count, uint32_t step, const Judge& judge) override {
     const std::vector<Assignment> assignments = sample(count, 1, step);
@@ -158,15 +172,15 @@ class Evolution final : public Uniform {
     double reward = 0;
   };
 
-  Assignment mutated(uint32_t stream, uint32_t step, uint32_t item) const {
-    base::Rng rng(seed_, kStream + 16 + stream, step, item);
+  Assignment mutated(uint64_t seed, uint32_t stream, uint32_t step, uint32_t item) const {
+    base::Rng rng(seed, kStream + 16 + stream, step, item);
     const auto living = static_cast<uint32_t>(population_.size());
     const Member* best = &population_[rng.below(living)];
     for (int64_t i = 1; i < options_.tournament; ++i)
       if (const Member& other = population_[rng.below(living)]; other.reward > best->reward) best = &other;
     Assignment child = best->assignment;
     const uint32_t v = rng.below(static_cast<uint32_t>(child.size()));
-    child[v] = random_assignment(space_, seed_, kStream + 32 + stream, step, item)[v];
+    child[v] = random_assignment(space_, seed, kStream + 32 + stream, step, item)[v];
     return child;
   }
 

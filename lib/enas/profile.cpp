@@ -9,8 +9,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "enas/constraint.h"
 #include "enas/derive.h"
-#include "enas/validate.h"
 #include "exec/dtype.h"
 #include "exec/program.h"
 
@@ -93,7 +93,7 @@ Profile profile(const Supergraph& supergraph, size_t children, size_t runs, uint
   const at::NoGradGuard no_gradients;
   Profile result;
   const auto child = [&](uint32_t step, uint32_t i) {
-    return supergraph.child(random_assignment(supergraph.space(), seed, kStream, step, i));
+    return supergraph.child(random_allowed(supergraph, seed, kStream, step, i));
   };
   time_nodes(supergraph.model(), runs, result.table);  // every operator; children bring other numbers of inputs
   for (uint32_t i = 0; i < children; ++i) time_nodes(derive(supergraph, child(0, i)), runs, result.table);

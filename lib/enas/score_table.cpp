@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/json_object.h"
 #include "base/log.h"
-#include "enas/validate.h"
+#include "enas/constraint.h"
 #include "train/statistics.h"
 
 namespace allot::enas {
@@ -32,12 +32,15 @@ std::vector<Assignment> children_of(const Supergraph& supergraph, int64_t sample
     throw base::Error(base::ErrorKind::usage, "table", fmt::format("the space has 10^{:.1f} children", size.log10),
                       "train some of them: --table-samples");
   if (samples == 0 || (size.exact && static_cast<uint64_t>(samples) >= *size.exact)) {
-    for (uint64_t i = 0; i < *size.exact; ++i) children.push_back(assignment_at(space, i));
+    for (uint64_t i = 0; i < *size.exact; ++i) {
+      Assignment assignment = assignment_at(space, i);
+      if (keeps_constraints(supergraph, supergraph.child(assignment))) children.push_back(std::move(assignment));
+    }
     return children;
   }
   std::set<std::string> seen;
   for (uint32_t i = 0; static_cast<int64_t>(children.size()) < samples && i < 100 * samples; ++i) {
-    Assignment assignment = random_assignment(space, seed, kStream, 0, i);
+    Assignment assignment = random_allowed(supergraph, seed, kStream, 0, i);
     if (seen.insert(supergraph.child(assignment).name).second) children.push_back(std::move(assignment));
   }
   return children;
@@ -96,18 +99,23 @@ ScoreTable make_table(const Supergraph& supergraph, const Datasets& datasets, co
   const std::vector<Assignment> children = children_of(supergraph, samples, context.seed);
   const SpaceSize size = size_of(supergraph.space());
   ScoreTable table{{}, seeds, size.exact && children.size() == *size.exact};
-  for (const Assignment& assignment : children) {
-    const Child child = supergraph.child(assignment);
-    TableRow row{child.name, {}, {}};
-    for (int64_t seed = 0; seed < seeds; ++seed) {
-      if (context.stop && context.stop->load()) return table;
-      const ChildScores scores = train_alone(supergraph, child, datasets, options, steps,
-                                             context.seed + static_cast<uint64_t>(seed), context.stop);
-      row.validation.push_back(scores.validation);
-      row.test.push_back(scores.test);
+  const size_t at_once = context.team ? context.team->size() : 1;
+  for (size_t begin = 0; begin < children.size() && goes_on(context); begin += at_once) {
+    const size_t end = std::min(begin + at_once, children.size());
+    std::vector<Lesson> lessons;
+    for (size_t i = begin; i < end; ++i)
+      for (int64_t seed = 0; seed < seeds; ++seed)
+        lessons.push_back({children[i], context.seed + static_cast<uint64_t>(seed)});
+    const auto scores = train_each_alone(supergraph, datasets, options, context, steps, lessons);
+    for (size_t i = begin, next = 0; i < end; ++i) {
+      TableRow row{supergraph.child(children[i]).name, {}, {}};
+      for (int64_t seed = 0; seed < seeds; ++seed, ++next) {
+        row.validation.push_back(scores[next].validation);
+        row.test.push_back(scores[next].test);
+      }
+      base::verbose("{} of {}: {}", i + 1, children.size(), row.arch);
+      table.rows.push_back(std::move(row));
     }
-    table.rows.push_back(std::move(row));
-    base::verbose("{} of {}: {}", table.rows.size(), children.size(), child.name);
   }
   return table;
 }

@@ -84,11 +84,12 @@ void SearchOptions::bind(config::Binder& binder) {
 }
 
 Search::Search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options, uint64_t seed,
-               unsigned threads, train::MetricsFile* archive)
+               unsigned threads, train::MetricsFile* archive, dist::Team* team)
     : options_(options),
       supergraph_(supergraph),
       seed_(seed),
       threads_(threads),
+      team_(team),
       task_(task_of(options.task)),
       archive_(archive),
       collapse_(kCollapsed, kCollapsedUpdates) {
@@ -143,8 +144,8 @@ bool Search::train_weights(int64_t step, int64_t steps, train::Metrics& metrics)
   const auto sub = shared_->get(who.sample(1, 0, number)[0]);
   const Batch batch = feed_->training(number, static_cast<size_t>(options_.learning.batch));
   train::Part mean =
-      train::mean_over_shards({.shards = static_cast<size_t>(options_.shards), .threads = threads_, .team = nullptr},
-                              {}, [&](size_t shard) { return gradient(*sub, batch, number, shard); });
+      train::mean_over_shards({.shards = static_cast<size_t>(options_.shards), .threads = threads_, .team = team_}, {},
+                              [&](size_t shard) { return gradient(*sub, batch, number, shard); });
   if (!std::isfinite(mean.metrics.at("loss"))) return false;
   if (options_.inactive == "decay") {
     const std::vector<at::Tensor> leaves = shared_->network().leaves();
@@ -168,17 +169,26 @@ std::vector<Judged> Search::judge(const std::vector<Assignment>& assignments, co
     subs.push_back(shared_->get(assignment));
     if (counts) shared_->costs(*subs.back(), latencies_.get());
   }
-  std::vector<Judged> judged(assignments.size());
-  base::parallel_for(judged.size(), threads_, [&](size_t i) {
+  std::vector<double> qualities(assignments.size());
+  const std::vector<size_t> own = dist::dealt(team_, qualities.size());
+  base::parallel_for(own.size(), threads_, [&](size_t piece) {
     nn::compute_alone();
     const at::NoGradGuard no_gradients;
+    const size_t i = own[piece];
     Tally tally(task_, options_.perplexity_scale);
     for (const Batch& batch : batches) tally.add(shared_->logits(*subs[i], batch.inputs, seed_, 0), batch.labels);
-    const double quality = tally.quality(), known = std::isfinite(quality) ? quality : 0;
+    qualities[i] = tally.quality();
+  });
+  dist::exchange(
+      team_, qualities, [](dist::WireWriter& out, double quality) { out.number(quality); },
+      [](dist::WireReader& in) { return in.number<double>(); });
+  std::vector<Judged> judged(assignments.size());
+  for (size_t i = 0; i < judged.size(); ++i) {
+    const double known = std::isfinite(qualities[i]) ? qualities[i] : 0;
     const Costs costs = subs[i]->costs.value_or(Costs());
     const double cost = counts ? costs.at(options_.reward.cost) : 0;
     judged[i] = {assignments[i], subs[i]->child.name, known, reward_of(known, cost, options_.reward), costs};
-  });
+  }
   return judged;
 }
 

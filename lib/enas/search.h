@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "dist/team.h"
 #include "enas/feed.h"
 #include "enas/policy.h"
 #include "enas/shared_network.h"
@@ -65,10 +66,11 @@ struct Judged {
 /// Source: specification of enas-search, 1.4.
 class Search final : public train::Job {
  public:
-  /// `archive`: where every judged architecture goes, a line each; may be null. All must outlive it.
+  /// `archive`: where every judged architecture goes, a line each; may be null. The ranks of `team` share the shards of
+  /// a batch and the architectures that are judged; null: there is one. All must outlive it.
   /// Errors: those of SharedNetwork, Feed and make_policy; usage for a cost without a target.
   Search(const Supergraph& supergraph, const Datasets& datasets, const SearchOptions& options, uint64_t seed,
-         unsigned threads, train::MetricsFile* archive);
+         unsigned threads, train::MetricsFile* archive, dist::Team* team = nullptr);
 
   train::StepResult step(int64_t step, int64_t steps) override;
   /// Nothing is chosen: the last weights count.
@@ -102,6 +104,7 @@ class Search final : public train::Job {
   const Supergraph& supergraph_;
   const uint64_t seed_;
   unsigned threads_;
+  dist::Team* team_;
   TaskKind task_;
   std::unique_ptr<SharedNetwork> shared_;
   std::unique_ptr<Feed> feed_;

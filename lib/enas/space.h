@@ -52,9 +52,25 @@ struct Binding {
   bool loose_ends() const { return variable.empty(); }
 };
 
+/// A weighted count of chosen alternatives and its bound: see parse_constraint.
+struct Constraint {
+  enum class Compare : uint8_t { at_most, below, at_least, above, equal };
+  struct Counted {
+    size_t variable = 0;
+    uint32_t label = 0;
+    double factor = 1;
+  };
+
+  std::string text;
+  std::vector<Counted> counted;
+  Compare compare = Compare::at_most;
+  double bound = 0;
+};
+
 struct Space {
   std::vector<Variable> variables;  // in the order in which they are decided
   std::vector<Binding> bindings;
+  std::vector<Constraint> constraints;  // all of which every architecture that is drawn keeps
 
   std::optional<size_t> find(std::string_view variable) const;
 };

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "enas/constraint.h"
 #include "enas/space_nodes.h"
 
 namespace allot::enas {
@@ -167,7 +168,7 @@ void check_variable(const Variable& variable, const std::string& where) {
 
 Space parse_space(const Node& document) {
   config::UnknownKeys unknown;
-  unknown.check(document, {"nas", "vars", "binds", "order"});
+  unknown.check(document, {"nas", "vars", "binds", "order", "constraints"});
   for (const Node& node : document.at("vars").items())
     unknown.check(node,
                   {"name", "kind", "labels", "k", "repeats", "min", "max", "vocab", "anchors", "anchor", "rho", "klw"});
@@ -176,6 +177,8 @@ Space parse_space(const Node& document) {
     if (const Node* slices = node.find("slice"))
       for (const Node& item : slices->items()) unknown.check(item, {"init", "axis", "block"});
   }
+  if (const Node* constraints = document.find("constraints"))
+    for (const Node& node : constraints->items()) unknown.check(node, {"expr"});
   unknown.report();
   document.at("nas").integer(1, 1);
   Space space;
@@ -186,6 +189,9 @@ Space parse_space(const Node& document) {
   }
   for (const Node& node : document.at("binds").items()) space.bindings.push_back(parse_binding(node, space));
   if (const Node* order = document.find("order")) reorder(space, *order);
+  if (const Node* constraints = document.find("constraints"))
+    for (const Node& node : constraints->items())
+      space.constraints.push_back(parse_constraint(node.at("expr").text(), space.variables, node.where()));
   return space;
 }
 
@@ -195,7 +201,14 @@ std::string to_text(const Space& space) {
   for (const Variable& variable : space.variables) write(json, variable);
   json.end_array().key("binds").begin_array();
   for (const Binding& binding : space.bindings) write(json, binding);
-  return json.end_array().end_object().str();
+  json.end_array();
+  if (!space.constraints.empty()) {
+    json.key("constraints").begin_array();
+    for (const Constraint& constraint : space.constraints)
+      json.begin_object(true).field("expr", constraint.text).end_object();
+    json.end_array();
+  }
+  return json.end_object().str();
 }
 
 Space read_space(const ir::Model& model, const std::string& path) {

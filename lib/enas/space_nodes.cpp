@@ -10,13 +10,15 @@
 
 #include "base/error.h"
 #include "config/units.h"
+#include "enas/constraint.h"
 #include "enas/space_file.h"
 
 namespace allot::enas {
 namespace {
 
 constexpr int64_t kMost = int64_t{1} << 31;
-constexpr int64_t kMetadataIr = 10;  // the first IR version whose nodes have metadata
+constexpr const char* kConstraintsKey = "allot.nas.constraints";  // of the model: one a line
+constexpr int64_t kMetadataIr = 10;                               // the first IR version whose nodes have metadata
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -193,10 +195,17 @@ std::optional<Space> space_of_nodes(const ir::Model& model) {
   std::vector<Variable> sorted;
   for (const size_t i : by_order) sorted.push_back(std::move(space.variables[i]));
   space.variables = std::move(sorted);
+  if (const auto constraints = model.metadata_value(kConstraintsKey))
+    for (const std::string& text : split(*constraints, '\n'))
+      space.constraints.push_back(parse_constraint(text, space.variables, kConstraintsKey));
   return space;
 }
 
 void annotate_nodes(ir::Model& model, const Space& space) {
+  std::vector<std::string> constraints;
+  for (const Constraint& constraint : space.constraints) constraints.push_back(constraint.text);
+  if (!constraints.empty())
+    model.metadata.push_back({kConstraintsKey, model.intern(fmt::format("{}", fmt::join(constraints, "\n"))), {}});
   if (model.ir_version < kMetadataIr) {
     model.ir_version = kMetadataIr;
     model.edited = true;

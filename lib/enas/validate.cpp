@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "enas/constraint.h"
 #include "enas/derive.h"
 #include "onnxio/checker.h"
 #include "shape/infer.h"
@@ -138,18 +139,22 @@ Validation validate(const Supergraph& supergraph, size_t children, uint64_t seed
   check_equal_shapes(supergraph, shape::infer(supergraph.model(), values, {}));
   std::vector<std::vector<int64_t>> expected = output_dims(supergraph.model());
   std::vector<char> used(values.nodes.size(), false);
-  size_t inferred = 0;
+  size_t inferred = 0, allowed = 0;
   const auto look_at = [&](Assignment assignment) {
     const Child child = supergraph.child(std::move(assignment));
     for (size_t i = 0; i < used.size(); ++i) used[i] |= child.active_nodes[i];
     if (inferred++ < kInferred) check_outputs(supergraph, child, expected);
+    return keeps_constraints(supergraph, child);
   };
   for (uint32_t i = 0; i < children; ++i) {
     if (i == kInferred / 2) visit_single_changes(supergraph.space(), look_at);
-    look_at(random_assignment(supergraph.space(), seed, kStream, 0, i));
+    allowed += look_at(random_assignment(supergraph.space(), seed, kStream, 0, i));
   }
+  if (allowed == 0 && children > 0)
+    throw Error(ErrorKind::malformed, "constraints",
+                fmt::format("are kept by none of {} random architectures", children), "loosen them");
   Validation validation{
-      size_of(supergraph.space()), values.nodes.size(), supergraph.space().bindings.size(), children, {},
+      size_of(supergraph.space()), values.nodes.size(), supergraph.space().bindings.size(), children, allowed, {},
       variable_table(supergraph)};
   std::vector<std::string> idle;
   for (size_t i = 0; i < used.size(); ++i)

@@ -15,6 +15,7 @@ struct Validation {
   SpaceSize size;
   size_t nodes = 0, joins = 0;
   size_t children = 0;                // random ones that were looked at
+  size_t allowed = 0;                 // of which constraints allow
   std::vector<std::string> warnings;  // nodes that no child uses
   train::TextTable variables;         // a row each: name, kind, how many values, places, labels
 };

@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include "base/error.h"
+#include "enas/constraint.h"
+#include "enas/policy.h"
 #include "enas/validate.h"
 #include "ir/builder.h"
 #include "spaces.h"
@@ -117,10 +119,83 @@ binds:
                     Catch::Contains("has no loose ends"));
 }
 
+TEST_CASE("every mistake in a constraint is told, by its place") {
+  const auto said = [](const std::string& expression) {
+    return trouble("nas: 1", fmt::format("nas: 1\nconstraints:\n  - {{expr: \"{}\"}}", expression));
+  };
+  CHECK(said("count(f, relu) <= 1") == "");
+  CHECK(said("count(?, '*') - 0.5*count(s, own) > -2") == "");
+  check_trouble(said("count(f, relu)"), "compares with nothing");
+  check_trouble(said("count(f, relu) <= "), "lacks a number");
+  check_trouble(said("count(f, relu <= 1"), "lacks a ')'");
+  check_trouble(said("count(f) <= 1"), "lacks a ','");
+  check_trouble(said("relu <= 1"), "lacks a number");
+  check_trouble(said("count(f, relu) <= 1 2"), "goes on after its bound");
+  check_trouble(said("count(f, gelu) <= 1"), "no variable 'f' has a label 'gelu'");
+  check_trouble(said("count(f*, relu) <= 1e99"), "goes on after its bound");
+  check_trouble(said("count(f, *) + count(s, *) > 9"), "are kept by none of 50");
+  check_trouble(trouble("nas: 1", "nas: 1\nconstraints:\n  - {exp: 1}"), "did you mean 'expr'");
+}
+
+TEST_CASE("decisions that take no effect count in no constraint") {
+  enas::Space space = parse(fmt::format("{}constraints: [{{expr: \"count(f, *) < 1\"}}]\n", kSpace));
+  const enas::Supergraph supergraph(two_joins(), std::move(space));
+  const auto keeps = [&](const char* text) {
+    return enas::keeps_constraints(supergraph, supergraph.child(enas::parse_assignment(supergraph.space(), text)));
+  };
+  CHECK(keeps("f=tanh s=other"));
+  CHECK_FALSE(keeps("f=tanh s=own"));
+}
+
+TEST_CASE("whoever proposes architectures keeps constraints") {
+  enas::Generated generated = enas::generate(test::small("macro"), 1);
+  const std::vector<std::string> expressions = {"count(op*, conv?) + count(op*, 'sep?') == 2", "count(skip*, *) >= 1"};
+  for (const std::string& each : expressions)
+    generated.space.constraints.push_back(enas::parse_constraint(each, generated.space.variables, "test"));
+  const auto model =
+      std::make_shared<const ir::Model>(onnxio::read(base::Bytes::from(onnxio::serialize(generated.model))));
+  const enas::Supergraph supergraph(model, generated.space);
+  const auto check = [&](const std::vector<enas::Assignment>& assignments) {
+    for (const enas::Assignment& assignment : assignments) {
+      const std::string name = supergraph.child(assignment).name;
+      INFO(name);
+      size_t convolutions = 0, skips = 0;
+      for (size_t at = name.find("=conv"); at != std::string::npos; at = name.find("=conv", at + 1)) ++convolutions;
+      for (size_t at = name.find("=sep"); at != std::string::npos; at = name.find("=sep", at + 1)) ++convolutions;
+      for (size_t at = name.find("skip"); at != std::string::npos; at = name.find("skip", at + 1))
+        skips += name.find("=L", at) < name.find(' ', at);
+      REQUIRE(convolutions == 2);
+      REQUIRE(skips >= 1);
+    }
+  };
+  for (const std::string& kind : enas::policy_names()) {
+    INFO(kind);
+    enas::PolicyOptions options;
+    options.kind = kind;
+    options.population = 4;
+    const std::unique_ptr<enas::Policy> policy = enas::make_policy(options, supergraph, 5);
+    for (uint32_t step = 0; step < 3; ++step)
+      policy->learn(6, step, [&](const std::vector<enas::Assignment>& assignments) {
+        check(assignments);
+        std::vector<double> rewards;
+        for (size_t i = 0; i < assignments.size(); ++i) rewards.push_back(static_cast<double>(i));
+        return rewards;
+      });
+    check(policy->sample(20, 3, 0));
+    check(policy->candidates(20, 0));
+    CHECK(policy->sample(20, 3, 0) == policy->sample(20, 3, 0));
+  }
+}
+
 TEST_CASE("the three carriers say the same") {
   for (const std::string& name : enas::space_names()) {
     INFO(name);
     enas::Generated generated = enas::generate(test::small(name), 1);
+    const enas::Variable& first = generated.space.variables[0];
+    for (const char* bound : {"<= 1", "> -1"})
+      generated.space.constraints.push_back(enas::parse_constraint(
+          fmt::format("count({}, '{}') {}", first.name, first.labels[0], bound), generated.space.variables, name));
+    enas::write_space(generated.model, generated.space, enas::Carrier::model);
     const std::string text = enas::to_text(generated.space);
     CHECK(enas::to_text(enas::read_space(generated.model)) == text);
     CHECK(enas::to_text(parse(text)) == text);

@@ -2,9 +2,12 @@
 """enas-search as it is used: spaces, searches, what they write, and what it says when something is wrong."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import time
+import unittest
 
 import numpy as np
 import onnx
@@ -150,6 +153,34 @@ class EnasSearch(harness.TestCase):
         self.assertGreater(line["latency"], 0)
         self.assertIn("Quality and cost", (run / "report.html").read_text())
 
+    def mpirun(self, *command):
+        # Tests in containers run as root.
+        environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        done = subprocess.run(["mpirun", "--oversubscribe", "-n", "2", harness.BIN / "enas-search", *map(str, command)], env=environment,
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    @unittest.skipUnless(shutil.which("mpirun"), "there is no mpirun")
+    def test_ranks_change_nothing(self):
+        """Two ranks share batches, rewards and children that are trained alone; what they write is one process's, bit by bit."""
+        supergraph = self.generate("macro")
+        more = ["--shards", 2, "--finalists", 3, "--finalist-steps", 5, "--beside", "random", "--retrain-steps", 6]
+        one = self.search(supergraph, "one", *more)
+        done = self.mpirun("search", supergraph, "--data", self.data, *SHORT, *more, "-o", self.folder / "two")
+        self.assertEqual(done.stdout.count("CPU s"), 1)  # the first alone tells
+        two = self.folder / "two"
+        for file in ("archs.jsonl", "best/ranking.json", "best/child.onnx", "best/supergraph.onnx"):
+            self.assertEqual((two / file).read_bytes(), (one / file).read_bytes(), file)
+        scores = [[(each["method"], each["arch"], each["validation"]) for each in json.loads((run / "outcome.json").read_text())["methods"]]
+                  for run in (one, two)]
+        self.assertEqual(scores[0], scores[1])
+        command = ["table", supergraph, "--data", self.data, "--validation-share", 60, "--epochs", 0, "--steps", 5, "--table-samples", 3,
+                   "--table-seeds", 2, "--threads", 1, "-o"]
+        self.run_ok("enas-search", *command, self.folder / "one.json")
+        self.mpirun(*command, self.folder / "two.json")
+        self.assertEqual((self.folder / "one.json").read_bytes(), (self.folder / "two.json").read_bytes())
+
     def test_interrupted(self):
         """Stopped by a signal in the middle, and resumed: the archive is that of a run that was not."""
         supergraph = self.generate("macro")
@@ -187,6 +218,14 @@ class EnasSearch(harness.TestCase):
                          ["which=plain", "which=rectified"])
         run = self.search(path, "run", "--space", space, "--policy.kind", "exhaustive", "--beside", "none")
         self.assertEqual(len(json.loads((run / "best/ranking.json").read_text())["children"]), 2)
+        bound = space.read_text() + "constraints: [{expr: 'count(which, plain) <= 0'}]\n"
+        space.write_text(bound)
+        self.assertEqual(self.run_ok("enas-search", "validate", path, "--space", space, "--enumerate").out.split(), ["which=rectified"])
+        self.assertRegex(self.run_ok("enas-search", "validate", path, "--space", space).out, r"Constraints are kept by \d+ of them")
+        run = self.search(path, "bound", "--space", space, "--beside", "none")
+        self.assertNotIn("plain", (run / "archs.jsonl").read_text())
+        space.write_text(bound.replace("plain)", "plane)"))
+        self.fails(78, r"space.yaml:4.*'count\(which, plane\) <= 0' counts what there is not", "validate", path, "--space", space)
         space.write_text("nas: 1\nvars: [{name: which, labels: [plain, rectified]}]\nbinds: [{node: join, vr: which}]\n")
         self.fails(78, r"space.yaml:3.*vr.*did you mean 'var'", "validate", path, "--space", space)
         space.write_text("nas: 1\nvars: [{name: which, labels: [plain, rectified]}]\nbinds: [{node: join, var: which, alts: [[0], [0]]}]\n")

@@ -50,16 +50,18 @@ int retrain(const cli::App& app, const Options& options, const std::string& file
   return 0;
 }
 
-int table(const cli::App& app, const Options& options, const std::string& file) {
+int table(const cli::App& app, const Options& options, const std::string& file, dist::Team& team) {
   require_output(options, "a file for the table");
   const enas::SearchOptions& settings = options.search;
   if (settings.loop.steps <= 0)
     throw base::Error(base::ErrorKind::usage, "--steps", "is missing", "say for how many steps each child is trained");
   const enas::Supergraph supergraph = enas::open_supergraph(file, options.space);
   const auto datasets = enas::read_datasets(settings.data, enas::task_of(settings.task));
-  const enas::ScoreTable table = enas::make_table(supergraph, *datasets, settings, settings.loop.steps,
-                                                  options.table_samples, options.table_seeds, context_of(app, false));
-  if (cli::stop_requested()) return cli::stop_exit_code();
+  const enas::ScoreTable table =
+      enas::make_table(supergraph, *datasets, settings, settings.loop.steps, options.table_samples, options.table_seeds,
+                       context_of(app, team, false));
+  if (team.stop_code() != 0) return team.stop_code();
+  if (!team.is_first()) return 0;
   base::write_file(options.output, enas::to_text(table), app.common().replace());
   base::info("wrote {}: {} children", base::printable(options.output), table.rows.size());
   return 0;

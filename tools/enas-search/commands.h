@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/app.h"
+#include "dist/team.h"
 #include "options.h"
 #include "train/text_table.h"
 
@@ -16,20 +17,20 @@ int generate(const cli::App& app, const Options& options, const std::string& fil
 int validate(const cli::App& app, const Options& options, const std::string& file);
 /// Writes a table of latencies.
 int profile(const cli::App& app, const Options& options, const std::string& file);
-/// Trains shared weights and a policy in turns, and holds the choice against others.
-int search(const cli::App& app, const Options& options, const std::string& file);
+/// On all ranks of the team: trains shared weights and a policy in turns, and holds the choice against others.
+int search(const cli::App& app, const Options& options, const std::string& file, dist::Team& team);
 /// The same by chance.
-int random_command(const cli::App& app, const Options& options, const std::string& file);
+int random_command(const cli::App& app, const Options& options, const std::string& file, dist::Team& team);
 /// Writes a child of a run or of a supergraph.
 int derive(const cli::App& app, const Options& options, const std::string& file);
 /// Trains a child alone.
 int retrain(const cli::App& app, const Options& options, const std::string& file);
-/// Trains many children alone, for comparison.
-int table(const cli::App& app, const Options& options, const std::string& file);
+/// On all ranks of the team: trains many children alone, for comparison.
+int table(const cli::App& app, const Options& options, const std::string& file, dist::Team& team);
 /// Writes a run's page anew, with its rank in a table.
 int report(const cli::App& app, const Options& options, const std::string& file);
 
-enas::RunContext context_of(const cli::App& app, bool shown);
+enas::RunContext context_of(const cli::App& app, dist::Team& team, bool shown);
 std::string text_of(const train::TextTable& table);
 /// Errors: usage when no output is named.
 void require_output(const Options& options, const char* what);

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/app.h"
 #include "commands.h"
+#include "dist/team.h"
 #include "nn/threads.h"
 
 namespace {
@@ -14,16 +16,20 @@ namespace {
 using namespace allot;
 
 using Command = int (*)(const cli::App&, const Options&, const std::string&);
+using TeamCommand = int (*)(const cli::App&, const Options&, const std::string&, dist::Team&);
 
-int run(const cli::App& app, const Options& options, const std::vector<std::string>& words) {
-  static const std::map<std::string, Command> kCommands = {
-      {"generate", generate}, {"validate", validate},     {"profile", profile},
-      {"search", search},     {"random", random_command}, {"derive", derive},
-      {"retrain", retrain},   {"table", table},           {"report", report}};
+int run(const cli::App& app, const Options& options, const std::vector<std::string>& words, dist::Team& team) {
+  static const std::map<std::string, Command> kCommands = {{"generate", generate}, {"validate", validate},
+                                                           {"profile", profile},   {"derive", derive},
+                                                           {"retrain", retrain},   {"report", report}};
+  static const std::map<std::string, TeamCommand> kTeamCommands = {
+      {"search", search}, {"random", random_command}, {"table", table}};
   const auto found = kCommands.find(words[0]);
-  if (found == kCommands.end()) {
+  const auto shared = kTeamCommands.find(words[0]);
+  if (found == kCommands.end() && shared == kTeamCommands.end()) {
     std::vector<std::string> names;
     for (const auto& [each, command] : kCommands) names.push_back(each);
+    for (const auto& [each, command] : kTeamCommands) names.push_back(each);
     throw base::Error(base::ErrorKind::usage, base::printable(words[0]), "is no command",
                       base::suggestion(words[0], names));
   }
@@ -31,7 +37,9 @@ int run(const cli::App& app, const Options& options, const std::vector<std::stri
     throw base::Error(base::ErrorKind::usage, words[0], words.size() > 1 ? "takes no file" : "needs a file",
                       words.size() > 1 ? "name the output: -o" : "name a supergraph, a child or a run");
   nn::compute_alone();
-  return found->second(app, options, words.size() > 1 ? words[1] : "");
+  const std::string file = words.size() > 1 ? words[1] : "";
+  if (shared != kTeamCommands.end()) return shared->second(app, options, file, team);
+  return team.is_first() ? found->second(app, options, file) : 0;
 }
 
 }  // namespace
@@ -56,5 +64,10 @@ int main(int argc, char** argv) {
   app.example("enas-search table super.onnx --data images/ --table-samples 100 --steps 500 -o table.json",
               "children trained alone");
   app.example("enas-search report run/ --table table.json", "rank, regret, Kendall's tau");
-  return app.run(argc, argv, [&] { return run(app, options, words); });
+  app.example("mpirun -n 4 enas-search search super.onnx --data images/ --shards 4 -o run/", "on four ranks");
+  return app.run(argc, argv, [&] {
+    dist::Team team(dist::ranks(), {.stop = &cli::stop_requested(), .stop_code = cli::stop_exit_code});
+    if (!team.is_first()) base::configure_log({"enas-search", base::LogLevel::quiet, false, ""});
+    return team.run([&] { return run(app, options, words, team); });
+  });
 }

@@ -19,48 +19,58 @@ namespace allot {
 namespace {
 
 int search_with(const cli::App& app, const Options& options, const enas::SearchOptions& settings,
-                const std::string& file) {
+                const std::string& file, dist::Team& team) {
   require_output(options, "a folder for the run");
   const enas::Supergraph supergraph = enas::open_supergraph(file, options.space);
   const auto datasets = enas::read_datasets(settings.data, enas::task_of(settings.task));
-  train::RunFolder folder(options.output, config::dump_yaml(app.binder(), false), options.resume,
-                          app.common().replace(),
-                          {"steps", "epochs", "log_every", "save_every", "beside", "retrain_steps", "threads"});
-  const enas::RunContext context = context_of(app, true);
-  const enas::Outcome outcome = enas::run_search(supergraph, *datasets, settings, context, options.beside, &folder);
+  std::unique_ptr<train::RunFolder> folder;
+  if (team.is_first())
+    folder = std::make_unique<train::RunFolder>(
+        options.output, config::dump_yaml(app.binder(), false), options.resume, app.common().replace(),
+        std::vector<std::string>{"steps", "epochs", "log_every", "save_every", "beside", "retrain_steps", "threads"});
+  const enas::RunContext context = context_of(app, team, true);
+  const enas::Outcome outcome =
+      enas::run_search(supergraph, *datasets, settings, context, options.beside, folder.get());
   if (outcome.ended == train::Ended::stopped) {
     base::warn("stopped early; --resume goes on");
-    return cli::stop_exit_code();
+    return team.stop_code();
   }
   const auto contestants = enas::compare(supergraph, *datasets, settings, context, options.beside, outcome);
+  if (!enas::goes_on(context)) {
+    base::warn("stopped while children were trained alone; --resume goes on");
+    return team.stop_code();
+  }
+  if (!team.is_first()) return 0;
   const std::string json = enas::to_json(outcome, contestants);
-  base::write_file(folder.file("outcome.json"), json, app.common().replace());
+  base::write_file(folder->file("outcome.json"), json, app.common().replace());
   fmt::print("{}", app.common().json ? json : text_of(enas::contestant_table(contestants)));
   write_page(app, options.output, "");
-  base::info("wrote {}", folder.file("best/child.onnx"));
+  base::info("wrote {}", folder->file("best/child.onnx"));
   return 0;
 }
 
 }  // namespace
 
-enas::RunContext context_of(const cli::App& app, bool shown) {
+enas::RunContext context_of(const cli::App& app, dist::Team& team, bool shown) {
+  const bool shares_cores = app.common().threads == 0 && team.size() > 1;
   return {.seed = static_cast<uint64_t>(app.common().seed),
-          .threads = static_cast<unsigned>(app.common().threads),
-          .stop = &cli::stop_requested(),
-          .shown = shown,
+          .threads = shares_cores ? team.cores() : static_cast<unsigned>(app.common().threads),
+          .stop = &team.stop_requested(),
+          .team = &team,
+          .shown = shown && team.is_first(),
           .replace = app.common().replace()};
 }
 
-int search(const cli::App& app, const Options& options, const std::string& file) {
-  return search_with(app, options, options.search, file);
+int search(const cli::App& app, const Options& options, const std::string& file, dist::Team& team) {
+  return search_with(app, options, options.search, file, team);
 }
 
-int random_command(const cli::App& app, const Options& options, const std::string& file) {
+int random_command(const cli::App& app, const Options& options, const std::string& file, dist::Team& team) {
   enas::Outcome of;
   of.judged_items = options.search.samples;
   of.validation_items = 1;
   if (!options.budget_of.empty()) of = read_outcome(options.budget_of);
-  return search_with(app, options, enas::random_search(options.search, of), file);
+  return search_with(app, options, enas::random_search(options.search, of), file, team);
 }
 
 int derive(const cli::App& app, const Options& options, const std::string& file) {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/table.h"
 #include "commands.h"
+#include "enas/constraint.h"
 #include "enas/profile.h"
 #include "enas/score_table.h"
 #include "enas/space_file.h"
@@ -29,8 +30,10 @@ int list_all(const enas::Supergraph& supergraph) {
     throw base::Error(base::ErrorKind::usage, "--enumerate",
                       fmt::format("the space has {} architectures", size_text(size)),
                       "enumerate spaces of up to 100,000");
-  for (uint64_t i = 0; i < *size.exact; ++i)
-    fmt::print("{}\n", supergraph.child(enas::assignment_at(supergraph.space(), i)).name);
+  for (uint64_t i = 0; i < *size.exact; ++i) {
+    const enas::Child child = supergraph.child(enas::assignment_at(supergraph.space(), i));
+    if (enas::keeps_constraints(supergraph, child)) fmt::print("{}\n", child.name);
+  }
   return 0;
 }
 
@@ -63,6 +66,7 @@ int validate(const cli::App& app, const Options& options, const std::string& fil
   if (app.common().json) {
     base::JsonWriter json;
     json.begin_object().field("nodes", validation.nodes).field("joins", validation.joins);
+    json.field("random_children", validation.children).field("kept_constraints", validation.allowed);
     json.field("variables", supergraph.space().variables.size()).field("log10_size", validation.size.log10);
     if (validation.size.exact) json.field("size", *validation.size.exact);
     fmt::print("{}", json.field("warnings", validation.warnings).end_object().str());
@@ -71,6 +75,7 @@ int validate(const cli::App& app, const Options& options, const std::string& fil
   fmt::print("{}\n{} variables at {} of {} nodes: {} architectures. {} random children are sound.\n",
              text_of(validation.variables), supergraph.space().variables.size(), validation.joins, validation.nodes,
              size_text(validation.size), validation.children);
+  if (!supergraph.space().constraints.empty()) fmt::print("Constraints are kept by {} of them.\n", validation.allowed);
   for (const std::string& warning : validation.warnings) base::warn("{}", warning);
   return 0;
 }
