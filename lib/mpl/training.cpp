@@ -126,6 +126,9 @@ void Training::make_algorithm() {
           "--feedback inverted-fd has the wrong sign, as public code has: the teacher learns to harm the student");
     return;
   }
+  if (options_.algo == "flexmatch" && options_.task != "classification")
+    throw base::Error(base::ErrorKind::usage, "--algo flexmatch", "counts items by their class, and these have none",
+                      "train with --task classification, or by fixmatch");
   const OnnxNetwork& average = of_average_ ? *of_average_ : *of_student_;
   algorithm_ = std::make_unique<SelfTraining>(options_.algo, Learner{*of_student_, *student_optimizer_}, average,
                                               *task_, settings.meta.consistency, settings.meta.label_smoothing, seed_,

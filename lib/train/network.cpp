@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "cli/version.h"
 #include "onnxio/reader.h"
 #include "onnxio/writer.h"
 #include "train/head_dropout.h"
@@ -183,6 +184,7 @@ exec::WrittenBack Network::write(const std::string& path, base::Replace replace,
   const exec::WrittenBack report = exec::write_back(*program_, written);
   if (report.tensors > 0) {
     auto entries = metadata;
+    entries.emplace("allot.version", std::string(cli::version()));
     if (model_->file) entries.emplace("allot.source", base::sha256(model_->file->view()));
     std::erase_if(written.metadata, [&](const ir::Entry& entry) { return entries.contains(std::string(entry.key)); });
     for (const auto& [key, value] : entries)

@@ -150,6 +150,7 @@ class MplTrain(harness.TestCase):
         self.fails(78, "jvp", *fit, "--pseudo-label", "soft")
         self.fails(64, "--data: is missing", "fit", "--student", self.net, "-o", self.folder / "run")
         self.fails(66, "nowhere", "fit", "--student", self.net, "--data", self.folder / "nowhere.npz", "-o", self.folder / "run")
+        self.fails(64, "counts items by their class", *fit, "--algo", "flexmatch", "--task", "regression")
         self.fails(73, "--resume", *self.begun())
 
     def begun(self):
