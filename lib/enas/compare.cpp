@@ -10,8 +10,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "enas/constraint.h"
 #include "cli/version.h"
+#include "enas/constraint.h"
 #include "enas/derive.h"
 #include "enas/space_file.h"
 #include "onnxio/reader.h"
@@ -47,7 +47,8 @@ void write_best(const Search& search, const SearchOptions& options, const RunCon
   write_space(copy, search.shared().supergraph().space(), Carrier::model);
   exec::write_back(search.shared().network().program(), copy);
   std::erase_if(copy.metadata, [](const ir::Entry& entry) { return entry.key == "allot.version"; });
-  copy.metadata.push_back({"allot.version", copy.intern(cli::version()), {}});  // a resumed run may replace it
+  copy.metadata.push_back(
+      {"allot.version", copy.intern(std::string(cli::version())), {}});  // a resumed run may replace it
   onnxio::copy_external_data(copy, path, context.replace);
   onnxio::write(copy, path, context.replace);
   base::write_file(folder.file("best/ranking.json"), ranking_json(outcome), context.replace);

@@ -2,6 +2,7 @@
 #include "train/network.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 
 #include <ATen/autocast_mode.h>
@@ -190,6 +191,10 @@ exec::WrittenBack Network::write(const std::string& path, base::Replace replace,
     for (const auto& [key, value] : entries)
       written.metadata.push_back({written.intern(key), written.intern(value), {}});
   }
+  // What was frozen is the file that it came from, and a resumed run finds it written already.
+  if (report.tensors == 0 && model_->file && std::filesystem::exists(path) &&
+      base::Bytes::open(path)->view() == model_->file->view())
+    return report;
   onnxio::copy_external_data(written, path, replace);
   onnxio::write(written, path, replace);
   return report;

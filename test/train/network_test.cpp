@@ -132,6 +132,7 @@ TEST_CASE("what was trained is written back, and nothing else") {
   const train::Network network(path);
   CHECK(network.write(out, base::Replace::any).tensors == 0);
   CHECK(content_of(out) == content_of(path));
+  CHECK(network.write(out, base::Replace::own).tensors == 0);
 
   const at::Tensor x = at::randn({2, 2, 4, 4});
   network.logits(std::vector{x}, kTraining);
