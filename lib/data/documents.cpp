@@ -3,13 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 
-#include <zlib.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "data/text_source.h"
 
 namespace allot::data {
 namespace {
@@ -20,36 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kBlock = 1 << 18;
 constexpr size_t kLongestLine = 64 << 20;
-
-/// Bytes of a file, unpacked if gzip packed them.
-class TextStream {
- public:
-  explicit TextStream(const std::string& path) : path_(path), file_(::gzopen(path.c_str(), "rb")) {
-    if (!file_) throw Error(ErrorKind::input_missing, base::printable(path), "cannot be opened", "check the path");
-    ::gzbuffer(file_, kBlock);
-  }
-  ~TextStream() { ::gzclose_r(file_); }
-  TextStream(const TextStream&) = delete;
-  TextStream& operator=(const TextStream&) = delete;
-
-  /// Appends up to `most` bytes; false at the end.
-  bool read(std::string& out, size_t most) {
-    const size_t before = out.size();
-    out.resize(before + most);
-    const int count = ::gzread(file_, out.data() + before, static_cast<unsigned>(most));
-    out.resize(before + static_cast<size_t>(std::max(0, count)));
-    int error = Z_OK;
-    ::gzerror(file_, &error);
-    if (count < 0 || error == Z_BUF_ERROR || error == Z_DATA_ERROR)
-      throw Error(error == Z_ERRNO ? ErrorKind::io : ErrorKind::malformed, base::printable(path_),
-                  "is damaged, cut short or cannot be read", "fetch or compress it anew");
-    return count > 0;
-  }
-
- private:
-  std::string path_;
-  gzFile file_;
-};
 
 /// The largest part of `text` that ends with a line, or with a code point where there is no line's end in it.
 size_t cut_of(std::string_view text) {
@@ -68,7 +37,7 @@ void give_cut(std::string_view document, size_t longest, const std::function<voi
   if (!document.empty()) take(document);
 }
 
-void plain_documents(TextStream& stream, size_t longest, const std::function<void(std::string_view)>& take) {
+void plain_documents(TextSource& stream, size_t longest, const std::function<void(std::string_view)>& take) {
   std::string buffer;
   for (bool more = true; more;) {
     more = stream.read(buffer, std::max(kBlock, longest));
@@ -85,7 +54,7 @@ void plain_documents(TextStream& stream, size_t longest, const std::function<voi
 
 /// Calls visit(line, number) with each line, without its end.
 template <typename Visit>
-void for_each_line(TextStream& stream, const std::string& path, const Visit& visit) {
+void for_each_line(TextSource& stream, const std::string& path, const Visit& visit) {
   std::string buffer;
   size_t number = 0;
   const auto give = [&](std::string_view line) {
@@ -108,7 +77,7 @@ void for_each_line(TextStream& stream, const std::string& path, const Visit& vis
   if (!buffer.empty()) give(buffer);
 }
 
-void separated_documents(TextStream& stream, const std::string& path, const DocumentOptions& options,
+void separated_documents(TextSource& stream, const std::string& path, const DocumentOptions& options,
                          const std::function<void(std::string_view)>& take) {
   const auto longest = static_cast<size_t>(options.longest);
   std::string document;
@@ -142,7 +111,7 @@ const nlohmann::json* member(const nlohmann::json& value, std::string_view path)
   return nullptr;
 }
 
-void json_documents(TextStream& stream, const std::string& path, const DocumentOptions& options,
+void json_documents(TextSource& stream, const std::string& path, const DocumentOptions& options,
                     const std::function<void(std::string_view)>& take) {
   for_each_line(stream, path, [&](std::string_view line, size_t number) {
     if (line.find_first_not_of(" \t") == line.npos) return;
@@ -161,19 +130,15 @@ void json_documents(TextStream& stream, const std::string& path, const DocumentO
 
 SourceKind source_kind(const std::string& path) {
   fs::path name = fs::path(path).filename();
-  const bool packed = name.extension() == ".gz";
+  const bool packed = name.extension() == ".gz" || name.extension() == ".zst" || name.extension() == ".zstd";
   if (packed) name = name.stem();
   const std::string extension = name.extension().string();
-  if (extension == ".zst" || extension == ".zstd")
-    throw Error(ErrorKind::unavailable, base::printable(path), "is packed by Zstandard, which is not read",
-                "unpack it: zstd -d");
   if (extension == ".parquet" || extension == ".arrow")
     throw Error(ErrorKind::unavailable, base::printable(path), "is of a format that is not read",
                 "write JSON lines instead");
   if (extension == ".jsonl" || extension == ".ndjson") return SourceKind::json_lines;
   if (extension != ".bin" && extension != ".npy") return SourceKind::text;
-  if (packed)
-    throw Error(ErrorKind::unavailable, base::printable(path), "holds tokens that are packed", "unpack it: gunzip");
+  if (packed) throw Error(ErrorKind::unavailable, base::printable(path), "holds tokens that are packed", "unpack it");
   return SourceKind::tokens;
 }
 
@@ -201,8 +166,10 @@ std::vector<std::string> source_files(const std::string& path) {
 
 void for_each_text(const std::string& path, const DocumentOptions& options,
                    const std::function<void(std::string_view)>& take) {
-  TextStream stream(path);
-  if (source_kind(path) == SourceKind::json_lines)
+  const SourceKind kind = source_kind(path);
+  const auto source = open_text(path);
+  TextSource& stream = *source;
+  if (kind == SourceKind::json_lines)
     json_documents(stream, path, options, take);
   else if (!options.separator.empty())
     separated_documents(stream, path, options, take);

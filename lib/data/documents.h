@@ -19,9 +19,9 @@ struct DocumentOptions {
   int64_t end_of_document = -1;       // the token that ends documents in files without an index; -1: none
 };
 
-/// What a file holds, by its name: text (also packed by gzip), JSON lines, or tokens (.bin, .npy).
+/// What a file holds, by its name: text and JSON lines, also packed by gzip or Zstandard, or tokens (.bin, .npy).
 enum class SourceKind { text, json_lines, tokens };
-/// Errors: unavailable for what is recognised and not read (.zst, .parquet, .arrow).
+/// Errors: unavailable for what is recognised and not read (.parquet, .arrow, packed tokens).
 SourceKind source_kind(const std::string& path);
 
 /// All regular files below a folder, or the file itself, by name; what begins with a point and the .idx beside a .bin

@@ -13,6 +13,8 @@ inline constexpr std::string_view kTokenHeader = "\"allot.tokens/1\": elements f
 static_assert(kTokenHeader.size() == 64);
 
 /// Of one token in a file.
-inline size_t token_bytes(const Tokenizer& tokenizer) { return tokenizer.vocabulary <= 0x10000 ? 2 : 4; }
+inline size_t token_bytes(const Tokenizer& tokenizer) {
+  return tokenizer.kind != "items" && tokenizer.vocabulary <= 0x10000 ? 2 : 4;
+}
 
 }  // namespace allot::data

@@ -15,7 +15,7 @@
 namespace allot::data {
 
 /// What tokens mean. `bytes`: one a byte, and 256 after each document. `given`: those of files, of which nothing more
-/// is known.
+/// is known. `items`: documents are items, float32 numbers by their bits and then a class below `vocabulary`.
 struct Tokenizer {
   std::string kind = "bytes";
   int64_t vocabulary = 258;
@@ -63,7 +63,8 @@ class TokenWriter {
 
   /// For tokenizers of kind bytes.
   void add(std::string_view text);
-  /// For those of kind given. Errors: malformed, naming the domain, for a token beyond the vocabulary.
+  /// For those of kinds given and items. Errors: malformed, naming the domain, for a token, or a class, beyond the
+  /// vocabulary.
   void add(std::span<const uint32_t> tokens);
 
   /// Errors: malformed, naming the domain, if a part got no document; io.

@@ -116,7 +116,8 @@ void TokenWriter::add(std::span<const uint32_t> tokens) {
   Output& output = output_of(hash);
   std::vector<uint32_t> document(tokens.begin(), tokens.end());
   if (tokenizer_.end_of_document >= 0) document.push_back(static_cast<uint32_t>(tokenizer_.end_of_document));
-  if (const uint32_t largest = *std::max_element(document.begin(), document.end()); largest >= tokenizer_.vocabulary)
+  const auto first = tokenizer_.kind == "items" ? document.end() - 1 : document.begin();
+  if (const uint32_t largest = *std::max_element(first, document.end()); largest >= tokenizer_.vocabulary)
     throw Error(ErrorKind::malformed, base::printable(domain_.name),
                 fmt::format("holds token {}, beyond a vocabulary of {}", largest, tokenizer_.vocabulary),
                 "check --vocabulary and --token-type");

@@ -62,9 +62,8 @@ class Search {
       base::info("compared on the proxy itself: --primary names a larger model");
       return;
     }
-    const int64_t vocabulary = store_.tokenizer().vocabulary;
-    const int64_t proxy = LanguageModel(options_.settings.model, vocabulary, 0).numbers();
-    const int64_t primary = LanguageModel(primary_.model, vocabulary, 0).numbers();
+    const int64_t proxy = LanguageModel(options_.settings.model, store_, 0).numbers();
+    const int64_t primary = LanguageModel(primary_.model, store_, 0).numbers();
     if (proxy >= primary)
       warn(fmt::format("the proxy has {} parameters, and the model that it stands for {}: name a larger --primary",
                        proxy, primary));
@@ -213,8 +212,7 @@ class Search {
       return most;
     }();
     if (longest > 4) warn(fmt::format("a domain is passed {:.1f} times", longest));
-    if (options_.compare && !result_.beats_uniform())
-      warn(fmt::format("{} is not better than uniform shares here", options_.method));
+    if (const std::string worse = result_.beside_uniform(options_.method); !worse.empty()) warn(worse);
   }
 
   const data::TokenStore& store_;
@@ -268,7 +266,7 @@ void CalibrateOptions::bind(config::Binder& binder) {
 double budget_of(const CalibrateOptions& options, const data::TokenStore& store) {
   if (options.budget > 0) return options.budget;
   const TrainSettings primary = primary_settings(options);
-  const LanguageModel model(primary.model, store.tokenizer().vocabulary, 0);
+  const LanguageModel model(primary.model, store, 0);
   return static_cast<double>(primary.loop.steps * primary.batch * model.length());
 }
 
@@ -283,6 +281,10 @@ Weights named_weights(const std::string& text, const data::TokenStore& store, do
 }
 
 bool Calibration::beats_uniform() const { return arms.size() == 3 && is_better(arms[2], arms[1], over); }
+
+std::string Calibration::beside_uniform(const std::string& name) const {
+  return arms.size() == 3 ? mixcal::beside_uniform(name, arms[2], arms[1], over) : "";
+}
 
 Calibration calibrate(const data::TokenStore& store, const CalibrateOptions& options, const CalibrateContext& context) {
   if (store.domains().size() < 2)

@@ -52,6 +52,8 @@ struct Calibration {
 
   /// Whether the method is_better() than uniform.
   bool beats_uniform() const;
+  /// beside_uniform() under this name; "" without a comparison.
+  std::string beside_uniform(const std::string& name) const;
 };
 
 /// Errors: malformed for fewer than two domains; those of training, propose() and capped().

@@ -71,6 +71,19 @@ bool is_better(const Arm& found, const Arm& even, const std::vector<size_t>& ove
   return train::paired_difference(of_found.averages, of_even.averages).high < 0;
 }
 
+bool is_worse(const Arm& found, const Arm& even, const std::vector<size_t>& over) {
+  if (found.losses.size() < 2) return false;
+  const Verdict of_found = judge(found, even, over), of_even = judge(even, even, over);
+  return train::paired_difference(of_found.averages, of_even.averages).low > 0;
+}
+
+std::string beside_uniform(const std::string& name, const Arm& found, const Arm& even,
+                           const std::vector<size_t>& over) {
+  if (is_better(found, even, over)) return "";
+  return fmt::format("{} is not better than uniform shares on this data{}", name,
+                     is_worse(found, even, over) ? ": it is worse, beyond the interval over seeds" : "");
+}
+
 std::optional<double> compare(const Trainings& runs, const std::vector<NamedWeights>& mixes,
                               const TrainSettings& primary, uint64_t seed, const std::string& folder,
                               const std::vector<size_t>& over, std::vector<Arm>& arms) {
@@ -96,6 +109,15 @@ std::vector<double> train_on(const data::TokenStore& store, const Weights& weigh
   const auto model = train_primary(runs, settings, weights, context.seed, ".");
   if (!model) return {};
   return test_losses(*model, store, settings);
+}
+
+std::optional<OnlinePrimary> train_online_primary(const data::TokenStore& store, const OnlineOptions& how,
+                                                  const TrainSettings& settings, const CalibrateContext& context) {
+  const Trainings runs(store, context);
+  auto stage = train_online(runs, settings, how, context.seed, ".", kPrimaryRole);
+  if (!stage) return std::nullopt;
+  std::vector<double> losses = test_losses(stage->proxy.model, store, settings);
+  return OnlinePrimary{std::move(losses), std::move(*stage)};
 }
 
 }  // namespace allot::mixcal

@@ -35,6 +35,12 @@ Verdict judge(const Arm& arm, const Arm& other, const std::vector<size_t>& over)
 /// differences is below 0; of one seed, the difference is.
 bool is_better(const Arm& found, const Arm& even, const std::vector<size_t>& over);
 
+/// Whether it is worse beyond the interval: that lies above 0. Of one seed nothing is said.
+bool is_worse(const Arm& found, const Arm& even, const std::vector<size_t>& over);
+
+/// What the first line says of `name` where it is not better than `even`, uniform shares; "" where it is.
+std::string beside_uniform(const std::string& name, const Arm& found, const Arm& even, const std::vector<size_t>& over);
+
 using NamedWeights = std::pair<std::string, Weights>;
 
 /// Trains a model on each of `mixes`, all from the same initial weights, in on-NAME within `folder`, the last one in
@@ -48,5 +54,13 @@ std::optional<double> compare(const Trainings& runs, const std::vector<NamedWeig
 /// documents by domain, nats a token; nothing if it was stopped.
 std::vector<double> train_on(const data::TokenStore& store, const Weights& weights, const TrainSettings& settings,
                              const CalibrateContext& context);
+
+/// The same with weights that follow the training itself, by the method of `how`.
+struct OnlinePrimary {
+  std::vector<double> losses;  // as those of train_on()
+  OnlineStage stage;           // the model, and the weights it was trained on
+};
+std::optional<OnlinePrimary> train_online_primary(const data::TokenStore& store, const OnlineOptions& how,
+                                                  const TrainSettings& settings, const CalibrateContext& context);
 
 }  // namespace allot::mixcal

@@ -122,9 +122,9 @@ class GptBuilder {
 }  // namespace
 
 const std::vector<GptSize>& gpt_sizes() {
-  static const std::vector<GptSize> sizes = {{"nano", 2, 64, 4, 64},   {"micro", 4, 128, 4, 256},
-                                             {"tiny", 4, 256, 4, 256}, {"small", 6, 384, 6, 256},
-                                             {"15m", 8, 384, 6, 256},  {"30m", 12, 448, 7, 256}};
+  static const std::vector<GptSize> sizes = {
+      {"pico", 1, 32, 2, 64},    {"nano", 2, 64, 4, 64},  {"micro", 4, 128, 4, 256}, {"tiny", 4, 256, 4, 256},
+      {"small", 6, 384, 6, 256}, {"15m", 8, 384, 6, 256}, {"30m", 12, 448, 7, 256}};
   return sizes;
 }
 

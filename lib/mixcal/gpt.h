@@ -18,7 +18,7 @@ struct GptSize {
   int64_t block_numbers() const { return 12 * layers * width * width; }
 };
 
-/// nano, micro, tiny, small, 15m, 30m. Source: specification of mixcal, 8.6.
+/// pico, nano, micro, tiny, small, 15m, 30m. Source: specification of mixcal, 8.6; pico has an eighth of nano's blocks.
 const std::vector<GptSize>& gpt_sizes();
 std::optional<GptSize> find_gpt(const std::string& name);
 std::vector<std::string> gpt_names();

@@ -2,6 +2,7 @@
 #include "mixcal/import_check.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -34,10 +35,14 @@ class ImportCheck {
   ImportCheck(const LanguageModel& model, uint64_t seed)
       : model_(model),
         rng_(seed, kStream),
-        length_(model.has_fixed_length() ? model.length() : std::min(model.length(), kLongest)) {}
+        length_(model.has_fixed_length() || model.of_items() ? model.length() : std::min(model.length(), kLongest)) {}
 
   void outputs() {
     const at::NoGradGuard no_gradients;
+    if (model_.of_items()) {
+      check_items();
+      return;
+    }
     const at::Tensor seen = tokens(2, length_ - 1), logits = model_.logits(seen);
     scale_ = 1 + logits.abs().max().item<double>();
     check_causality(seen, logits);
@@ -47,9 +52,8 @@ class ImportCheck {
   void begins_knowing_nothing() {
     const double loss = loss_of(tokens(2, length_)), expected = std::log(static_cast<double>(model_.vocabulary()));
     if (std::abs(loss - expected) > 0.1 * expected)
-      base::warn(
-          "fresh weights begin at {:.2f} nats a token instead of {:.2f}: draw other ones, and keep them: --init keep",
-          loss, expected);
+      base::warn("fresh weights begin at {:.2f} nats {} instead of {:.2f}: draw other ones, and keep them: --init keep",
+                 loss, model_.of_items() ? "an item" : "a token", expected);
   }
   void training() {
     check_gradients();
@@ -59,6 +63,13 @@ class ImportCheck {
  private:
   at::Tensor tokens(int64_t rows, int64_t length) {
     at::Tensor drawn = at::zeros({rows, length}, at::kLong);
+    if (model_.of_items()) {
+      int64_t* at = drawn.mutable_data_ptr<int64_t>();
+      for (int64_t i = 0; i < drawn.numel(); ++i)
+        at[i] = (i + 1) % length == 0 ? rng_.below(static_cast<uint32_t>(model_.vocabulary()))
+                                      : std::bit_cast<uint32_t>(static_cast<float>(rng_.normal()));
+      return drawn;
+    }
     for (int64_t i = 0; i < drawn.numel(); ++i)
       drawn.mutable_data_ptr<int64_t>()[i] = rng_.below(static_cast<uint32_t>(model_.vocabulary()));
     return drawn;
@@ -68,6 +79,14 @@ class ImportCheck {
 
   [[noreturn]] void fail(const std::string& what, const std::string& remedy) const {
     throw Error(ErrorKind::check_failed, "--model", what, remedy);
+  }
+
+  void check_items() {
+    const at::Tensor seen = tokens(2, length_), logits = model_.logits(seen);
+    scale_ = 1 + logits.abs().max().item<double>();
+    at::Tensor other = seen.clone();
+    other[0] = tokens(1, length_)[0];
+    if (moved(logits[1], model_.logits(other)[1])) fail("mixes the rows of a batch", "export it with a free batch");
   }
 
   void check_causality(const at::Tensor& seen, const at::Tensor& logits) {

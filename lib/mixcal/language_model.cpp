@@ -14,7 +14,9 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "mixcal/gpt.h"
+#include "mixcal/items.h"
 #include "nn/loss.h"
+#include "train/initial.h"
 #include "train/inspect.h"
 
 namespace allot::mixcal {
@@ -39,7 +41,9 @@ int64_t declared_length(const exec::ProgramInput& input) {
 void ModelOptions::bind(config::Binder& binder) {
   std::string built_in;
   for (const std::string& name : gpt_names()) built_in += (built_in.empty() ? "" : ", ") + name;
-  binder.text("model", model, "network that is trained: " + built_in + ", or an ONNX file that gives logits of tokens");
+  binder.text(
+      "model", model,
+      "network that is trained: " + built_in + ", or an ONNX file that gives logits of tokens, or of items' classes");
   binder.choice("init", init, "where training begins: at weights drawn by seed, or at the file's", {"fresh", "keep"});
   binder.flag("verify", verify, "check a file before it is trained: causality, mask, gradients, whether it learns");
   binder.integer("length", length, "tokens a sequence; 0 = as many as the model takes", 0, 1 << 20);
@@ -73,6 +77,56 @@ LanguageModel::LanguageModel(const ModelOptions& options, int64_t vocabulary, ui
   }
   if (length_ == 0) length_ = kDefaultLength;
   if (length_ < 2) throw Error(ErrorKind::config, "--length", "leaves nothing to predict", "give 2 tokens or more");
+}
+
+LanguageModel::LanguageModel(const ModelOptions& options, const data::TokenStore& store, uint64_t seed) {
+  if (store.tokenizer().kind != kItemsKind) {
+    *this = LanguageModel(options, store.tokenizer().vocabulary, seed);
+    return;
+  }
+  if (!options.is_file())
+    throw Error(ErrorKind::usage, base::printable(options.model), "is no classifier",
+                "name an ONNX file that takes items: mpl-train gen --net writes small ones");
+  if (options.length > 0) throw Error(ErrorKind::usage, "--length", "is of sequences, and items have none");
+  of_items_ = true;
+  vocabulary_ = store.tokenizer().vocabulary;
+  network_ = std::make_unique<train::Network>(options.model);
+  find_item_input(numbers_of_item(store));
+  if (options.init == "fresh") train::draw_glorot(*network_, seed, kStream, 0);
+}
+
+void LanguageModel::find_item_input(int64_t numbers) {
+  const exec::ProgramInput* taken = nullptr;
+  for (const exec::ProgramInput& input : network_->inputs()) {
+    if (input.optional) continue;
+    if (taken || input.type.elem != ir::DataType::float32)
+      throw Error(ErrorKind::config, base::printable(input.name), "is an input that items have nothing for",
+                  "export a classifier with one float32 input [batch, ...]");
+    taken = &input;
+  }
+  if (!taken) throw Error(ErrorKind::config, "--model", "has no input", "export a classifier with one float32 input");
+  int64_t known = 1, free = -1;
+  for (size_t i = 1; taken->type.has_shape && i < taken->type.dims.size(); ++i) {
+    const int64_t dim = taken->type.dims[i].value;
+    item_shape_.push_back(dim);
+    if (dim > 0)
+      known *= dim;
+    else
+      free = free < 0 ? std::ssize(item_shape_) - 1 : std::ssize(item_shape_);
+  }
+  if (item_shape_.empty()) item_shape_ = {numbers};
+  if (free >= 0 && free < std::ssize(item_shape_) && numbers % known == 0)
+    item_shape_[static_cast<size_t>(free)] = numbers / known;
+  int64_t taken_numbers = 1;
+  for (const int64_t dim : item_shape_) taken_numbers *= dim;
+  std::string told;
+  for (const int64_t dim : item_shape_) told += (told.empty() ? "" : ", ") + std::to_string(dim);
+  if (taken_numbers != numbers)
+    throw Error(ErrorKind::config, base::printable(taken->name),
+                fmt::format("takes items of [{}], and the data's have {} numbers", told, numbers),
+                "give a network for these items, with at most one dimension beside the batch left free");
+  length_ = numbers + 1;
+  inputs_ = {Role::tokens};
 }
 
 void LanguageModel::find_inputs() {
@@ -131,7 +185,31 @@ bool LanguageModel::takes_mask() const {
   return std::find(inputs_.begin(), inputs_.end(), Role::mask) != inputs_.end();
 }
 
+at::Tensor LanguageModel::logits_of_items(const at::Tensor& items) const {
+  // Numbers came as their bits.
+  const at::Tensor numbers = items.narrow(1, 0, length_ - 1).to(at::kInt).view(at::kFloat);
+  std::vector<int64_t> shape = {items.size(0)};
+  shape.insert(shape.end(), item_shape_.begin(), item_shape_.end());
+  const std::vector<at::Tensor> given = {numbers.reshape(shape)};
+  const at::Tensor logits = network_->logits(given);
+  if (logits.numel() != items.size(0) * logits.size(-1))
+    throw Error(ErrorKind::config, base::printable(network_->head().logits), "is not a row of logits for every item",
+                "export a classifier that gives logits [batch, classes]");
+  check_classes(logits.size(-1));
+  return logits.reshape({items.size(0), 1, logits.size(-1)});
+}
+
+void LanguageModel::check_classes(int64_t classes) const {
+  if (classes >= vocabulary_) return;
+  const char* what = of_items_ ? "classes" : "tokens";
+  throw Error(
+      ErrorKind::config, base::printable(network_->head().logits),
+      fmt::format("tells {} {} apart, and the data has {}", classes, what, vocabulary_),
+      of_items_ ? "export it with the classes of the data" : "export it with the vocabulary of the data's tokenizer");
+}
+
 at::Tensor LanguageModel::logits(const at::Tensor& tokens, const at::Tensor& mask) const {
+  if (of_items_) return logits_of_items(tokens);
   std::vector<at::Tensor> given;
   for (const Role role : inputs_)
     given.push_back(role == Role::tokens ? tokens
@@ -142,14 +220,12 @@ at::Tensor LanguageModel::logits(const at::Tensor& tokens, const at::Tensor& mas
   if (logits.numel() != rows * length * classes)
     throw Error(ErrorKind::config, base::printable(network_->head().logits), "is not a row of logits for every token",
                 "export a language model that gives logits of all positions");
-  if (classes < vocabulary_)
-    throw Error(ErrorKind::config, base::printable(network_->head().logits),
-                fmt::format("tells {} tokens apart, and the data has {}", classes, vocabulary_),
-                "export it with the vocabulary of the data's tokenizer");
+  check_classes(classes);
   return logits.reshape({rows, length, classes});
 }
 
 at::Tensor LanguageModel::losses(const at::Tensor& tokens) const {
+  if (of_items_) return nn::cross_entropies(logits(tokens), tokens.narrow(1, length_ - 1, 1).contiguous());
   const int64_t seen = tokens.size(1) - 1;
   return nn::cross_entropies(logits(tokens.narrow(1, 0, seen).contiguous()), tokens.narrow(1, 1, seen).contiguous());
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/version.h"
 #include "config/units.h"
+#include "mixcal/items.h"
 #include "mixcal/page.h"
 #include "mixcal/saved.h"
 #include "report/chart.h"
@@ -73,7 +74,8 @@ std::string curves_of(const std::vector<ReportedRun>& runs) {
   for (const size_t arm : {size_t{0}, size_t{1}})
     series.push_back({runs[0].calibration.arms[arm].name, runs[0].calibration.arms[arm].curves.back()});
   for (const ReportedRun& run : runs) series.push_back({run.label, run.calibration.arms[2].curves.back()});
-  return report::line_chart(series, "step", "average validation loss, nats a token");
+  return report::line_chart(series, "step",
+                            "average validation loss, " + unit_of_losses(runs[0].calibration.mixture.tokenizer_kind));
 }
 
 }  // namespace
@@ -118,8 +120,8 @@ std::string page_of(const std::vector<ReportedRun>& runs) {
   page.title = fmt::format("{} searches for a mixture of training data", runs.size());
   std::string worse, warnings;
   for (const ReportedRun& run : runs) {
-    if (!run.calibration.beats_uniform())
-      worse += "<p>" + report::escape(run.label + " is not better than uniform shares on this data") + "</p>";
+    if (const std::string said = run.calibration.beside_uniform(run.label); !said.empty())
+      worse += "<p>" + report::escape(said) + "</p>";
     for (const std::string& warning : run.calibration.mixture.warnings)
       warnings += "<p>" + report::escape(run.label + ": " + warning) + "</p>";
   }
@@ -128,7 +130,8 @@ std::string page_of(const std::vector<ReportedRun>& runs) {
   page.sections.push_back({"Weights", weight_table_html(runs)});
   for (const ReportedRun& run : runs)
     page.sections.push_back(
-        {"Test loss by domain, nats a token: " + run.label, train::to_html(loss_table(run.calibration))});
+        {"Test loss by domain, " + unit_of_losses(run.calibration.mixture.tokenizer_kind) + ": " + run.label,
+         train::to_html(loss_table(run.calibration))});
   if (!warnings.empty()) page.sections.push_back({"Warnings", warnings});
   const Mixture& first = runs[0].calibration.mixture;
   page.facts = {{"Tokenizer", first.tokenizer_kind}, {"Data", first.data}, {"Version", std::string(cli::version())}};

@@ -54,7 +54,7 @@ void OnlineJob::tell(int64_t step, const Weights& alpha, const std::vector<doubl
   result.metrics["effective_domains"] = effective_domains(alpha);
 }
 
-double OnlineJob::tokens_a_step() const { return static_cast<double>(settings_.batch * (model_.length() - 1)); }
+double OnlineJob::tokens_a_step() const { return static_cast<double>(settings_.batch * model_.predictions()); }
 
 DogeJob::DogeJob(LanguageModel& model, const TrainSettings& settings, const Lesson& lesson, const DogeOptions& options,
                  const std::vector<size_t>& targets, int64_t steps)
@@ -136,7 +136,7 @@ train::StepResult AioliJob::step(int64_t step, int64_t steps) {
 /// Passes as in any training, and the looks at validation losses.
 double AioliJob::flops(int64_t steps) const {
   const auto numbers = static_cast<double>(model_.numbers()), domains = static_cast<double>(names_.size());
-  const double looks = static_cast<double>(aioli_.looks() * settings_.evaluation * (model_.length() - 1)) * domains;
+  const double looks = static_cast<double>(aioli_.looks() * settings_.evaluation * model_.predictions()) * domains;
   return numbers * (6 * static_cast<double>(steps) * tokens_a_step() + 2 * looks);
 }
 

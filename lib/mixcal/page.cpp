@@ -6,6 +6,7 @@
 
 #include "cli/version.h"
 #include "config/units.h"
+#include "mixcal/items.h"
 #include "mixcal/nested.h"
 #include "report/chart.h"
 #include "report/html.h"
@@ -94,7 +95,8 @@ std::string curve_chart(const Calibration& calibration) {
   std::vector<report::Series> series;
   for (const Arm& arm : calibration.arms)
     if (!arm.curves.empty()) series.push_back({arm.name, arm.curves.back()});
-  return report::line_chart(series, "step", "average validation loss, nats a token");
+  return report::line_chart(series, "step",
+                            "average validation loss, " + unit_of_losses(calibration.mixture.tokenizer_kind));
 }
 
 }  // namespace
@@ -182,8 +184,11 @@ std::string page_of(const Calibration& calibration) {
   train::TrainingPage page;
   page.title = "A mixture of training data by " + mixture.method;
   if (!calibration.arms.empty())
-    page.tiles.push_back(
-        {"Better than uniform", calibration.beats_uniform() ? "yes" : "no", "on the average of test losses"});
+    page.tiles.push_back({"Better than uniform",
+                          calibration.beats_uniform()                                            ? "yes"
+                          : is_worse(calibration.arms[2], calibration.arms[1], calibration.over) ? "no, worse"
+                                                                                                 : "no",
+                          "on the average of test losses"});
   page.tiles.push_back({"Effective domains", fmt::format("{:.1f}", effective_domains(mixture.weights())),
                         fmt::format("of {}", mixture.domains.size())});
   page.tiles.push_back(
@@ -195,7 +200,8 @@ std::string page_of(const Calibration& calibration) {
   if (!calibration.arms.empty()) {
     page.sections.push_back(
         {"What training on them brings", train::to_html(arm_table(calibration)) + curve_chart(calibration)});
-    page.sections.push_back({"Test loss by domain, nats a token", train::to_html(loss_table(calibration))});
+    page.sections.push_back(
+        {"Test loss by domain, " + unit_of_losses(mixture.tokenizer_kind), train::to_html(loss_table(calibration))});
   }
   page.sections.push_back({"Cost", "<p>" + report::escape(cost_text(calibration)) + ".</p>"});
   if (!calibration.trajectories.empty() && !calibration.trajectories.back().empty()) {

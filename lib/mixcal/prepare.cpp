@@ -11,6 +11,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/stopped.h"
+#include "cli/app.h"
+#include "mixcal/items.h"
 
 namespace allot::mixcal {
 namespace {
@@ -25,19 +28,9 @@ constexpr double kMuch = 0.1;  // of documents in two domains
 std::string bare_name(const fs::path& path) {
   if (fs::is_directory(path)) return path.filename().string();
   fs::path name = path.filename();
-  for (const char* extension : {".gz", ".jsonl", ".ndjson", ".txt", ".bin", ".npy", ".zst", ".parquet"})
+  for (const char* extension : {".gz", ".zst", ".zstd", ".jsonl", ".ndjson", ".txt", ".bin", ".npy"})
     if (name.extension() == extension) name = name.stem();
   return name.string();
-}
-
-/// A name that any file system takes, and its number, since two may become one.
-std::string folder_of(size_t number, const std::string& name) {
-  std::string folder = fmt::format("{:03}-", number);
-  for (const char each : name.substr(0, 60)) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(each)) || each == '-' || each == '_';
-    folder += plain ? each : '_';
-  }
-  return folder;
 }
 
 /// Entries of a folder as domains; those of folders within, down to so many levels, have its name before theirs.
@@ -88,6 +81,11 @@ int64_t vocabulary_of(const std::vector<Corpus>& corpora, const PrepareOptions& 
   return std::max<int64_t>(token, options.documents.end_of_document) + 1;
 }
 
+/// What was written so far is no store yet, and nothing goes on from it.
+void leave_if_stopped() {
+  if (cli::stop_requested()) throw base::Stopped();
+}
+
 data::TokenDomain write_domain(const Corpus& corpus, size_t number, const data::Tokenizer& tokenizer,
                                const PrepareOptions& options, const std::string& output, uint64_t seed,
                                base::Replace replace) {
@@ -96,10 +94,14 @@ data::TokenDomain write_domain(const Corpus& corpus, size_t number, const data::
   for (const std::string& file : corpus.files)
     if (corpus.tokens)
       data::for_each_tokens(file, options.documents, [&](std::span<const uint32_t> document) {
+        leave_if_stopped();
         if (!document.empty()) writer.add(document);
       });
     else
-      data::for_each_text(file, options.documents, [&](std::string_view document) { writer.add(document); });
+      data::for_each_text(file, options.documents, [&](std::string_view document) {
+        leave_if_stopped();
+        writer.add(document);
+      });
   data::TokenDomain domain = writer.finish();
   if (domain.invalid_utf8 > 0 && options.invalid_utf8 == "refuse")
     throw Error(ErrorKind::malformed, base::printable(corpus.name),
@@ -109,6 +111,28 @@ data::TokenDomain write_domain(const Corpus& corpus, size_t number, const data::
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> named_domains(const PrepareOptions& options) {
+  std::vector<std::pair<std::string, std::string>> domains;
+  for (const std::string& each : options.domains) {
+    const size_t equals = each.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == each.size())
+      throw Error(ErrorKind::usage, "--domain", fmt::format("'{}' is not NAME=PATH", base::printable(each)),
+                  "write NAME=PATH");
+    domains.emplace_back(each.substr(0, equals), each.substr(equals + 1));
+  }
+  return domains;
+}
+
+// Numbered, since two names may become one.
+std::string folder_of(size_t number, const std::string& name) {
+  std::string folder = fmt::format("{:03}-", number);
+  for (const char each : name.substr(0, 60)) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(each)) || each == '-' || each == '_';
+    folder += plain ? each : '_';
+  }
+  return folder;
+}
 
 void PrepareOptions::bind(config::Binder& binder) {
   binder.list("domain", domains, "NAME=PATH: a domain of that name, beside or instead of those found");
@@ -124,6 +148,9 @@ void PrepareOptions::bind(config::Binder& binder) {
                  "token that ends documents in files of tokens; -1 = none", -1, int64_t{1} << 32);
   binder.integer("vocabulary", vocabulary, "of files of tokens; 0 = the largest token and 1", 0, int64_t{1} << 32);
   binder.choice("invalid_utf8", invalid_utf8, "what text that is not UTF-8 is for", {"keep", "refuse"});
+  binder.text("label", label, "of --task classify: column or array with classes; default: y, label or labels");
+  binder.text("category", category,
+              "of --task classify: column, field or array whose values are the domains; default: the classes");
   binder.number("validation_share", shares.validation, "of documents that methods may look at", 0, 0.5);
   binder.number("test_share", shares.test, "of documents for the last figures", 0, 0.4);
 }
@@ -137,13 +164,7 @@ std::vector<std::pair<std::string, std::string>> find_domains(const std::vector<
   } else {
     for (const std::string& path : paths) domains.emplace_back(bare_name(path), path);
   }
-  for (const std::string& each : options.domains) {
-    const size_t equals = each.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == each.size())
-      throw Error(ErrorKind::usage, "--domain", fmt::format("'{}' is not NAME=PATH", base::printable(each)),
-                  "write NAME=PATH");
-    domains.emplace_back(each.substr(0, equals), each.substr(equals + 1));
-  }
+  for (auto& each : named_domains(options)) domains.push_back(std::move(each));
   std::set<std::string> seen;
   for (const auto& [name, path] : domains)
     if (!seen.insert(name).second)
@@ -158,6 +179,7 @@ std::vector<std::pair<std::string, std::string>> find_domains(const std::vector<
 
 data::TokenStore prepare(const std::vector<std::string>& paths, const PrepareOptions& options,
                          const std::string& output, uint64_t seed, unsigned threads, base::Replace replace) {
+  if (options.task == "classify") return prepare_items(paths, options, output, seed, threads, replace);
   std::vector<Corpus> corpora;
   for (const auto& [name, path] : find_domains(paths, options)) corpora.push_back(corpus_of(name, path));
   for (const Corpus& corpus : corpora)

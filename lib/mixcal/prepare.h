@@ -21,6 +21,8 @@ struct PrepareOptions {
   int64_t vocabulary = 0;             // of files of tokens; 0: the largest token and 1
   int64_t levels = 1;                 // of folders whose entries are domains, "outer/inner"
   std::string invalid_utf8 = "keep";  // keep, refuse
+  std::string task = "lm";            // or classify: items of tables or images; see items.h
+  std::string label, category;        // of classify: columns, fields or arrays; "": as data::read finds it, its classes
 
   void bind(config::Binder& binder);
 };
@@ -29,6 +31,12 @@ struct PrepareOptions {
 /// one. Files give their names without extensions. Errors: input_missing; usage for two domains of one name.
 std::vector<std::pair<std::string, std::string>> find_domains(const std::vector<std::string>& paths,
                                                               const PrepareOptions& options);
+
+/// Those that --domain gives. Errors: usage.
+std::vector<std::pair<std::string, std::string>> named_domains(const PrepareOptions& options);
+
+/// A name within a store that any file system takes, of domain number `number`.
+std::string folder_of(size_t number, const std::string& name);
 
 /// Writes the store `output`, a domain a thread, and returns it. Text becomes bytes; tokens stay what they are.
 /// Errors: malformed for a domain without text, too few documents, text and tokens in one store, tokens beyond the

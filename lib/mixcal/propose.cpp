@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "base/stopped.h"
+#include "cli/app.h"
 
 namespace allot::mixcal {
 namespace {
@@ -174,6 +176,7 @@ Proposal propose(const Swarm& swarm, const Weights& prior, const std::vector<dou
   proposal.objective_at_uniform = objective.of(proposal.at_uniform);
   std::vector<Weights> others;
   for (int64_t replicate = 0; replicate < options.replicates; ++replicate) {
+    if (cli::stop_requested()) throw base::Stopped();
     others.push_back(solve(regressors_of(resampled(swarm, seed, static_cast<uint32_t>(replicate)), kinds, seed)));
     proposal.gains.push_back(proposal.objective_at_uniform - objective.of(predict_all(regressors, others.back())));
   }

@@ -50,7 +50,7 @@ bool Trainings::run(train::Job& job, const LanguageModel& model, const TrainSett
 }
 
 LanguageModel Trainings::fresh(const ModelOptions& model, uint64_t seed, Role role) const {
-  LanguageModel made(model, store_.tokenizer().vocabulary, base::mix(seed, role));
+  LanguageModel made(model, store_, base::mix(seed, role));
   if (model.is_file() && model.verify && checked_.insert(model.model).second)
     check_import(made, seed, model.init == "fresh");
   if (model.is_file() && model.init == "keep") check_tokenizer(made, store_, model.model);
@@ -64,7 +64,7 @@ std::vector<train::Record> Trainings::records(const std::string& folder) const {
 
 double flops_of(double each, const LanguageModel& model, const TrainSettings& settings) {
   return each * static_cast<double>(model.numbers()) *
-         static_cast<double>(settings.loop.steps * settings.batch * (model.length() - 1));
+         static_cast<double>(settings.loop.steps * settings.batch * model.predictions());
 }
 
 void check_tokenizer(const LanguageModel& model, const data::TokenStore& store, const std::string& path) {
@@ -91,12 +91,11 @@ std::optional<LanguageModel> train_reference(const Trainings& runs, const TrainS
 
 LanguageModel read_reference(const Trainings& runs, const TrainSettings& settings, const std::string& path,
                              uint64_t seed) {
-  const int64_t vocabulary = runs.store().tokenizer().vocabulary;
-  const LanguageModel proxy(settings.model, vocabulary, seed);
-  const ModelOptions options{.model = path, .init = "keep", .length = proxy.length()};
+  const LanguageModel proxy(settings.model, runs.store(), seed);
+  const ModelOptions options{.model = path, .init = "keep", .length = proxy.of_items() ? 0 : proxy.length()};
   if (!options.is_file())
     throw Error(ErrorKind::usage, "--reference-model", "names no ONNX file", "mixcal reference writes one");
-  LanguageModel reference(options, vocabulary, seed);
+  LanguageModel reference(options, runs.store(), seed);
   check_tokenizer(reference, runs.store(), path);
   if (settings.model.verify) check_outputs(reference, seed);
   return reference;
@@ -113,9 +112,10 @@ std::optional<ProxyStage> train_proxy(const Trainings& runs, const LanguageModel
 }
 
 std::optional<OnlineStage> train_online(const Trainings& runs, const TrainSettings& settings,
-                                        const OnlineOptions& options, uint64_t seed, const std::string& folder) {
-  LanguageModel model = runs.fresh(settings.model, seed, kProxyRole);
-  const Lesson lesson = runs.lesson(training_parts(), seed, kProxyStream);
+                                        const OnlineOptions& options, uint64_t seed, const std::string& folder,
+                                        Role role) {
+  LanguageModel model = runs.fresh(settings.model, seed, role);
+  const Lesson lesson = runs.lesson(training_parts(), seed, role == kPrimaryRole ? kPrimaryStream : kProxyStream);
   const int64_t steps = settings.loop.steps;
   std::unique_ptr<OnlineJob> job;
   if (options.method == "doge") {

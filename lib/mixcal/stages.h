@@ -111,10 +111,11 @@ struct OnlineStage {
   double flops = 0;
 };
 
-/// One proxy that is trained on both parts. Nothing if it was stopped. Errors: those of Doge and Aioli; config for a
-/// domain of `doge.over` that is not there. Source: specification of mixcal, 5.
+/// One proxy, or another `role`, that is trained on both parts. Nothing if it was stopped. Errors: those of Doge and
+/// Aioli; config for a domain of `doge.over` that is not there. Source: specification of mixcal, 5.
 std::optional<OnlineStage> train_online(const Trainings& runs, const TrainSettings& settings,
-                                        const OnlineOptions& options, uint64_t seed, const std::string& folder);
+                                        const OnlineOptions& options, uint64_t seed, const std::string& folder,
+                                        Role role = kProxyRole);
 
 /// Places of `names` among those of the store's domains; all of these for none. Errors: config, naming `option`.
 std::vector<size_t> places_of(const std::vector<std::string>& names, const data::TokenStore& store,

@@ -65,7 +65,7 @@ std::vector<double> evaluate(const LanguageModel& model, const data::TokenStore&
       total += model.losses(tokens.narrow(0, first, std::min(kRowsAtOnce, tokens.size(0) - first)))
                    .sum(at::kDouble)
                    .item<double>();
-    losses.push_back(total / static_cast<double>(tokens.size(0) * (model.length() - 1)));
+    losses.push_back(total / static_cast<double>(tokens.size(0) * model.predictions()));
   }
   return losses;
 }

@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/rng.h"
 #include "mpl/self_training.h"
 #include "mpl/views.h"
+#include "train/initial.h"
 
 namespace allot::mpl {
 namespace {
@@ -50,24 +50,6 @@ train::Metrics metrics_of(const Report& report, Rates rates) {
   return metrics;
 }
 
-/// Matrices and kernels uniform within sqrt(6 / (fan in + fan out)) of 0, by seed and place; what is 0 stays 0, since
-/// it was made so for a reason, and so does all else.
-/// Source: Glorot, Bengio, AISTATS 2010, equation 16.
-void draw_weights(const train::Network& network, uint64_t seed, uint32_t role) {
-  const at::NoGradGuard no_gradients;
-  const std::vector<at::Tensor> leaves = network.leaves();
-  for (size_t i = 0; i < leaves.size(); ++i) {
-    at::Tensor leaf = leaves[i];
-    if (leaf.dim() < 2 || !leaf.any().item<bool>()) continue;
-    const int64_t fans = leaf.numel() / leaf.size(0) + leaf.numel() / leaf.size(1);
-    const double limit = std::sqrt(6.0 / static_cast<double>(fans));
-    base::Rng rng(seed, kInitStream, role, static_cast<uint32_t>(i));
-    std::vector<double> values(static_cast<size_t>(leaf.numel()));
-    for (double& value : values) value = limit * (2 * rng.uniform() - 1);
-    leaf.copy_(at::tensor(values, at::kDouble).view(leaf.sizes()));
-  }
-}
-
 /// Errors: config.
 train::ShardOptions shard_options(const Settings& settings, unsigned threads, dist::Team* team) {
   const int64_t ranks = team ? team->size() : 1, shards = settings.shards > 0 ? settings.shards : ranks;
@@ -93,7 +75,7 @@ Training::Training(const Files& files, const TrainOptions& options, uint64_t see
   const Settings& settings = options_.settings;
   features_ = features_of(student_);
   of_student_ = std::make_unique<OnnxNetwork>(student_, features_);
-  if (options_.init == "glorot") draw_weights(student_, seed, 0);
+  if (options_.init == "glorot") train::draw_glorot(student_, seed, kInitStream, 0);
   student_optimizer_ = std::make_unique<nn::Optimizer>(student_.trained(), settings.student.optimizer);
   if (options_.algo == "mpl") {
     teacher_ = std::make_unique<train::Network>(files.teacher.empty() ? files.student : files.teacher,
@@ -101,7 +83,7 @@ Training::Training(const Files& files, const TrainOptions& options, uint64_t see
     const bool own_array = !options_.data.teacher_array.empty();
     if (own_array) features_.push_back(options_.data.teacher_array);
     of_teacher_ = std::make_unique<OnnxNetwork>(*teacher_, features_, own_array ? features_.size() - 1 : 0);
-    if (options_.init == "glorot") draw_weights(*teacher_, seed, 1);
+    if (options_.init == "glorot") train::draw_glorot(*teacher_, seed, kInitStream, 1);
     teacher_optimizer_ = std::make_unique<nn::Optimizer>(teacher_->trained(), settings.teacher.optimizer);
   }
   if (settings.ema > 0 || options_.algo == "mean-teacher") {

@@ -3,6 +3,7 @@
 
 import functools
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -115,7 +116,7 @@ def throughput(net):
 @functools.cache
 def large_corpus(quick):
     """Prose-like text of one domain, repeated blocks of random words, and a small second domain: its size in bytes."""
-    size = (1 << 26) if quick else (1 << 30)
+    size = (1 << 26) if quick else 5_000_000_000
     rng = np.random.default_rng(1)
     words = ["".join(map(chr, rng.integers(97, 123, length))) for length in rng.integers(2, 11, 5000)]
     lines = [" ".join(words[i] for i in row) + "\n" for row in (rng.zipf(1.3, (80_000, 12)) - 1) % len(words)]
@@ -133,7 +134,7 @@ def large_corpus(quick):
 def preparation(quick):
     corpus, size = large_corpus(quick)
     seconds, peak = bar.fastest("mixcal", "prep", corpus, "-o", FOLDER / "large-tokens", "--force", "--threads", 1,
-                                runs=3 if quick else 2, timeout_s=600)
+                                runs=3 if quick else 1, timeout_s=600)
     shutil.rmtree(FOLDER / "large-tokens")
     shutil.rmtree(corpus)
     return size, seconds, peak
@@ -147,6 +148,47 @@ def prep_speed(quick):
 def prep_memory(quick):
     size, _, peak = preparation(quick)
     return f"{peak / 1e6:.0f} MB of {size / 1e6:.0f} MB", peak <= 300e6
+
+
+def seconds_a_step(run):
+    """Of a finished training, without its first lines."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [(line["step"], line["seconds"]) for line in lines if line["phase"] == "train"]
+    (first, begun), (last, ended) = steps[0], steps[-1]
+    return (ended - begun) / (last - first)
+
+
+def on_two_ranks(quick):
+    """Sequences a second of two ranks, over those of two processes that share nothing, one after the other. The median
+    of pairs, as others use the machine, too."""
+    if not shutil.which("mpirun"):
+        raise Skipped("there is no mpirun")
+    data, tokens = FOLDER / "ranks", FOLDER / "ranks-tokens"
+    tool("gen", "--task", "five", "-o", data)
+    tool("prep", data, "-o", tokens, "--longest", 1024, "--vocabulary", 100)
+    mpirun = ["mpirun", "--oversubscribe", "-n", "2"]
+    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+    def start(launcher, batch, shards, run):
+        command = [bar.RELEASE / "bin/mixcal", "train", tokens, "--weights", "uniform", "--model", "micro", "--length", 65,
+                   "--batch", batch, "--shards", shards, "--steps", 12 if quick else 25, "--log-every", 2, "--evaluate-every", 0,
+                   "--threads", 1, "--force", "-o", FOLDER / run]
+        return subprocess.Popen([*launcher, *map(str, command)], env=environment, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def wait(*processes):
+        for process in processes:
+            _, err = process.communicate()
+            if process.returncode != 0:
+                raise RuntimeError(err[-2000:])
+
+    ratios = []
+    for _ in range(2 if quick else 5):
+        wait(start([], 16, 1, "alone-1"), start([], 16, 1, "alone-2"))
+        alone = sum(seconds_a_step(FOLDER / f"alone-{i}") for i in (1, 2)) / 2
+        wait(start(mpirun, 32, 2, "together"))
+        ratios.append(alone / seconds_a_step(FOLDER / "together"))
+    return f"{np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})", bool(np.median(ratios) >= 0.85)
 
 
 def features(quick):
@@ -173,5 +215,6 @@ if __name__ == "__main__":
         Bar("6b", "throughput of a micro proxy over PyTorch's", ">= 0.95", throughput("micro")),
         Bar("6c", "prep of plain text, one thread", ">= 100 MB/s", prep_speed),
         Bar("6d", "its peak memory", "<= 300 MB", prep_memory),
+        Bar("6e", "two ranks over two processes alone", ">= 0.85", on_two_ranks),
         Bar("7", "rows of docs/mixture.md", "all hold", features),
     ])

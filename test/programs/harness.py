@@ -45,8 +45,9 @@ class Outcome:
     peak_bytes: int  # largest resident set
 
 
-def run(tool, *args, cwd=None, stdin=None, timeout_s=120, address_space=None, env=None):
-    """Runs BIN/tool. A process over `timeout_s` is killed (code -9); `address_space` bytes bound what it can map."""
+def run(tool, *args, cwd=None, stdin=None, timeout_s=120, address_space=None, file_size=None, env=None):
+    """Runs BIN/tool. A process over `timeout_s` is killed (code -9); `address_space` bytes bound what it can map, and
+    `file_size` how long a file can become: writing beyond it fails as it does on a full disk."""
     command = [str(BIN / tool), *map(str, args)]
     # Sanitizers report through an exit code of their own, and large allocations fail as they do elsewhere.
     options = {"ASAN_OPTIONS": "exitcode=99:allocator_may_return_null=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -54,6 +55,9 @@ def run(tool, *args, cwd=None, stdin=None, timeout_s=120, address_space=None, en
     def limit():
         if address_space and not SANITIZED:  # sanitizers reserve terabytes
             resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+        if file_size:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
 
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.monotonic()

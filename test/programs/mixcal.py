@@ -2,9 +2,19 @@
 """mixcal as it is used: preparing corpora, calibrating, resuming, laws from files, exports, and what it says when
 something is wrong."""
 
+import atexit
+import ctypes
+import functools
 import gzip
 import json
+import os
+import pathlib
+import shutil
+import signal
 import struct
+import subprocess
+import tempfile
+import time
 
 import numpy as np
 import onnx
@@ -17,39 +27,64 @@ WORDS = "the quick brown fox jumps over a lazy dog while seven wizards brew poti
 SHORT = ["--steps", 8, "--batch", 8, "--length", 33, "--evaluation", 2, "--evaluate-every", 4, "--log-every", 4, "--max-epochs", 1000]
 
 
+# Commands that train, on the smallest model unless a test names one.
+TRAINING = {"calibrate", "reference", "proxy", "train"}
+
+
 def text(seed, lines, words=WORDS):
     rng = np.random.default_rng(seed)
     return "".join(" ".join(rng.choice(words, 8)) + ".\n" for _ in range(lines))
+
+
+def write_corpus(corpus):
+    (corpus / "tales").mkdir(parents=True)
+    for i in range(3):
+        (corpus / f"tales/{i}.txt").write_text(text(i, 300))
+    (corpus / "numbers.jsonl").write_text("".join(
+        json.dumps({"text": text(100 + i, 4, "one two three four five six seven".split())}) + "\n" for i in range(200)))
+    with gzip.open(corpus / "codes.txt.gz", "wt") as out:
+        out.write(text(7, 900, "if else while return int char for { } ( ) ;".split()))
+
+
+@functools.cache
+def prepared():
+    """The corpus as tokens, once for all tests that only read them."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="allot-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_corpus(folder / "corpus")
+    outcome = harness.run("mixcal", "prep", folder / "corpus", "-o", folder / "tokens", "--longest", 1024)
+    assert outcome.code == 0, outcome.err
+    return folder / "tokens"
+
+
+def arguments(args):
+    return [*args, "--model", "pico"] if args[0] in TRAINING and "--model" not in args else args
 
 
 class Mixcal(harness.TestCase):
     def setUp(self):
         super().setUp()
         self.corpus = self.folder / "corpus"
-        (self.corpus / "tales").mkdir(parents=True)
-        for i in range(3):
-            (self.corpus / f"tales/{i}.txt").write_text(text(i, 300))
-        (self.corpus / "numbers.jsonl").write_text("".join(
-            json.dumps({"text": text(100 + i, 4, "one two three four five six seven".split())}) + "\n" for i in range(200)))
-        with gzip.open(self.corpus / "codes.txt.gz", "wt") as out:
-            out.write(text(7, 900, "if else while return int char for { } ( ) ;".split()))
+        write_corpus(self.corpus)
 
     def mixcal(self, *args, **options):
-        return self.run_ok("mixcal", *args, **options)
+        return self.run_ok("mixcal", *arguments(args), **options)
 
-    def fails(self, code, pattern, *args):
-        outcome = harness.run("mixcal", *args)
+    def fails(self, code, pattern, *args, **options):
+        outcome = harness.run("mixcal", *arguments(args), **options)
         self.assertEqual(outcome.code, code, outcome.err)
         self.assertRegex(outcome.err, pattern)
         errors = [line for line in outcome.err.splitlines() if line.startswith("mixcal: ") and "warning" not in line]
         self.assertEqual(len(errors), 1, outcome.err)
 
-    def prep(self, name="tokens", *args):
+    def prep(self, name="", *args):
+        if not name:
+            return prepared()
         self.mixcal("prep", self.corpus, "-o", self.folder / name, "--longest", 1024, *args)
         return self.folder / name
 
     def test_prep_and_inspect(self):
-        tokens = self.prep()
+        tokens = self.prep("tokens")
         found = json.loads(self.mixcal("inspect", tokens, "--json").out)
         by_name = {domain["name"]: domain for domain in found["domains"]}
         self.assertEqual(sorted(by_name), ["codes", "numbers", "tales"])
@@ -63,6 +98,34 @@ class Mixcal(harness.TestCase):
             for path in tokens.glob(f"*/{part}.*"):
                 self.assert_same_file(path, again / path.relative_to(tokens))
         self.assertIn("swarm", self.mixcal("plan", tokens, "--steps", 100).out)
+
+    def test_zstandard(self):
+        """The same tokens from packed text, in one frame or several, as from plain; archives that are cut are refused."""
+        try:
+            library = ctypes.CDLL("libzstd.so.1")
+        except OSError:
+            self.skipTest("there is no libzstd.so.1")
+        library.ZSTD_compress.restype = library.ZSTD_compressBound.restype = ctypes.c_size_t
+
+        def pack(data):
+            out = ctypes.create_string_buffer(library.ZSTD_compressBound(ctypes.c_size_t(len(data))))
+            size = library.ZSTD_compress(out, ctypes.c_size_t(len(out)), data, ctypes.c_size_t(len(data)), 3)
+            return out.raw[:size]
+        plain, packed, out = self.folder / "plain", self.folder / "packed", self.folder / "out"
+        lines = (self.corpus / "numbers.jsonl").read_bytes()
+        zeros = b"".join(b"0" * 3500 + b"%d\n" % i for i in range(900))  # more than any buffer, of few packed bytes
+        for folder, name, data in ((plain, "a.jsonl", lines), (packed, "a.jsonl.zst", pack(lines[:5000]) + pack(lines[5000:])),
+                                   (plain, "b.txt", zeros), (packed, "b.txt.zst", pack(zeros))):
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_bytes(data)
+        for folder in (plain, packed):
+            self.mixcal("prep", folder, "-o", self.folder / f"of-{folder.name}", "--longest", 4000)
+        for path in (self.folder / "of-plain").glob("*/*.tokens"):
+            self.assert_same_file(path, self.folder / "of-packed" / path.relative_to(self.folder / "of-plain"))
+        whole = (packed / "a.jsonl.zst").read_bytes()
+        for damaged in (whole[:-7], whole[:-1], b"no archive"):
+            (packed / "a.jsonl.zst").write_bytes(damaged)
+            self.fails(65, "is damaged, cut short", "prep", packed, "-o", out)
 
     def test_duplicate_domains_are_told(self):
         (self.corpus / "copy.txt").write_text((self.corpus / "tales/0.txt").read_text())
@@ -240,6 +303,22 @@ class Mixcal(harness.TestCase):
         self.assertRegex(self.mixcal("export", run / "mixture.json", "--to", "megatron").out, r"^--data-path 0\.\d+ codes ")
         self.mixcal("export", run / "mixture.json", "--to", "nanotron", "-o", self.folder / "nanotron.yaml")
 
+    def test_training_while_weights_follow(self):
+        """The same proxy, weights and order as calibrate's, on the model that is wanted: it ends with a model and its weights."""
+        tokens, run = self.prep(), self.folder / "online"
+        losses = json.loads(self.mixcal("train", tokens, *SHORT, "--steps", 16, "--online", "aioli", "--json", "-o", run).out)["domains"]
+        self.assertEqual(sorted(losses), ["codes", "numbers", "tales"])
+        rows = np.genfromtxt(run / "trajectory.csv", delimiter=",", names=True)
+        self.assertEqual(len(rows), 16)
+        weights = dict(line.split(",") for line in (run / "weights.csv").read_text().splitlines()[1:])
+        self.assertAlmostEqual(sum(map(float, weights.values())), 1, places=9)
+        self.assertTrue(any(abs(float(weight) - 1 / 3) > 1e-4 for weight in weights.values()))
+        self.check_model(run / "model.onnx")
+        # What it ends with can be trained on.
+        self.mixcal("train", tokens, *SHORT, "--weights", run / "weights.csv", "-o", self.folder / "again")
+        self.fails(64, "needs weights", "train", tokens, *SHORT, "-o", self.folder / "none")
+        self.fails(64, "needs weights", "train", tokens, *SHORT, "--online", "aioli", "--weights", "uniform", "-o", self.folder / "two")
+
     def test_onnx_model_is_the_built_in_one(self):
         """The same network from a file, with its weights kept: the same trajectory."""
         tokens = self.prep()
@@ -316,7 +395,7 @@ class Mixcal(harness.TestCase):
                    "--length", 5000, "-o", self.folder / "long")
         self.fails(78, "takes 65", "calibrate", tokens, "--length", 100, "-o", self.folder / "long2")
         self.fails(78, "raise it", "calibrate", tokens, *SHORT, "--max-epochs", 1e-3, "-o", self.folder / "few")
-        self.fails(65, "not the file of", "inspect", self.damaged(tokens))
+        self.fails(65, "not the file of", "inspect", self.damaged())
 
     def free_net(self, length):
         """A network that takes any length: a table."""
@@ -396,7 +475,102 @@ class Mixcal(harness.TestCase):
         self.fails(1, "where the gradient of 'table' says", *train, self.causal_net("stairs", steps, numbers={"fine": 1e5}), "-o",
                    self.folder / "d")
 
-    def damaged(self, tokens):
+    def test_a_full_disk(self):
+        """Nothing is left that looks whole, and with room it works."""
+        tokens, out = self.prep(), self.folder / "out"
+        full = {"file_size": 10_000}
+        self.fails(74, "File too large", "prep", self.corpus, "-o", out, "--longest", 1024, **full)
+        self.assertFalse((out / "manifest.json").exists())
+        for command in (["calibrate", tokens, "--compare=false"], ["reference", tokens], ["train", tokens, "--weights", "uniform"],
+                        ["calibrate", tokens, "--compare=false", "--method", "mixing-law", "--swarm.runs", 6]):
+            run = self.folder / f"full-{command[0]}-{len(command)}"
+            self.fails(74, "File too large", *command, *SHORT, "-o", run, **full)
+            self.assertEqual([*run.rglob("model.onnx"), *run.rglob("mixture.json"), *run.rglob("*.safetensors")], [])
+        self.fails(74, "File too large", "gen", "--net", "nano", "-o", self.folder / "net.onnx", **full)
+        self.fails(74, "File too large", "gen", "--task", "five", "-o", self.folder / "five", **full)
+        self.fails(74, "File too large", "swarm", tokens, "-o", self.folder / "ratios.csv", file_size=100)
+        self.assertFalse((self.folder / "ratios.csv").exists())
+        self.mixcal("prep", self.corpus, "-o", out, "--longest", 1024)
+
+    def interrupted(self, args, begun):
+        """Runs a command, sends it a signal when begun() is true, and gives what it said."""
+        process = subprocess.Popen([harness.BIN / "mixcal", *map(str, arguments(args))], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while not begun():
+            self.assertLess(time.monotonic(), deadline)
+            self.assertIsNone(process.poll(), f"{args} ended before it could be stopped")
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143, err)
+        return err
+
+    def test_signals_save_and_end_every_long_command(self):
+        tokens = self.prep()
+        long = [*SHORT, "--steps", 100_000]  # until the signal
+        for name, args in (("reference", ["reference", tokens]), ("train", ["train", tokens, "--weights", "natural"]),
+                           ("doge", ["calibrate", tokens, "--method", "doge"]),
+                           ("regmix", ["calibrate", tokens, "--method", "regmix"]),
+                           ("bench", ["bench", tokens, "--tier", 2, "--model", "pico"])):
+            run = self.folder / name
+            err = self.interrupted([*args, *long, "-o", run], lambda: any(
+                path.stat().st_size > 0 for path in run.rglob("metrics.jsonl")))
+            self.assertIn("stopped early; --resume goes on", err)
+            self.assertEqual(len([*run.rglob("state.safetensors")]), 1)
+            self.assertEqual([*run.rglob("mixture.json"), *run.rglob("bench.json")], [])
+
+    def test_a_signal_while_a_corpus_is_prepared(self):
+        """What is left is no store; the same command makes it anew."""
+        pipe, tokens = self.folder / "endless.txt", self.folder / "tokens"
+        os.mkfifo(pipe)
+        args = ["prep", self.corpus, "--domain", f"endless={pipe}", "-o", tokens, "--longest", 1024, "--threads", 1]
+        process = subprocess.Popen([harness.BIN / "mixcal", *map(str, args)], stderr=subprocess.PIPE, text=True)
+        lines = text(5, 300).encode()
+        with open(pipe, "wb", buffering=0) as out:  # when it is read from
+            for _ in range(100):
+                out.write(lines)
+            process.send_signal(signal.SIGINT)
+            with self.assertRaises(BrokenPipeError):
+                while True:
+                    out.write(lines)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("stopped before", err)
+        self.assertFalse((tokens / "manifest.json").exists())
+        self.assertEqual([path for path in tokens.rglob("*.*") if path.suffix not in (".tokens", ".documents")], [])
+        pipe.unlink()
+        pipe.write_text(text(6, 900))
+        self.mixcal(*args)
+
+    def test_bench(self):
+        exact = json.loads(self.mixcal("bench", "--json").out)
+        self.assertEqual(len(exact["criteria"]), 9)
+        self.assertTrue(exact["all_hold"] and all(each["holds"] for each in exact["criteria"]))
+        self.assertIn("holds", self.mixcal("bench", "-o", self.folder / "exact").out)
+        self.assertEqual(json.loads((self.folder / "exact/bench.json").read_text()), exact)
+        # Eight steps teach nothing: criteria fall short, and are the figures of the run beside them.
+        run = self.folder / "text"
+        outcome = harness.run("mixcal", "bench", self.prep(), "--tier", 2, *SHORT, "--model", "pico", "--seeds", 2, "--over", "tales",
+                              "--over", "codes", "--json", "-o", run)
+        told = json.loads(outcome.out)
+        self.assertEqual(outcome.code, 0 if told["all_hold"] else 1, outcome.err)
+        result = json.loads((run / "result.json").read_text())
+        by_name = {each["what"]: each for each in told["criteria"]}
+        arms = {arm["name"]: arm for arm in result["arms"]}
+        share = arms["natural"]["weights"][result["domains"].index("numbers")]
+        ratio = np.mean([weights[result["domains"].index("numbers")] for weights in result["by_seed"]]) / share
+        self.assertEqual(by_name["weight of numbers over its share"]["figure"].split(",")[0], f"{ratio:.2f}")
+        rise = np.subtract(arms["doremi"]["losses"], arms["natural"]["losses"])[:, [result["domains"].index(name) for name in
+                                                                                  result["over"]]].max()
+        self.assertEqual(by_name["largest rise of a domain over natural's"]["figure"], f"{rise:+.3f}")
+        self.fails(64, "takes no data", "bench", self.prep())
+        self.fails(64, "needs data", "bench", "--tier", 2, "-o", self.folder / "none")
+        self.fails(64, "--output", "bench", "--tier", 1)
+
+    def damaged(self):
+        tokens = self.folder / "damaged"
+        shutil.copytree(prepared(), tokens)
         shard = next(tokens.glob("*/proxy.tokens"))
         shard.write_bytes(shard.read_bytes()[:-2])
         return tokens

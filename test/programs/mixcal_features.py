@@ -193,6 +193,15 @@ def m19(folder):
     return "a category may hold others, as `web/easy`; shares within it multiply with its own, and both are told"
 
 
+def m20(folder):
+    told = folder.json("classes.json")
+    require(told["tokenizer"] == "items" and [domain["name"] for domain in told["domains"]] == ["0", "1"], f"it holds {told}")
+    require(differ(folder, "sorted/proxy/model.onnx", "classifier.onnx"), "the classifier stayed as it was")
+    alpha = np.array([domain["weight"] for domain in folder.json("sorted/mixture.json")["domains"]])
+    require(abs(alpha[0] - 0.5) > 1e-6, "weights stand still")
+    return "of items with classes, too: here two classes of points, and models that tell them apart"
+
+
 ROWS = [
     Row("M1", "Training data is divided into categories", "abstract",
         f"{CALIBRATE} -o run\nmixcal prep --domain first=data/easy.bin --domain second=data/hard.bin "
@@ -232,6 +241,10 @@ ROWS = [
         "--longest 1024 --vocabulary 100 -o nested\n"
         "printf '%s\\n' name,weight web,0.6 web/easy,0.25 web/hard,0.75 books,0.4 > nested.csv\n"
         f"{CALIBRATE.replace('tokens', 'nested')} --method unimax --reference nested.csv -o within", m19),
+    Row("M20", "Categories are of any kind, and so are the models", "abstract",
+        "mpl-train gen --points moons -o points.npz\nmpl-train gen --net mlp:2-8-2 -o classifier.onnx\n"
+        "mixcal prep points.npz --task classify -o classes\nmixcal inspect classes --json > classes.json\n"
+        f"{CALIBRATE.replace('tokens', 'classes')} --length 0 --model classifier.onnx -o sorted", m20),
 ]
 
 

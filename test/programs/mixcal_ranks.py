@@ -14,7 +14,7 @@ import numpy as np
 import harness
 
 SHORT = ["--steps", 8, "--batch", 8, "--length", 33, "--evaluation", 2, "--evaluate-every", 4, "--log-every", 4, "--max-epochs", 1000,
-         "--threads", 1, "--schedule.shape", "constant"]
+         "--threads", 1, "--schedule.shape", "constant", "--model", "pico"]
 # Of tests in containers, which run as root.
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/app.h"
+#include "mixcal/synthetic.h"
 #include "options.h"
 #include "train/text_table.h"
 
@@ -22,6 +23,17 @@ int eval(const cli::App& app, const Options& options);
 int export_mixture(const cli::App& app, const Options& options);
 int report_runs(const cli::App& app, const Options& options);
 int gen(const cli::App& app, const Options& options);
+/// Criteria that a search must meet. Gives 1 where one falls short.
+int bench(const cli::App& app, const Options& options);
+
+inline constexpr int64_t kTaskTokens = 4'000'000;  // of a synthetic task, over all domains
+/// Writes the domains of synthetic_task() into a folder, and gives lines of their names and entropies.
+std::string write_task(const std::string& task, const std::string& folder, uint64_t seed, base::Replace replace);
+
+/// Where a search goes and how it runs; `what` as in output_of().
+mixcal::CalibrateContext context_of(const cli::App& app, const Options& options, const std::string& what);
+/// Says that a signal ended it, and gives the exit code.
+int stopped(const Options& options);
 
 std::string text_of(const train::TextTable& table);
 /// The store of tokens that a path is, or that is made of the corpus there, in `folder`, by the first rank. Of all

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "config/units.h"
 #include "mixcal/gpt.h"
+#include "mixcal/items.h"
 #include "mixcal/synthetic.h"
 #include "onnxio/writer.h"
 
@@ -22,6 +23,7 @@ std::string share(double value) { return fmt::format("{:.4f}", value); }
 std::string sample_of(const data::TokenStore& store, size_t domain) {
   const auto view = store.tokens(domain, data::Part::reference);
   std::string text;
+  if (store.tokenizer().kind == mixcal::kItemsKind) return fmt::format("class {}", view[view.size() - 1]);
   for (size_t i = 0; i < std::min<size_t>(view.size(), 40); ++i)
     text +=
         store.tokenizer().kind == "bytes" ? std::string(1, static_cast<char>(view[i])) : fmt::format("{} ", view[i]);
@@ -46,22 +48,21 @@ std::string inspect_json(const data::TokenStore& store, const mixcal::Duplicates
   return json.end_array().field("warnings", mixcal::duplicate_warnings(store, duplicates)).end_object().str();
 }
 
-void write_task(const Options& options, uint64_t seed, base::Replace replace) {
-  constexpr int64_t kTokens = 4'000'000;
+}  // namespace
+
+std::string write_task(const std::string& task, const std::string& folder, uint64_t seed, base::Replace replace) {
   std::string table = "name,entropy\n";
   std::error_code error;
-  std::filesystem::create_directories(options.output, error);
-  if (error) throw Error(ErrorKind::cannot_create, base::printable(options.output), error.message());
-  for (const mixcal::SyntheticDomain& domain : mixcal::synthetic_task(options.task, kTokens, seed)) {
-    base::write_file(options.output + "/" + domain.name + ".bin",
+  std::filesystem::create_directories(folder, error);
+  if (error) throw Error(ErrorKind::cannot_create, base::printable(folder), error.message());
+  for (const mixcal::SyntheticDomain& domain : mixcal::synthetic_task(task, kTaskTokens, seed)) {
+    base::write_file(folder + "/" + domain.name + ".bin",
                      {reinterpret_cast<const char*>(domain.tokens.data()), domain.tokens.size() * sizeof(uint16_t)},
                      replace);
     table += fmt::format("{},{:.6f}\n", domain.name, domain.entropy);
   }
-  fmt::print("{}", table);
+  return table;
 }
-
-}  // namespace
 
 std::string text_of(const train::TextTable& table) {
   cli::Table text(table.header);
@@ -139,9 +140,9 @@ int plan(const cli::App& app, const Options& options) {
   const data::TokenStore store = open_store(app, options, "");
   const mixcal::CalibrateOptions& calibrate = options.calibrate;
   const mixcal::TrainSettings& settings = calibrate.settings;
-  const mixcal::LanguageModel model(settings.model, store.tokenizer().vocabulary, 0);
+  const mixcal::LanguageModel model(settings.model, store, 0);
   const auto numbers = static_cast<double>(model.numbers());
-  const double tokens = static_cast<double>(settings.loop.steps * settings.batch * (model.length() - 1));
+  const double tokens = static_cast<double>(settings.loop.steps * settings.batch * model.predictions());
   const auto runs = static_cast<double>(mixcal::runs_of(calibrate.swarm, store.domains().size()));
   const double swarm_share = calibrate.swarm_steps > 0
                                  ? static_cast<double>(calibrate.swarm_steps) / static_cast<double>(settings.loop.steps)
@@ -175,7 +176,7 @@ int gen(const cli::App& app, const Options& options) {
   const auto seed = static_cast<uint64_t>(app.common().seed);
   output_of(options, "what to write");
   if (options.net.empty()) {
-    write_task(options, seed, replace);
+    fmt::print("{}", write_task(options.task() == "lm" ? "five" : options.task(), options.output, seed, replace));
   } else {
     const auto size = mixcal::find_gpt(options.net);
     if (!size)

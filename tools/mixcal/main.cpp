@@ -25,7 +25,8 @@ int run(const cli::App& app, const Options& options) {
                                                            {"swarm", swarm},        {"fit", fit},
                                                            {"optimize", optimize},  {"train", train_primary},
                                                            {"eval", eval},          {"export", export_mixture},
-                                                           {"report", report_runs}, {"gen", gen}};
+                                                           {"report", report_runs}, {"gen", gen},
+                                                           {"bench", bench}};
   const std::string& name = options.words.front();
   const auto found = kCommands.find(name);
   if (found == kCommands.end()) {
@@ -35,7 +36,7 @@ int run(const cli::App& app, const Options& options) {
   }
   exec::keep_freed_memory();
   nn::compute_alone();
-  static const std::set<std::string> kOfAllRanks = {"reference", "proxy", "calibrate", "train"};
+  static const std::set<std::string> kOfAllRanks = {"reference", "proxy", "calibrate", "train", "bench"};
   return options.is_first() || kOfAllRanks.contains(name) ? found->second(app, options) : 0;
 }
 
@@ -46,8 +47,8 @@ int main(int argc, char** argv) {
   Options options;
   app.positionals(
       "COMMAND", options.words,
-      "prep, inspect, plan, reference, proxy, calibrate, swarm, fit, optimize, train, eval, export, report or gen, "
-      "then what it works on",
+      "prep, inspect, plan, reference, proxy, calibrate, swarm, fit, optimize, train, eval, export, report, gen or "
+      "bench, then what it works on",
       1, 10'000);
   app.bind([&](config::Binder& binder) { options.bind(binder); });
   app.short_flag("o", "output");

@@ -22,7 +22,7 @@ void print(const std::vector<mixcal::ReportedRun>& runs) {
     return;
   }
   for (const mixcal::ReportedRun& run : runs)
-    if (!run.calibration.beats_uniform()) fmt::print("{} is not better than uniform shares on this data\n", run.label);
+    if (const std::string worse = run.calibration.beside_uniform(run.label); !worse.empty()) fmt::print("{}\n", worse);
   fmt::print("{}", text_of(mixcal::methods_table(runs)));
 }
 

@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "commands.h"
 #include "config/units.h"
+#include "mixcal/items.h"
 #include "mixcal/page.h"
 #include "mixcal/saved.h"
 
@@ -17,28 +18,9 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-mixcal::CalibrateContext context_of(const cli::App& app, const Options& options, const std::string& what) {
-  dist::Team& team = *options.team;
-  const bool shares_cores = app.common().threads == 0 && team.size() > 1;
-  return {.folder = output_of(options, what.c_str()),
-          .config = config::dump_yaml(app.binder(), false),
-          .resume = options.resume,
-          .seed = static_cast<uint64_t>(app.common().seed),
-          .threads = shares_cores ? team.cores() : static_cast<unsigned>(app.common().threads),
-          .stop = &team.stop_requested(),
-          .shown = team.is_first(),
-          .replace = app.common().replace(),
-          .team = &team};
-}
-
-int stopped(const Options& options) {
-  base::warn("stopped early; --resume goes on");
-  return options.team->stop_code();
-}
-
 void warn_about_size(const mixcal::ModelOptions& model, const data::TokenStore& store) {
-  const mixcal::LanguageModel made(model, store.tokenizer().vocabulary, 0);
-  if (made.numbers() < 15'000'000)
+  const mixcal::LanguageModel made(model, store, 0);
+  if (!made.of_items() && made.numbers() < 15'000'000)
     base::info("a model of {} parameters: below 15 M, which mixture is better for a large model is a hint only",
                config::human_count(static_cast<double>(made.numbers())));
 }
@@ -47,7 +29,8 @@ void print_losses(const std::vector<std::string>& names, const std::vector<doubl
                   const data::TokenStore& store, bool as_json) {
   base::JsonWriter json;
   json.begin_object().field("schema", "allot.losses/1").key("domains").begin_object();
-  cli::Table table({"domain", "nats a token", "bits a byte"});
+  const std::string unit = mixcal::unit_of_losses(store.tokenizer().kind);
+  cli::Table table({"domain", unit, "bits a byte"});
   double total = 0, worst = 0;
   for (size_t i = 0; i < names.size(); ++i) {
     const data::TokenDomain& domain = store.domains()[i];
@@ -64,7 +47,7 @@ void print_losses(const std::vector<std::string>& names, const std::vector<doubl
     fmt::print("{}", json.str());
     return;
   }
-  fmt::print("{}average {:.4f}, worst {:.4f} nats a token\n", table.str(), total, worst);
+  fmt::print("{}average {:.4f}, worst {:.4f} {}\n", table.str(), total, worst, unit);
 }
 
 /// Searches, writes what was found, and prints it. Returns the exit code.
@@ -86,8 +69,8 @@ int search(const cli::App& app, const Options& options, const mixcal::CalibrateO
     fmt::print("{}", mixcal::to_json(calibration));
     return 0;
   }
-  if (!calibration.arms.empty() && !calibration.beats_uniform())
-    fmt::print("{} is not better than uniform shares on this data\n", calibration.mixture.method);
+  if (const std::string worse = calibration.beside_uniform(calibration.mixture.method); !worse.empty())
+    fmt::print("{}\n", worse);
   fmt::print("{}", text_of(mixcal::weight_table(calibration.mixture)));
   if (!calibration.arms.empty()) fmt::print("\n{}", text_of(mixcal::arm_table(calibration)));
   fmt::print("{}\n", mixcal::cost_text(calibration));
@@ -95,6 +78,25 @@ int search(const cli::App& app, const Options& options, const mixcal::CalibrateO
 }
 
 }  // namespace
+
+mixcal::CalibrateContext context_of(const cli::App& app, const Options& options, const std::string& what) {
+  dist::Team& team = *options.team;
+  const bool shares_cores = app.common().threads == 0 && team.size() > 1;
+  return {.folder = output_of(options, what.c_str()),
+          .config = config::dump_yaml(app.binder(), false),
+          .resume = options.resume,
+          .seed = static_cast<uint64_t>(app.common().seed),
+          .threads = shares_cores ? team.cores() : static_cast<unsigned>(app.common().threads),
+          .stop = &team.stop_requested(),
+          .shown = team.is_first(),
+          .replace = app.common().replace(),
+          .team = &team};
+}
+
+int stopped(const Options& options) {
+  base::warn("stopped early; --resume goes on");
+  return options.team->stop_code();
+}
 
 int calibrate(const cli::App& app, const Options& options) { return search(app, options, options.calibrate); }
 
@@ -125,14 +127,39 @@ int train_proxy(const cli::App& app, const Options& options) {
   return search(app, options, settings);
 }
 
+/// Trains on weights that move, and leaves them beside the model.
+int train_online(const cli::App& app, const Options& options, const data::TokenStore& store) {
+  const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
+  const mixcal::CalibrateOptions& calibrate = options.calibrate;
+  const mixcal::OnlineOptions how{options.online, calibrate.doge, calibrate.aioli,
+                                  mixcal::places_of(calibrate.over, store, "--over")};
+  const auto trained = mixcal::train_online_primary(store, how, calibrate.settings, context);
+  if (!trained) return stopped(options);
+  if (!options.is_first()) return 0;
+  mixcal::Calibration told;
+  told.mixture.method = options.online;
+  for (const std::string& name : store.names()) told.mixture.domains.push_back({.name = name});
+  told.trajectories.push_back(trained->stage.proxy.trajectory);
+  base::write_file(options.output + "/trajectory.csv", mixcal::trajectory_csv(told), base::Replace::any);
+  std::string lines = "name,weight\n";
+  for (size_t i = 0; i < store.names().size(); ++i)
+    lines += fmt::format("{},{}\n", store.names()[i], trained->stage.proxy.weights[i]);
+  base::write_file(options.output + "/weights.csv", lines, base::Replace::any);
+  print_losses(store.names(), trained->losses, store, app.common().json);
+  base::info("wrote {0}/model.onnx, {0}/weights.csv and {0}/trajectory.csv", base::printable(options.output));
+  return 0;
+}
+
 int train_primary(const cli::App& app, const Options& options) {
-  if (options.weights.empty())
-    throw Error(ErrorKind::usage, "train", "needs weights", "give --weights: a file, or uniform");
+  if (options.weights.empty() == options.online.empty())
+    throw Error(ErrorKind::usage, "train", "needs weights",
+                "give --weights: a file, or uniform; or else --online aioli");
+  if (!options.online.empty()) return train_online(app, options, open_store(app, options, ""));
   const mixcal::CalibrateContext context = context_of(app, options, "a folder for the run");
   const data::TokenStore store = open_store(app, options, "");
   const mixcal::CalibrateOptions& calibrate = options.calibrate;
   const mixcal::TrainSettings& settings = calibrate.settings;
-  const mixcal::LanguageModel model(settings.model, store.tokenizer().vocabulary, 0);
+  const mixcal::LanguageModel model(settings.model, store, 0);
   const double drawn = static_cast<double>(settings.loop.steps * settings.batch * model.length());
   const mixcal::Weights weights =
       mixcal::named_weights(options.weights, store, calibrate.exponent, std::max(1.0, drawn), calibrate.epochs);
@@ -153,7 +180,7 @@ int eval(const cli::App& app, const Options& options) {
   mixcal::ModelOptions model = options.calibrate.settings.model;
   if (!model.is_file()) throw Error(ErrorKind::usage, "--model", "names no ONNX file", "give the model.onnx of a run");
   model.init = "keep";
-  const mixcal::LanguageModel made(model, store.tokenizer().vocabulary, 0);
+  const mixcal::LanguageModel made(model, store, 0);
   mixcal::check_tokenizer(made, store, model.model);
   print_losses(store.names(), mixcal::evaluate(made, store, data::Part::test, options.calibrate.settings.evaluation),
                store, app.common().json);
