@@ -212,14 +212,16 @@ def gain(source, other, least):
 
 
 def wrong_digits(seed):
-    """Digits of which 200 have labels, 40 % of them wrong, and 50 others right ones; both; 500 to test on; the rest."""
+    """Digits of which 200 have labels, 40 % of them wrong, and 50 others, five a class, right ones; both; 500 to test on;
+    the rest."""
     data, net, _ = digits()
     files = {name: FOLDER / f"digits-{seed}-{name}.npz" for name in ("wrong", "clean", "both", "test")}
     with np.load(data) as arrays:
         x, y = arrays["x"], arrays["y"]
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(y))
-    test, wrong, clean = order[:500], order[500:700], order[700:750]
+    test, wrong = order[:500], order[500:700]
+    clean = np.concatenate([[item for item in order[700:] if y[item] == digit][:5] for digit in range(10)])
     flipped = np.where(rng.random(200) < 0.4, (y[wrong] + rng.integers(1, 10, 200)) % 10, y[wrong])
     labels = np.full_like(y, -1)
     labels[wrong] = flipped
