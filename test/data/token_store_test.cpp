@@ -100,10 +100,12 @@ TEST_CASE("JSON lines give their text") {
 
 TEST_CASE("What cannot be read is said so") {
   const Folder folder;
-  for (const char* name : {"a.zst", "a.jsonl.zst", "a.parquet", "a.bin.gz", "a.npy.gz"})
+  for (const char* name : {"a.parquet", "a.bin.gz", "a.npy.gz", "a.bin.zst"})
     CHECK_THROWS_AS(data::source_kind(name), base::Error);
   CHECK(data::source_kind("a.jsonl.gz") == data::SourceKind::json_lines);
   CHECK(data::source_kind("a.1.gz") == data::SourceKind::text);
+  CHECK(data::source_kind("a.jsonl.zst") == data::SourceKind::json_lines);
+  CHECK(data::source_kind("a.txt.zst") == data::SourceKind::text);
   CHECK_THROWS_AS(texts((folder.path / "none.txt").string()), base::Error);
   CHECK_THROWS_AS(texts(folder.file("bad.gz", std::string("\x1f\x8b\x08\0\0\0\0\0\0\3damaged", 17))), base::Error);
 }
