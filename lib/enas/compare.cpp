@@ -184,7 +184,11 @@ Outcome run_search(const Supergraph& supergraph, const Datasets& datasets, const
   outcome.judged_items = search.judged_items();
   outcome.validation_items = static_cast<int64_t>(search.feed().validation_items());
   if (outcome.ended == train::Ended::stopped) return outcome;
-  outcome.ranking = search.choose(static_cast<size_t>(options.samples));
+  outcome.ranking = search.choose(static_cast<size_t>(options.samples), context.stop);
+  if (!goes_on(context)) {
+    outcome.ended = train::Ended::stopped;
+    return outcome;
+  }
   outcome.judged_items += static_cast<int64_t>(outcome.ranking.size() * search.feed().validation_items());
   rank_finalists(supergraph, datasets, options, context, beside, outcome.ranking);
   outcome.cpu_seconds = cpu_seconds(context.team) - began;

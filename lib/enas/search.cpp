@@ -162,7 +162,8 @@ bool Search::train_weights(int64_t step, int64_t steps, train::Metrics& metrics)
   return true;
 }
 
-std::vector<Judged> Search::judge(const std::vector<Assignment>& assignments, const std::vector<Batch>& batches) {
+std::vector<Judged> Search::judge(const std::vector<Assignment>& assignments, const std::vector<Batch>& batches,
+                                  const std::atomic<bool>* stop) {
   std::vector<std::shared_ptr<SubNetwork>> subs;
   const bool counts = options_.reward.cost != "none";
   for (const Assignment& assignment : assignments) {
@@ -172,6 +173,7 @@ std::vector<Judged> Search::judge(const std::vector<Assignment>& assignments, co
   std::vector<double> qualities(assignments.size());
   const std::vector<size_t> own = dist::dealt(team_, qualities.size());
   base::parallel_for(own.size(), threads_, [&](size_t piece) {
+    if (stop && stop->load()) return;
     nn::compute_alone();
     const at::NoGradGuard no_gradients;
     const size_t i = own[piece];
@@ -243,12 +245,12 @@ train::StepResult Search::step(int64_t step, int64_t steps) {
   return result;
 }
 
-std::vector<Judged> Search::rank(const std::vector<Assignment>& assignments) {
+std::vector<Judged> Search::rank(const std::vector<Assignment>& assignments, const std::atomic<bool>* stop) {
   std::vector<Assignment> distinct;
   std::set<std::string> seen;
   for (const Assignment& assignment : assignments)
     if (seen.insert(supergraph_.child(assignment).name).second) distinct.push_back(assignment);
-  std::vector<Judged> judged = judge(distinct, feed_->whole_validation(kEvaluationItems));
+  std::vector<Judged> judged = judge(distinct, feed_->whole_validation(kEvaluationItems), stop);
   if (options_.reward.cost != "none" && options_.reward.combine == "filter")
     std::erase_if(judged,
                   [&](const Judged& each) { return each.costs.at(options_.reward.cost) > options_.reward.target; });
@@ -258,9 +260,9 @@ std::vector<Judged> Search::rank(const std::vector<Assignment>& assignments) {
   return judged;
 }
 
-std::vector<Judged> Search::choose(size_t count) {
-  std::vector<Judged> judged = rank(policy_->candidates(count, 0));
-  if (judged.empty())
+std::vector<Judged> Search::choose(size_t count, const std::atomic<bool>* stop) {
+  std::vector<Judged> judged = rank(policy_->candidates(count, 0), stop);
+  if (judged.empty() && !(stop && stop->load()))
     throw Error(ErrorKind::check_failed, "--reward.target", fmt::format("none of {} architectures keeps to it", count),
                 "raise the target, or give more --samples");
   return judged;

@@ -2,6 +2,7 @@
 // Weights and policy trained in turns.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,9 +81,10 @@ class Search final : public train::Job {
   std::vector<nn::NamedTensor> result() const override { return shared_->network().state(); }
 
   /// On all validation items with present weights, best first, equal children once. What `filter` excludes is left out.
-  std::vector<Judged> rank(const std::vector<Assignment>& assignments);
+  /// Once `stop` is set, it returns soon, with qualities that mean nothing.
+  std::vector<Judged> rank(const std::vector<Assignment>& assignments, const std::atomic<bool>* stop = nullptr);
   /// `count` candidates of the policy, ranked. Errors: check_failed when no candidate keeps to the target.
-  std::vector<Judged> choose(size_t count);
+  std::vector<Judged> choose(size_t count, const std::atomic<bool>* stop = nullptr);
 
   const SharedNetwork& shared() const { return *shared_; }
   const Feed& feed() const { return *feed_; }
@@ -96,7 +98,8 @@ class Search final : public train::Job {
   train::Part gradient(const SubNetwork& sub, const Batch& batch, uint32_t step, size_t shard) const;
   bool train_weights(int64_t step, int64_t steps, train::Metrics& metrics);
   void train_policy(int64_t epoch, train::Metrics& metrics);
-  std::vector<Judged> judge(const std::vector<Assignment>& assignments, const std::vector<Batch>& batches);
+  std::vector<Judged> judge(const std::vector<Assignment>& assignments, const std::vector<Batch>& batches,
+                            const std::atomic<bool>* stop = nullptr);
   void note(uint32_t update, const std::vector<Judged>& judged);
   void watch(const std::vector<double>& rewards);
 

@@ -198,6 +198,19 @@ class EnasSearch(harness.TestCase):
         self.search(supergraph, "parts", *more, "--resume")
         self.assertEqual(archive.read_bytes(), (whole / "archs.jsonl").read_bytes())
 
+    def test_interrupted_while_ranking(self):
+        supergraph = self.generate("macro")
+        more = ["--beside", "none", "--samples", 20000, "--log-every", 1]
+        command = [harness.BIN / "enas-search", "search", supergraph, "--data", self.data, *SHORT, *more, "-o", self.folder / "run"]
+        process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        metrics = self.folder / "run/metrics.jsonl"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (metrics.exists() and '"step":16,' in metrics.read_text()):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(30), 128 + signal.SIGINT)
+        self.assertFalse((self.folder / "run/best/child.onnx").exists())
+
     def test_own_space(self):
         """A space in a file beside a model that knows of none."""
         x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 64])
