@@ -88,12 +88,13 @@ double cpu_seconds(dist::Team* team);
 /// All: whether none was asked to stop.
 bool goes_on(const RunContext& context);
 
-/// All: what becomes of children that are trained alone, each with its seed, dealt to the ranks. Where a rank was asked
-/// to stop, scores of children that were not trained to their end.
+/// A child to be trained alone, from weights drawn by `seed`.
 struct Lesson {
   Assignment assignment;
   uint64_t seed = 0;
 };
+/// All: what becomes of children that are trained alone, dealt to the ranks. Where a rank was asked to stop, scores of
+/// children that were not trained to their end.
 std::vector<ChildScores> train_each_alone(const Supergraph& supergraph, const Datasets& datasets,
                                           const SearchOptions& options, const RunContext& context, int64_t steps,
                                           const std::vector<Lesson>& lessons);

@@ -74,8 +74,8 @@ class Network {
   Network copy() const;
 
   /// Writes the file with the present values; see exec::write_back. Where no tensor changed, the bytes are those of the
-  /// original; else the model's metadata gets `metadata` beside allot.source, the original file's SHA-256, and allot.version, by
-  /// which a resumed run knows that it may replace the file.
+  /// original; else the model's metadata gets `metadata` beside allot.source, the original file's SHA-256, and
+  /// allot.version, by which a resumed run knows that it may replace the file.
   /// Errors: those of onnxio::write and onnxio::copy_external_data.
   exec::WrittenBack write(const std::string& path, base::Replace replace,
                           const std::map<std::string, std::string>& metadata = {}) const;
