@@ -164,7 +164,8 @@ bool Gradcheck::holds() const {
 
 Gradcheck gradcheck(const Towers& towers, const Batch& batch, const Temperature& temperature,
                     const GradcheckOptions& options) {
-  const StepGradient expected = whole_batch(towers, batch, temperature, options.step.loss, options.seed, 0);
+  const StepGradient expected =
+      whole_batch(towers, batch, temperature, options.step.loss, options.seed, 0, /*wide_loss=*/true);
   const bool wide = towers.first.type() == at::kDouble;
   Gradcheck check;
   check.log_scale = expected.log_scale;

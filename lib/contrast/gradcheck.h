@@ -40,9 +40,10 @@ struct Gradcheck {
   bool holds() const;
 };
 
-/// Every size of micro-batch with every tile against one graph over the batch. Bars: 1e-12 of float64, 1e-5 of float32;
-/// of the temperature 1e-6 |g0| + 1e-8, of float64 1e-12 |g0| + 1e-14; of the bias, to which pairs give up to 1 each of
-/// either sign, 1e-6 (1 + |g0|), of float64 1e-12 (1 + |g0|). Source: specification of contrast-train, 6.1.
+/// Every size of micro-batch with every tile against one graph over the batch, whose loss is computed in float64 from
+/// the embeddings that the networks give in their type. Bars: 1e-12 of float64, 1e-5 of float32; of the temperature
+/// 1e-6 |g0| + 1e-8, of float64 1e-12 |g0| + 1e-14; of the bias, to which pairs give up to 1 each of either sign, 1e-6
+/// (1 + |g0|), of float64 1e-12 (1 + |g0|). Source: specification of contrast-train, 6.1.
 Gradcheck gradcheck(const Towers& towers, const Batch& batch, const Temperature& temperature,
                     const GradcheckOptions& options);
 

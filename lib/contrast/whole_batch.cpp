@@ -10,14 +10,15 @@
 namespace allot::contrast {
 
 StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                         const LossOptions& loss, uint64_t seed, uint32_t step) {
+                         const LossOptions& loss, uint64_t seed, uint32_t step, bool wide_loss) {
   const at::AutoGradMode records(true);
   const auto embed = [&](Side side) {
     Pass pass;
     pass.training = pass.second = true;
     pass.seed = seed_of(side, seed);
     pass.step = step;
-    return towers.of(side).embed(batch.inputs(side, 0, batch.rows(side)), pass);
+    const at::Tensor rows = towers.of(side).embed(batch.inputs(side, 0, batch.rows(side)), pass);
+    return wide_loss ? rows.to(at::kDouble) : rows;
   };
   Similarity s;
   s.first = embed(Side::first);

@@ -9,7 +9,9 @@
 namespace allot::contrast {
 
 /// What two_pass gives, with memory for the activations of all rows and for all similarities. One rank alone.
+/// `wide_loss`: the loss and its gradient by embeddings are computed in float64, so that what is held against it is not
+/// also held for its rounding; networks compute in their own type.
 StepGradient whole_batch(const Towers& towers, const Batch& batch, const Temperature& temperature,
-                         const LossOptions& loss, uint64_t seed, uint32_t step);
+                         const LossOptions& loss, uint64_t seed, uint32_t step, bool wide_loss = false);
 
 }  // namespace allot::contrast
