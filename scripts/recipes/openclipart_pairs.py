@@ -4,11 +4,12 @@
 
   openclipart_pairs.py -o FOLDER [--root /] [--rsvg rsvg-convert] [--size 32] [--copies 4] [--most N]
 
-Writes train.npz and test.npz (image uint8 [n, 3, size, size], text int64 [n, 16]) and words.txt for --tokenizer
-vocab:words.txt. A text is the words of title and keywords, each once; where a folder has more than ten drawings of one
-title, which is their collection's, of the file's name, too. Of a folder's drawings whose titles differ in digits alone,
-as of the package's stars, at most three are taken, and of those that look alike one; all drawings of one title are on one
-side of the split. Each drawing to train on is there `copies` times: as it is, and moved, scaled and maybe mirrored.
+Writes train.npz, valid.npz to choose settings by, and test.npz (image uint8 [n, 3, size, size], text int64 [n, 16]),
+and words.txt for --tokenizer vocab:words.txt, of what is not for the test. A text is the words of title and keywords,
+each once; where a folder has more than ten drawings of one title, which is their collection's, of the file's name, too.
+Of a folder's drawings whose titles differ in digits alone, as of the package's stars, at most three are taken, and of
+those that look alike one; all drawings of one title are in one part. Each drawing to train on is there `copies` times:
+as it is, and moved, scaled and maybe mirrored.
 --root: where the package is unpacked (apt-get download openclipart-svg; dpkg -x FILE.deb FOLDER). --most: so many drawings.
 Drawing all takes about four minutes.
 """
@@ -27,6 +28,7 @@ import zlib
 
 import numpy as np
 
+PARTS = ("train", "valid", "test")
 TOKENS, SERIES, LEAST, COLLECTION = 16, 3, 4, 10
 # Words that say nothing.
 STOP = set("a an the of and in on with for to by s clip art clipart svg image unsorted hash part collection wed aug".split())
@@ -140,20 +142,22 @@ def chosen(folder):
     return found
 
 
-def is_for_test(title):
-    return hashlib.sha256(" ".join(title).encode()).digest()[0] < 256 / 5
+def part_of(title):
+    """A fifth is for the test, a tenth to choose by."""
+    place = hashlib.sha256(" ".join(title).encode()).digest()[0] / 256
+    return "test" if place < 0.2 else "valid" if place < 0.3 else "train"
 
 
 def split(items, pictures):
-    """Indices to train on and to test with; of drawings that look alike only the first is kept."""
-    parts, seen = {"train": [], "test": []}, set()
+    """Indices by part; of drawings that look alike only the first is kept."""
+    parts, seen = {part: [] for part in PARTS}, set()
     for i, (_, _, title) in enumerate(items):
         if pictures[i] is None:
             continue
         look = (halved(halved(halved(pictures[i]))) / 16).astype(np.uint8).tobytes()
         if look not in seen:
             seen.add(look)
-            parts["test" if is_for_test(title) else "train"].append(i)
+            parts[part_of(title)].append(i)
     return parts
 
 
@@ -190,7 +194,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(arguments.threads) as pool:
         pictures = list(pool.map(lambda item: drawn(arguments.rsvg, item[0], 2 * arguments.size), items))
     parts = split(items, pictures)
-    counts = collections.Counter(word for i in parts["train"] for word in items[i][1])
+    counts = collections.Counter(word for i in parts["train"] + parts["valid"] for word in items[i][1])
     words = ["<pad>"] + sorted(word for word, count in counts.items() if count >= LEAST)
     number = {word: i for i, word in enumerate(words)}
     for part, indices in parts.items():
@@ -200,8 +204,8 @@ def main():
         np.savez(arguments.output / f"{part}.npz",
                  **arrays(indices, items, pictures, number, arguments.copies if part == "train" else 1))
     (arguments.output / "words.txt").write_text("\n".join(words) + "\n")
-    print(f"{len(parts['train'])} drawings to train on, {len(parts['test'])} to test with, {len(words)} words; "
-          f"{sum(each is None for each in pictures)} of {len(items)} could not be drawn")
+    print(f"{len(parts['train'])} drawings to train on, {len(parts['valid'])} to choose by, {len(parts['test'])} to "
+          f"test with, {len(words)} words; {sum(each is None for each in pictures)} of {len(items)} could not be drawn")
 
 
 if __name__ == "__main__":

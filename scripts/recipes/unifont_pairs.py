@@ -4,10 +4,11 @@
 
   unifont_pairs.py -o FOLDER [--root /]
 
-Writes train.npz and test.npz (image uint8 [n, 1, 16, 16], text int64 [n, 8], y: the script's number), words.txt for
---tokenizer vocab:words.txt, and classes.yaml with a prompt or more a script. Of each script a fifth of the glyphs is for the test;
-scripts with fewer than 40 glyphs are left out, of larger ones 400 are taken, and composed Hangul and Han, whose names are formulas, not
-at all.
+Writes train.npz, valid.npz to choose settings by, and test.npz (image uint8 [n, 1, 16, 16], text int64 [n, 8], y: the
+script's number), words.txt for --tokenizer vocab:words.txt, of what is not for the test, and classes.yaml with a prompt
+or more a script. Of each script a fifth of the glyphs is for the test, and a tenth to choose by; scripts with fewer
+than 40 glyphs are left out, of larger ones 400 are taken, and composed Hangul and Han, whose names are formulas, not at
+all.
 """
 
 import argparse
@@ -118,12 +119,13 @@ def main():
             members[script_of[code]].append(code)
     rng = np.random.default_rng(0)
     kept = {script: rng.permutation(codes)[:MOST] for script, codes in sorted(members.items()) if len(codes) >= LEAST}
-    parts = {"train": [], "test": []}
+    parts = {"train": [], "valid": [], "test": []}
     for label, codes in enumerate(kept.values()):
-        cut = len(codes) // 5
-        parts["test"] += [(code, label) for code in codes[:cut]]
-        parts["train"] += [(code, label) for code in codes[cut:]]
-    counts = collections.Counter(word for code, _ in parts["train"] for word in name_of[code])
+        of_test, of_valid = len(codes) // 5, len(codes) // 10
+        parts["test"] += [(code, label) for code in codes[:of_test]]
+        parts["valid"] += [(code, label) for code in codes[of_test:of_test + of_valid]]
+        parts["train"] += [(code, label) for code in codes[of_test + of_valid:]]
+    counts = collections.Counter(word for code, _ in parts["train"] + parts["valid"] for word in name_of[code])
     words = ["<pad>", "<unk>"] + [word for word, count in counts.most_common() if count >= 3]
     number = {word: i for i, word in enumerate(words)}
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -138,7 +140,8 @@ def main():
     lines = [f"  - {script.lower().replace('_', ' ')}" for script in kept]
     (arguments.output / "classes.yaml").write_text(
         "classes:\n" + "\n".join(lines) + "\ntemplates: ['{} letter', '{} small letter', '{} syllable', '{} sign', '{} digit']\n")
-    print(f"{len(kept)} scripts, {len(parts['train'])} pairs to train on, {len(parts['test'])} to test, {len(words)} words")
+    print(f"{len(kept)} scripts, {len(parts['train'])} pairs to train on, {len(parts['valid'])} to choose by, "
+          f"{len(parts['test'])} to test with, {len(words)} words")
 
 
 if __name__ == "__main__":
