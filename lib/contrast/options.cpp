@@ -117,8 +117,11 @@ void TrainOptions::bind(config::Binder& binder) {
       "exact: weight gradients are added up; moments: they go into adamw's moments, of which the second one is "
       "then an estimate",
       {"exact", "moments"});
-  binder.choice("shard", shard, "optimizer: each rank keeps a part of the optimiser's state, and steps for its tensors",
-                {"none", "optimizer"});
+  binder.choice(
+      "shard", shard,
+      "optimizer: each rank keeps a part of the optimiser's state, and steps for its tensors; weights: and of "
+      "the weights, which come together a segment of --remat at a time",
+      {"none", "optimizer", "weights"});
   binder.text("cache_embeddings", cache_embeddings,
               "folder that keeps the embeddings of a frozen encoder, for all epochs and runs");
   binder.section("temperature", "how similarities are scaled", [this](config::Binder& b) { temperature.bind(b); });

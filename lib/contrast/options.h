@@ -67,7 +67,7 @@ struct TrainOptions {
   bool deduplicate = false;
   std::string distinct = "none";     // label or content: what the pairs of a batch do not share
   std::string accumulate = "exact";  // or moments
-  std::string shard = "none";        // or optimizer: each rank keeps a part of its state
+  std::string shard = "none";        // optimizer: each rank keeps a part of its state; weights: and of them
   std::string cache_embeddings;      // folder for those of a frozen tower; empty: none
   TemperatureOptions temperature;
   nn::OptimizerOptions optimizer;

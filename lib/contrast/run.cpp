@@ -37,6 +37,8 @@ Outcome run(Training& training, const TrainOptions& options, const RunContext& c
   outcome.micro = training.micro();
   if (outcome.ended == train::Ended::stopped) return outcome;
   outcome.optimizer_bytes = bytes_of_ranks(training.optimizer_bytes(), context.team);
+  outcome.weight_bytes = bytes_of_ranks(training.weight_bytes().kept, context.team);
+  outcome.most_weight_bytes = bytes_of_ranks(training.weight_bytes().most, context.team);
   loop.take_best();
   outcome.scale = std::exp(training.temperature().log_scale);
   outcome.bias = training.temperature().bias;

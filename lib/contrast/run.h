@@ -28,8 +28,10 @@ struct Outcome {
   train::Ended ended = train::Ended::budget;
   int64_t steps = 0, skipped = 0, micro = 0;
   double seconds = 0, scale = 0, bias = 0;
-  std::optional<Retrieval> retrieval;    // of the best, on evaluation pairs
-  std::vector<int64_t> optimizer_bytes;  // that each rank keeps of the optimiser's state
+  std::optional<Retrieval> retrieval;      // of the best, on evaluation pairs
+  std::vector<int64_t> optimizer_bytes;    // that each rank keeps of the optimiser's state
+  std::vector<int64_t> weight_bytes;       // of trained weights, that each rank keeps between segments
+  std::vector<int64_t> most_weight_bytes;  // and has at a time while a step runs
 };
 
 /// Trains `training`; the best encoders, or the last where nothing is evaluated, are left in it.

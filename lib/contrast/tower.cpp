@@ -162,6 +162,7 @@ at::Tensor Tower::embed(const Inputs& inputs, const Pass& pass) const {
   mode.recomputing = !pass.second;
   mode.seed = pass.seed;
   mode.step = pass.step;
+  const exec::Watched watched(pass.watch);
   at::Tensor rows = network_->logits(given, mode);
   if (rows.scalar_type() != at::kDouble) rows = rows.to(at::kFloat);  // what the loss is computed in
   return options_.normalised ? rows : normalised(rows);
@@ -172,6 +173,7 @@ std::vector<at::Tensor> Tower::gradient(const Inputs& inputs, const at::Tensor& 
   const int64_t items = inputs.empty() ? 0 : inputs[0].size(0);
   const at::Tensor rows = embed(inputs, pass);
   const exec::ItemRange range(pass.first_item, items);  // what is rematerialised runs again
+  const exec::Watched watched(pass.watch);
   return torch::autograd::grad({rows}, leaves_, {upstream}, /*retain_graph=*/false, /*create_graph=*/false,
                                /*allow_unused=*/true);
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/segment_watch.h"
 #include "train/network.h"
 
 namespace allot::contrast {
@@ -32,6 +33,7 @@ struct Pass {
   uint64_t seed = 0;
   uint32_t step = 0;
   int64_t first_item = 0;
+  exec::SegmentWatch* watch = nullptr;  // who is told of the network's segments
 };
 
 class Tower {

@@ -67,6 +67,7 @@ Training::Training(const TowersOptions& towers, const TrainOptions& options, uin
   log_scale_ = at::tensor({-std::log(options.temperature.initial)}, at::kDouble);
   bias_ = at::tensor({sigmoid ? options.temperature.bias : 0.0}, at::kDouble);
   make_optimizer(options);
+  if (options.shard == "weights") divide_weights(options);
   if (options.accumulate == "moments") fold_moments(options);
   if (!options.cache_embeddings.empty()) open_cache(options);
 }
@@ -84,11 +85,37 @@ void Training::make_optimizer(const TrainOptions& options) {
   trained.push_back({"bias", bias_, false});
   dist::Team* const team = step_options_.team;
   std::vector<bool> owned;
-  if (options.shard == "optimizer" && team && team->size() > 1) {
+  if (options.shard != "none" && team && team->size() > 1) {
     owners_ = train::deal_owners(trained, team->size());
     for (const uint32_t owner : owners_) owned.push_back(owner == team->rank());
   }
   optimizer_ = std::make_unique<nn::Optimizer>(std::move(trained), options.optimizer, std::move(owned));
+}
+
+/// Each rank keeps the weights that it steps for.
+void Training::divide_weights(const TrainOptions& options) {
+  const char* const flag = "--shard";
+  if (towers_.get().first.options().segments == 0)
+    throw Error(ErrorKind::config, flag, "of weights brings those of a segment at a time, and there are none",
+                "cut encoders into segments: --remat 8");
+  if (options.optimizer.kind == "sgd" && options.optimizer.weight_decay > 0)
+    throw Error(ErrorKind::config, flag, "of weights leaves nobody all of them, which sgd adds to gradients",
+                "use --optimizer.weight-decay 0, another optimiser, or --shard optimizer");
+  const Towers towers = towers_;
+  auto owner = owners_.begin();
+  for (const Side side : {Side::first, Side::second}) {
+    if (owners_.empty() || !towers.of(side).trains() || (side == Side::second && towers.tied())) continue;
+    const exec::Program& program = towers.of(side).network().program();
+    const auto end = owner + static_cast<ptrdiff_t>(program.parameters().size());
+    divided_.push_back(std::make_unique<train::DividedWeights>(*step_options_.team, program, std::vector(owner, end)));
+    (side == Side::first ? step_options_.first_weights : step_options_.second_weights) = divided_.back().get();
+    owner = end;
+  }
+}
+
+/// All ranks, before any needs all weights.
+void Training::make_whole() const {
+  for (const auto& weights : divided_) weights->make_whole();
 }
 
 /// Noise is told from differences of parts, which hence have to be alike.
@@ -161,9 +188,11 @@ std::vector<int64_t> Training::items_of(int64_t step) {
 
 train::StepResult Training::step(int64_t step, int64_t steps) {
   const SourceBatch batch(*source_, items_of(step), options_.deduplicate, cache_.get());
+  for (const auto& weights : divided_) weights->divide();
   const Towers towers = towers_;
   const StepGradient gradient =
       two_pass(towers, batch, temperature(), step_options_, seed_, static_cast<uint32_t>(step));
+  note_weight_bytes();
   train::StepResult result;
   result.metrics["loss"] = gradient.loss;
   result.metrics["scale"] = std::exp(number_of(log_scale_));
@@ -177,12 +206,31 @@ train::StepResult Training::step(int64_t step, int64_t steps) {
   const double rate = options_.schedule.at(step, steps);
   const nn::StepReport report = change_weights(gradient, rate);
   if (!report.taken) return {{}, false};
-  if (!owners_.empty()) train::share_owned(*step_options_.team, optimizer_->tensors(), owners_);
+  share_changes();
   const at::NoGradGuard no_gradients;
   log_scale_.clamp_max_(std::log(options_.temperature.most));
   if (!fold_) result.metrics["gradient_norm"] = report.gradient_norm;
   result.metrics["rate"] = rate;
   return result;
+}
+
+/// What each rank's own steps came to; divided weights stay where they are.
+void Training::share_changes() const {
+  if (owners_.empty()) return;
+  const auto& all = optimizer_->tensors();
+  const auto begin = divided_.empty() ? 0 : static_cast<ptrdiff_t>(all.size()) - 2;  // scale and bias
+  train::share_owned(*step_options_.team, {all.begin() + begin, all.end()}, {owners_.begin() + begin, owners_.end()});
+}
+
+void Training::note_weight_bytes() {
+  weight_bytes_ = {};
+  for (const auto& weights : divided_) weight_bytes_.kept += weights->bytes();
+  if (divided_.empty())
+    for (size_t i = 0; i + 2 < optimizer_->tensors().size(); ++i)
+      weight_bytes_.kept += static_cast<int64_t>(optimizer_->tensors()[i].tensor.nbytes());
+  weight_bytes_.most = weight_bytes_.kept;
+  for (const auto& weights : divided_)  // one encoder runs at a time
+    weight_bytes_.most = std::max(weight_bytes_.most, weight_bytes_.kept - weights->bytes() + weights->most_bytes());
 }
 
 nn::StepReport Training::change_weights(const StepGradient& gradient, double rate) {
@@ -205,6 +253,7 @@ nn::StepReport Training::change_weights(const StepGradient& gradient, double rat
 }
 
 train::Evaluation Training::evaluate() {
+  make_whole();
   if (!evaluation_) return {};
   const Retrieval found = retrieval(towers_, *evaluation_, step_options_.micro, threads_);
   return {found.metrics(), found.score()};
@@ -237,6 +286,7 @@ std::vector<nn::NamedTensor> Training::result() const {
 }
 
 train::Checkpoint Training::state() const {
+  make_whole();
   train::Checkpoint state;
   state.metadata["schema"] = kTrainingSchema;
   state.add("network.", result());

@@ -14,11 +14,17 @@
 #include "dist/team.h"
 #include "nn/moment_fold.h"
 #include "nn/optimizer.h"
+#include "train/divided_weights.h"
 #include "train/loop.h"
 
 namespace allot::contrast {
 
 constexpr const char* kTrainingSchema = "allot.contrast/1";
+
+/// Of trained weights.
+struct WeightBytes {
+  int64_t kept = 0, most = 0;
+};
 
 class Training final : public train::Job {
  public:
@@ -43,6 +49,8 @@ class Training final : public train::Job {
   int64_t steps_per_epoch() const;
   /// What the optimiser keeps on this rank.
   int64_t optimizer_bytes() const;
+  /// Of trained weights that this rank kept between segments, and the most that it had at a time, in the last step.
+  WeightBytes weight_bytes() const { return weight_bytes_; }
   /// Of networks and data: what a resumed run must find again.
   std::string fingerprint() const;
 
@@ -51,6 +59,10 @@ class Training final : public train::Job {
   void open_cache(const TrainOptions& options);
   void make_optimizer(const TrainOptions& options);
   void fold_moments(const TrainOptions& options);
+  void divide_weights(const TrainOptions& options);
+  void make_whole() const;
+  void note_weight_bytes();
+  void share_changes() const;
   void refuse_unequal_parts(const char* flag, int64_t rows, int64_t micro) const;
   nn::StepReport change_weights(const StepGradient& gradient, double rate);
   std::vector<int64_t> items_of(int64_t step);
@@ -65,7 +77,10 @@ class Training final : public train::Job {
   StepOptions step_options_;
   at::Tensor log_scale_, bias_;  // float64 scalars
   std::unique_ptr<nn::Optimizer> optimizer_;
-  std::vector<uint32_t> owners_;           // ranks, by tensor of the optimiser; empty: each keeps all
+  std::vector<uint32_t> owners_;  // ranks, by tensor of the optimiser; empty: each keeps all
+  // By tower; none: each rank has all weights. They are divided while a step runs, and until somebody else wants them.
+  std::vector<std::unique_ptr<train::DividedWeights>> divided_;
+  WeightBytes weight_bytes_;
   std::unique_ptr<nn::MomentFold> fold_;   // null: gradients are exact
   std::unique_ptr<EmbeddingCache> cache_;  // null: none
 };

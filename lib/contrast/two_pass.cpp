@@ -7,6 +7,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include "base/error.h"
@@ -51,7 +52,7 @@ class Step {
         options_(options),
         seed_(seed),
         step_(step),
-        threads_(base::resolve_threads(options.threads)) {
+        threads_(options.first_weights || options.second_weights ? 1 : base::resolve_threads(options.threads)) {
     if (options.team && options.team->size() > 1) team_ = options.team;
   }
 
@@ -89,11 +90,30 @@ class Step {
     pass.second = second;
     pass.seed = seed_of(side, seed_);
     pass.step = step_;
+    pass.watch = side == Side::first || towers_.tied() ? options_.first_weights : options_.second_weights;
     return pass;
   }
 
   at::Tensor embed(Side side) const {
-    return embed_rows(towers_.of(side), batch_, side, own(side), micro_of(side), threads_, pass(side, false));
+    const at::NoGradGuard no_gradients;
+    at::Tensor rows =
+        embed_rows(towers_.of(side), batch_, side, own(side), micro_of(side), threads_, pass(side, false));
+    for (int64_t missing = missing_passes(side); missing > 0; --missing)
+      towers_.of(side).embed(batch_.inputs(side, 0, 1), pass(side, false));
+    return rows;
+  }
+
+  /// How many micro-batches others have more than this rank, where all have to run as many, since each brings weights
+  /// to all: so often one item is run for nothing.
+  int64_t missing_passes(Side side) const {
+    if (!team_ || !pass(side, false).watch) return 0;
+    const auto passes = [&](uint32_t rank) {
+      const int64_t rows = part_of(batch_.rows(side), rank, team_->size()).size(), micro = micro_of(side);
+      return (rows + micro - 1) / micro;
+    };
+    int64_t most = 0;
+    for (uint32_t rank = 0; rank < team_->size(); ++rank) most = std::max(most, passes(rank));
+    return most - passes(team_->rank());
   }
 
   /// Of the rows at hand, by the whole batch; the gradient of the second side is that of its own rows.
@@ -158,6 +178,8 @@ class Step {
       add_to(sum, gradients[i]);
       gradients[i].clear();
     });
+    for (int64_t missing = missing_passes(side); missing > 0; --missing)  // not the second: statistics stay
+      tower.gradient(batch_.inputs(side, 0, 1), at::zeros({1, tower.dimension()}, tower.type()), pass(side, false));
   }
 
   /// Two micro-batches at a time, and of all ranks, so that no sum over the batch is kept.

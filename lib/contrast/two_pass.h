@@ -37,6 +37,8 @@ struct StepOptions {
   // Gets weight gradients, of two micro-batches a rank at a time, in place of StepGradient; all ranks' on each of them.
   // Wants towers that are not tied, and rows of a side that two micro-batches a rank divide. Null: they are added up.
   TakeParts take_parts = nullptr;
+  // Of a trained tower whose weights are divided among ranks: who brings them. There is one thread then.
+  exec::SegmentWatch *first_weights = nullptr, *second_weights = nullptr;  // of tied towers the first
 };
 
 struct StepGradient {

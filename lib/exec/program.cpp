@@ -7,6 +7,7 @@
 #include "exec/compiler.h"
 #include "exec/fuse.h"
 #include "exec/remat.h"
+#include "exec/segment_watch.h"
 
 namespace allot::exec {
 namespace {
@@ -99,6 +100,8 @@ std::vector<Value> Program::run(const std::vector<Value>& inputs, const RunMode&
     if (!checked[i].absent()) frame.slot(plan_->blocks[0].inputs[i]) = std::move(checked[i]);
   if (mode.training && !plan_->segments.empty() && at::GradMode::is_enabled())
     run_rematerialised(plan_, frame);
+  else if (segment_watch() && !plan_->segments.empty())
+    run_watched(frame);
   else
     frame.run(0);
   return frame.take_outputs(0);

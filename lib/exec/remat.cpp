@@ -5,11 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include <ATen/ops/clone.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/error.h"
+#include "exec/segment_watch.h"
 
 namespace allot::exec {
 namespace {
@@ -25,6 +27,8 @@ struct SegmentRun : torch::CustomClassHolder {
   std::vector<Slot> tensors;                   // inputs that are tensors
   std::vector<std::pair<Slot, Value>> others;  // the rest: strings, sequences, absent ones
   std::vector<Slot> results;                   // outputs that are tensors, filled by the first run
+
+  size_t index() const { return static_cast<size_t>(segment - plan->segments.data()); }
 };
 
 // Gradients follow tensors only.
@@ -36,11 +40,52 @@ void refuse_sequence(const Plan& plan, const Segment& segment, const Value& valu
                     "choose another number of segments, or keep everything");
 }
 
+/// What crosses a border gets memory of its own where it is a view of a weight.
+void part_from_weights(Frame& frame, const Segment& segment) {
+  const Plan& plan = frame.plan();
+  for (const Slot output : segment.outputs) {
+    const Value& value = frame.slot(output);
+    if (!value.is_tensor()) continue;
+    const bool shared = std::any_of(segment.inputs.begin(), segment.inputs.end(), [&](Slot input) {
+      const Value& weight = plan.constants[input];
+      return weight.is_tensor() && weight.tensor().is_alias_of(value.tensor());
+    });
+    if (shared) frame.slot(output) = Value(value.tensor().clone(), value.widened());
+  }
+}
+
+/// Tells of segments while the whole block runs.
+class Passing final : public StepObserver {
+ public:
+  explicit Passing(Frame& frame) : frame_(frame) {}
+
+  void before(const Step&) override {
+    if (left_ > 0) return;
+    segment_watch()->before(segment_);
+    left_ = frame_.plan().blocks[segment().block].steps.size();
+  }
+  void after(const Step&) override {
+    if (--left_ > 0) return;
+    part_from_weights(frame_, segment());
+    segment_watch()->after(segment_++);
+  }
+
+ private:
+  const Segment& segment() const { return frame_.plan().segments[segment_]; }
+
+  Frame& frame_;
+  size_t segment_ = 0, left_ = 0;  // steps of it
+};
+
 class Recompute : public torch::autograd::Function<Recompute> {
  public:
   static variable_list forward(AutogradContext* context, Frame* frame, const c10::intrusive_ptr<SegmentRun>& run,
                                at::TensorList inputs) {  // torch looks into lists of this type only
+    SegmentWatch* const watch = segment_watch();
+    if (watch) watch->before(run->index());
     frame->run(run->segment->block);
+    if (watch) part_from_weights(*frame, *run->segment);
+    if (watch) watch->after(run->index());
     variable_list outputs, constant;
     for (const Slot slot : run->segment->outputs) {
       const Value& value = frame->slot(slot);
@@ -71,6 +116,8 @@ class Recompute : public torch::autograd::Function<Recompute> {
     for (const auto& [slot, value] : run.others) frame.slot(slot) = value;
 
     at::AutoGradMode enabled(true);
+    SegmentWatch* const watch = segment_watch();
+    if (watch) watch->before(run.index());
     frame.run(run.segment->block);
     variable_list outputs, seeds, wanted;
     for (size_t i = 0; i < run.results.size(); ++i) {
@@ -83,6 +130,7 @@ class Recompute : public torch::autograd::Function<Recompute> {
     variable_list found;
     if (!outputs.empty() && !wanted.empty())
       found = torch::autograd::grad(outputs, wanted, seeds, std::nullopt, false, true);
+    if (watch) watch->after(run.index());
     variable_list result = {at::Tensor(), at::Tensor()};  // of `frame` and `run`
     size_t next = 0;
     for (const at::Tensor& leaf : leaves)
@@ -114,6 +162,11 @@ void run_rematerialised(const std::shared_ptr<const Plan>& plan, Frame& frame) {
     for (size_t i = 0; i < outputs.size(); ++i)
       frame.slot(run->results[i]) = Value(outputs[i], frame.slot(run->results[i]).widened());
   }
+}
+
+void run_watched(Frame& frame) {
+  Passing passing(frame);
+  frame.run(0, &passing);
 }
 
 }  // namespace allot::exec

@@ -13,4 +13,7 @@ namespace allot::exec {
 /// each segment a second time, with the same random numbers and without touching statistics.
 void run_rematerialised(const std::shared_ptr<const Plan>& plan, Frame& frame);
 
+/// Runs block 0 without recording, and tells this thread's watch of its segments, which follow one another in it.
+void run_watched(Frame& frame);
+
 }  // namespace allot::exec

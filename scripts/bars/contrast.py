@@ -303,13 +303,19 @@ def auto_micro(quick):
     return f"{worst:.3f} x the best", worst <= 1.05
 
 
+def of_two_ranks(name, steps, *args):
+    """What a short run on a small CLIP says, and the text encoder that it writes."""
+    folder = FOLDER / f"divided-{name}"
+    out = tool("train", *clip_towers("vit", "f32"), "--data", clips()[0] / "vit.npz", "--batch", 16, "--micro", 4,
+               "--steps", steps, "--schedule.shape", "constant", "--threads", 1, "--json", *args, "-o", folder, ranks=2)
+    return json.loads(out), (folder / "best/text.onnx").read_bytes()
+
+
 def divided_state(quick):
     """The largest share of the optimiser's state that one of two ranks keeps, and whether runs are the same, resumed, too."""
-    def run(name, steps, *args, ranks=2):
-        folder = FOLDER / f"divided-{name}"
-        out = tool("train", *clip_towers("vit", "f32"), "--data", clips()[0] / "vit.npz", "--batch", 16, "--micro", 4, "--steps", steps,
-                   "--schedule.shape", "constant", "--threads", 1, "--json", *args, "-o", folder, ranks=ranks)
-        return json.loads(out)["optimizer_bytes"], (folder / "best/text.onnx").read_bytes()
+    def run(*args):
+        said, weights = of_two_ranks(*args)
+        return said["optimizer_bytes"], weights
     whole, weights = run("none", 4)
     parts, same = run("optimizer", 4, "--shard", "optimizer")
     run("parts", 2, "--shard", "optimizer")
@@ -317,6 +323,18 @@ def divided_state(quick):
     share = max(parts) / whole[0]
     equal = weights == same == resumed
     return f"{share:.3f} of {whole[0] / 1e3:.0f} kB; {'same' if equal else 'other'} weights", share <= 0.55 and equal
+
+
+def divided_weights(quick):
+    """The largest share of weights that one of two ranks keeps between segments, and has at most, and whether weights
+    are the same."""
+    cut = ("--remat", 8)
+    whole, weights = of_two_ranks("segments", 4, *cut)
+    parts, same = of_two_ranks("weights", 4, *cut, "--shard", "weights")
+    total = whole["weight_bytes"][0]
+    kept, most = (max(parts[key]) / total for key in ("weight_bytes", "most_weight_bytes"))
+    return (f"{kept:.3f} of {total / 1e3:.0f} kB, at most {most:.3f}; {'same' if weights == same else 'other'} weights",
+            kept <= 0.55 and weights == same)
 
 
 BARS = [
@@ -336,6 +354,7 @@ BARS = [
     Bar("4d", "peers on the same weights: growth of the process", "less than each", peer_memory),
     Bar("6a", "two ranks beside one process: losses", "within 1e-6", ranks_equal),
     Bar("6b", "optimiser state divided between two ranks, resumed", "half on each, same bits", divided_state),
+    Bar("6c", "weights divided between two ranks", "half on each, same bits", divided_weights),
 ]
 
 if __name__ == "__main__":

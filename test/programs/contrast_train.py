@@ -295,6 +295,18 @@ class ContrastTrain(harness.TestCase):
         for key in before:
             if key.startswith(("optimizer.", "network.")):
                 np.testing.assert_array_equal(before[key], after[key])
+        # Weights are divided, too, and come together a segment at a time; the second rank has a micro-batch less.
+        cut = (*parts, "--remat", 3, "--batch", 63, "--micro", 31, "--save-every", "0s")
+        whole = of_two(*cut, folder="segments")
+        bytes_of_all, _ = json.loads(self.said)["weight_bytes"]
+        of_two(*cut, "--steps", 2, "--shard", "weights", folder="weights")
+        divided = of_two(*cut, "--shard", "weights", "--resume", folder="weights")
+        for side in ("image", "text"):
+            self.assert_same_file(whole / f"best/{side}.onnx", divided / f"best/{side}.onnx")
+        said = json.loads(self.said)
+        self.assertEqual(sum(said["weight_bytes"]), bytes_of_all)
+        self.assertLess(max(said["weight_bytes"]), 0.65 * bytes_of_all)
+        self.assertLess(min(said["most_weight_bytes"]), bytes_of_all)  # the other has it with what brings the table
         # One group of gradients in both: its moments are no estimates. Embeddings are those that the first rank wrote.
         folded = (*short[:-4], "--accumulate", "moments", "--freeze", "image", "--cache-embeddings")
         alone = self.train(*folded, self.folder / "c1", "--micro", 32, folder="folded-one")
@@ -307,6 +319,8 @@ class ContrastTrain(harness.TestCase):
         self.fails(64, "is no command", "fit")
         self.fails(64, "--image", "gradcheck")
         self.fails(78, "there are 324 pairs", *self.command("--batch", 100000))
+        self.fails(78, "there are none.*--remat 8", *self.command("--shard", "weights"))
+        self.fails(78, "sgd adds", *self.command("--shard", "weights", "--remat", 2, "--optimizer.kind", "sgd"))
         self.fails(78, "no more than 12 pairs of the data differ", *self.command("--distinct", "label"))
         norm = self.gen("--net", "conv:3x32x32-4-16,norm=batch", "norm.onnx")
         self.fails(1, "BatchNormalization.*--bn frozen", "gradcheck", "--image", norm, "--text", self.text)

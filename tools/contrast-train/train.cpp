@@ -49,9 +49,13 @@ std::string outcome_json(const contrast::Outcome& outcome) {
   json.begin_object().field("schema", "allot.contrast-outcome/1").field("steps", outcome.steps);
   json.field("skipped", outcome.skipped).field("seconds", outcome.seconds).field("micro", outcome.micro);
   json.field("scale", outcome.scale).field("bias", outcome.bias);
-  json.key("optimizer_bytes").begin_array();  // by rank
-  for (const int64_t bytes : outcome.optimizer_bytes) json.value(bytes);
-  json.end_array();
+  for (const auto& [key, of_ranks] :
+       {std::pair("optimizer_bytes", &outcome.optimizer_bytes), std::pair("weight_bytes", &outcome.weight_bytes),
+        std::pair("most_weight_bytes", &outcome.most_weight_bytes)}) {
+    json.key(key).begin_array();
+    for (const int64_t bytes : *of_ranks) json.value(bytes);
+    json.end_array();
+  }
   if (outcome.retrieval) write(json.key("retrieval"), *outcome.retrieval);
   return json.end_object().str();
 }
