@@ -50,12 +50,14 @@ def shapes(part):
     return path
 
 
-# Towers of 6.1: dense with LayerNormalization, convolutions, a transformer with Dropout; and one for both sides.
+# Towers of 6.1: dense with LayerNormalization, convolutions, a transformer with Dropout; and one of each for both sides.
 PAIRS = {
     "dense": ("mlp:24-32-16", "mlp:24-32-16,seed=2"),
     "conv": ("conv:3x16x16-8-16", "bag:64x8-16-16"),
     "transformer": ("conv:3x16x16-8-16", "transformer:64x8-32-2-16,dropout=0.1"),
     "tied": ("mlp:24-32-16,dropout=0.1", None),
+    "tied-conv": ("conv:3x16x16-8-16", None),
+    "tied-transformer": ("transformer:64x8-32-2-16,dropout=0.1", None),
 }
 
 
