@@ -10,6 +10,8 @@
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
+#include "mixcal/flops.h"
+
 namespace allot::mixcal {
 namespace {
 
@@ -53,8 +55,6 @@ void OnlineJob::tell(int64_t step, const Weights& alpha, const std::vector<doubl
   result.metrics["largest_alpha"] = *std::max_element(alpha.begin(), alpha.end());
   result.metrics["effective_domains"] = effective_domains(alpha);
 }
-
-double OnlineJob::tokens_a_step() const { return static_cast<double>(settings_.batch * model_.predictions()); }
 
 DogeJob::DogeJob(LanguageModel& model, const TrainSettings& settings, const Lesson& lesson, const DogeOptions& options,
                  const std::vector<size_t>& targets, int64_t steps)
@@ -116,7 +116,8 @@ train::StepResult DogeJob::step(int64_t step, int64_t steps) {
 /// Passes as in any training, and the products of gradients.
 double DogeJob::flops(int64_t steps) const {
   const auto numbers = static_cast<double>(model_.numbers()), domains = static_cast<double>(names_.size());
-  return static_cast<double>(steps) * numbers * (6 * tokens_a_step() + 2 * domains * domains + 2 * domains);
+  const double passes = 3 * row_flops(model_) * static_cast<double>(settings_.batch);
+  return static_cast<double>(steps) * (passes + numbers * (2 * domains * domains + 2 * domains));
 }
 
 AioliJob::AioliJob(LanguageModel& model, const TrainSettings& settings, const Lesson& lesson,
@@ -135,9 +136,9 @@ train::StepResult AioliJob::step(int64_t step, int64_t steps) {
 
 /// Passes as in any training, and the looks at validation losses.
 double AioliJob::flops(int64_t steps) const {
-  const auto numbers = static_cast<double>(model_.numbers()), domains = static_cast<double>(names_.size());
-  const double looks = static_cast<double>(aioli_.looks() * settings_.evaluation * model_.predictions()) * domains;
-  return numbers * (6 * static_cast<double>(steps) * tokens_a_step() + 2 * looks);
+  const auto domains = static_cast<double>(names_.size());
+  const double looks = static_cast<double>(aioli_.looks() * settings_.evaluation) * domains;
+  return row_flops(model_) * (3 * static_cast<double>(steps * settings_.batch) + looks);
 }
 
 }  // namespace allot::mixcal

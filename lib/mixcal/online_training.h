@@ -34,7 +34,6 @@ class OnlineJob : public LanguageJob {
   /// What a step is told by, and a row of the trajectory.
   void tell(int64_t step, const Weights& alpha, const std::vector<double>& scores, const std::string& name,
             train::StepResult& result);
-  double tokens_a_step() const;
 
  private:
   Trajectory trajectory_;

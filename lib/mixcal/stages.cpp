@@ -62,11 +62,6 @@ std::vector<train::Record> Trainings::records(const std::string& folder) const {
   return train::read_records(context_.folder + "/" + folder + "/metrics.jsonl");
 }
 
-double flops_of(double each, const LanguageModel& model, const TrainSettings& settings) {
-  return each * static_cast<double>(model.numbers()) *
-         static_cast<double>(settings.loop.steps * settings.batch * model.predictions());
-}
-
 void check_tokenizer(const LanguageModel& model, const data::TokenStore& store, const std::string& path) {
   const auto found = model.network().model().metadata_value(kTokenizerKey);
   if (found && *found != store.tokenizer().hash())

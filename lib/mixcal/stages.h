@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "mixcal/flops.h"
 #include "mixcal/online_training.h"
 #include "mixcal/training.h"
 #include "train/record.h"
@@ -61,9 +62,6 @@ class Trainings {
   const CalibrateContext& context_;
   mutable std::set<std::string> checked_;  // files
 };
-
-/// Operations of a training that takes `each` for every parameter and token.
-double flops_of(double each, const LanguageModel& model, const TrainSettings& settings);
 
 /// Errors: check_failed if a file that mixcal wrote is of another tokenizer than the data; of other files nothing is
 /// known but the number of tokens.

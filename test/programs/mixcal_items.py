@@ -4,11 +4,28 @@
 import json
 
 import numpy as np
+import onnx
 
 import harness
 
 SHORT = ["--steps", 12, "--batch", 12, "--evaluation", 8, "--evaluate-every", 6, "--log-every", 4, "--max-epochs", 1000,
          "--schedule.rate", 0.02, "--threads", 1]
+
+
+def products_of_item(path):
+    """Operations of convolutions and matrix products on one item, after ONNX's own shape inference."""
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {each.name: [dim.dim_value for dim in each.type.tensor_type.shape.dim] for each in graph.value_info}
+    weights = {each.name: each.dims for each in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if node.op_type == "Conv":
+            total += 2 * np.prod(shapes[node.output[0]]) * np.prod(weights[node.input[1]][1:])
+        elif node.op_type in ("Gemm", "MatMul"):
+            total += 2 * np.prod(weights[node.input[1]])
+    return total
 
 
 class MixcalItems(harness.TestCase):
@@ -100,8 +117,13 @@ class MixcalItems(harness.TestCase):
         words = np.fromfile(next((self.folder / "cameras").glob("*-toy/reference.tokens")), np.uint32)[16:].reshape(-1, 49)
         planes = words[:, :48].copy().view(np.float32)
         self.assertTrue((planes >= 0).all() and (planes <= 1).all())
-        self.mixcal("calibrate", self.folder / "cameras", *SHORT, "--model", self.net("conv:3x4x4-8-2"), "--compare=false", "-o",
-                    self.folder / "run")
+        net = self.net("conv:3x4x4-8-2")
+        self.mixcal("calibrate", self.folder / "cameras", *SHORT, "--model", net, "--compare=false", "-o", self.folder / "run")
+        flops = json.loads((self.folder / "run/mixture.json").read_text())["flops"]
+        forward = products_of_item(net)
+        self.assertGreater(forward, 2 * sum(np.prod(each.dims) for each in onnx.load(net).graph.initializer))
+        self.assertAlmostEqual(flops["reference"], 3 * forward * 12 * 12)  # steps, batch
+        self.assertAlmostEqual(flops["proxy"], 4 * forward * 12 * 12)
 
     def test_what_is_wrong_is_said(self):
         table, items, out = self.table(), self.folder / "items", self.folder / "out"
