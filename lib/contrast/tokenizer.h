@@ -33,10 +33,8 @@ class Tokenizer {
 /// vocab:FILE       words in lower case at white space; a line of the file is a word, from id 0, which fills up; others
 ///                  are the word "<unk>" where the file has it, else left out
 /// bpe:FILE         that of CLIP: merges of pairs (bpe_simple_vocab_16e6.txt, maybe packed by gzip), the text between
-/// two
-///                  marks. Characters beyond ASCII count as letters unless they are in a block of signs; entities of
-///                  HTML stay as they are. Source: Radford et al., "Learning transferable visual models", 2021,
-///                  section 2.4.
+///                  two marks. Lower case is that of ASCII; entities of HTML stay as they are. Source: Radford et al.,
+///                  "Learning transferable visual models", 2021, section 2.4.
 /// Errors: usage for another kind; input_missing; malformed for a file that is none.
 std::unique_ptr<Tokenizer> make_tokenizer(const std::string& kind, int64_t length);
 

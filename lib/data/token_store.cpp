@@ -51,6 +51,7 @@ std::string Tokenizer::hash() const {
   hash.add_field(kind);
   hash.add_field(vocabulary);
   hash.add_field(end_of_document);
+  if (!file.empty()) hash.add_field(file);
   return hash.hex();
 }
 
@@ -71,7 +72,9 @@ void TokenStore::write_manifest(const std::string& path, const Tokenizer& tokeni
   base::JsonWriter json;
   json.begin_object().field("schema", kSchema).key("tokenizer").begin_object(true);
   json.field("kind", tokenizer.kind).field("vocabulary", tokenizer.vocabulary);
-  json.field("end_of_document", tokenizer.end_of_document).field("hash", tokenizer.hash()).end_object();
+  json.field("end_of_document", tokenizer.end_of_document).field("hash", tokenizer.hash());
+  if (!tokenizer.file.empty()) json.field("file", tokenizer.file);
+  json.end_object();
   json.field("validation_share", shares.validation).field("test_share", shares.test).field("seed", seed);
   json.key("domains").begin_array();
   for (const TokenDomain& domain : domains) {
@@ -96,9 +99,11 @@ TokenStore::TokenStore(const std::string& path) : path_(path) {
                              {"schema", "tokenizer", "validation_share", "test_share", "seed", "domains"});
   if (top.text("schema") != kSchema) top.fail("schema", fmt::format("is not {}", kSchema), "prepare the data again");
   hash_ = base::sha256(source.text);
-  const base::JsonObject tokenizer = top.object("tokenizer", {"kind", "vocabulary", "end_of_document", "hash"});
+  const base::JsonObject tokenizer =
+      top.object("tokenizer", {"kind", "vocabulary", "end_of_document", "hash"}, {"file"});
   tokenizer_ = {tokenizer.text("kind"), tokenizer.integer("vocabulary", 1, int64_t{1} << 32),
-                tokenizer.integer("end_of_document", -1, int64_t{1} << 32)};
+                tokenizer.integer("end_of_document", -1, int64_t{1} << 32),
+                tokenizer.has("file") ? tokenizer.text("file") : ""};
   if (tokenizer.text("hash") != tokenizer_.hash())
     tokenizer.fail("hash", "is that of another tokenizer", "prepare the data again");
   top.for_each("domains", {"name", "folder", "invalid_utf8", "reference", "proxy", "validation", "test"},

@@ -14,12 +14,14 @@
 
 namespace allot::data {
 
-/// What tokens mean. `bytes`: one a byte, and 256 after each document. `given`: those of files, of which nothing more
-/// is known. `items`: documents are items, float32 numbers by their bits and then a class below `vocabulary`.
+/// What tokens mean. `bytes`: one a byte, and 256 after each document. `bpe`: those of a tokenizer.json. `given`: those
+/// of files, of which nothing more is known. `items`: documents are items, float32 numbers by their bits and then a
+/// class below `vocabulary`.
 struct Tokenizer {
   std::string kind = "bytes";
   int64_t vocabulary = 258;
   int64_t end_of_document = 256;  // put after each document; -1: nothing is
+  std::string file = {};          // of bpe: SHA-256 of its file
 
   /// Equal for tokenizers that make the same tokens of the same text.
   std::string hash() const;
@@ -63,6 +65,8 @@ class TokenWriter {
 
   /// For tokenizers of kind bytes.
   void add(std::string_view text);
+  /// Of kind bpe: a text and its tokens.
+  void add(std::string_view text, std::span<const uint32_t> tokens);
   /// For those of kinds given and items. Errors: malformed, naming the domain, for a token, or a class, beyond the
   /// vocabulary.
   void add(std::span<const uint32_t> tokens);
@@ -73,6 +77,7 @@ class TokenWriter {
  private:
   struct Output;
   Output& output_of(uint64_t hash);
+  void write(Output& output, std::span<const uint32_t> tokens);
   void close(Output& output, uint64_t hash, size_t tokens, size_t bytes);
 
   const Tokenizer& tokenizer_;

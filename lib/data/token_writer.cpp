@@ -111,6 +111,27 @@ void TokenWriter::add(std::string_view text) {
   close(output, hash, output.narrow.size(), text.size());
 }
 
+void TokenWriter::add(std::string_view text, std::span<const uint32_t> tokens) {
+  if (!is_utf8(text)) ++domain_.invalid_utf8;
+  const uint64_t hash = document_hash(text);
+  Output& output = output_of(hash);
+  std::vector<uint32_t> document(tokens.begin(), tokens.end());
+  if (tokenizer_.end_of_document >= 0) document.push_back(static_cast<uint32_t>(tokenizer_.end_of_document));
+  write(output, document);
+  close(output, hash, document.size(), text.size());
+}
+
+void TokenWriter::write(Output& output, std::span<const uint32_t> tokens) {
+  if (token_bytes(tokenizer_) == 4) {
+    output.tokens.write(bytes_of(tokens));
+    return;
+  }
+  output.narrow.resize(tokens.size());
+  std::transform(tokens.begin(), tokens.end(), output.narrow.begin(),
+                 [](uint32_t token) { return static_cast<uint16_t>(token); });
+  output.tokens.write(bytes_of(output.narrow));
+}
+
 void TokenWriter::add(std::span<const uint32_t> tokens) {
   const uint64_t hash = document_hash(bytes_of(tokens));
   Output& output = output_of(hash);
@@ -121,14 +142,7 @@ void TokenWriter::add(std::span<const uint32_t> tokens) {
     throw Error(ErrorKind::malformed, base::printable(domain_.name),
                 fmt::format("holds token {}, beyond a vocabulary of {}", largest, tokenizer_.vocabulary),
                 "check --vocabulary and --token-type");
-  if (token_bytes(tokenizer_) == 2) {
-    output.narrow.resize(document.size());
-    std::transform(document.begin(), document.end(), output.narrow.begin(),
-                   [](uint32_t token) { return static_cast<uint16_t>(token); });
-    output.tokens.write(bytes_of(output.narrow));
-  } else {
-    output.tokens.write(bytes_of(document));
-  }
+  write(output, document);
   close(output, hash, document.size(), 0);
 }
 

@@ -5,6 +5,9 @@
 #include <exception>
 #include <new>
 
+#include "base/log.h"
+#include "base/stopped.h"
+
 namespace allot::dist {
 namespace {
 
@@ -14,7 +17,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kLook = 50ms;        // between looks for messages while a rank computes
 constexpr auto kHeartbeat = 250ms;  // between signs of life
-constexpr auto kParting = 300ms;    // for last words to leave: to a dead rank they never do
+constexpr const char* kStopped = "stopped before there was anything to write";
+constexpr auto kParting = 300ms;  // for last words to leave: to a dead rank they never do
 
 enum class Kind : uint8_t { alive, message, parting };
 
@@ -30,6 +34,8 @@ Error current_error() {
     throw;
   } catch (const Error& error) {
     return error;
+  } catch (const base::Stopped&) {
+    return {ErrorKind::try_again, "", kStopped};
   } catch (const std::bad_alloc&) {
     return {ErrorKind::out_of_memory, "", "out of memory", "use a smaller input, or more memory a rank"};
   } catch (const std::exception& error) {
@@ -204,12 +210,15 @@ bool Team::goes_on(bool wanted) {
   return goes_on;
 }
 
-/// Last words, unless others know already. Leaving in peace would wait for all, and one may be dead.
+/// Last words, unless others know already, after a sign of life that tells of a signal. Leaving in peace would wait for
+/// all, and one may be dead.
 void Team::part(const Error& error) {
   WireWriter out;
   out.number(Kind::parting);
   out.error(error);
   try {
+    note_stop(options_.stop_code ? options_.stop_code() : 0);
+    tell_alive();
     if (is_first() || !was_told()) send_others(out.take());
     const auto limit = Clock::now() + kParting;
     while (!ranks_.has_sent() && Clock::now() < limit) std::this_thread::sleep_for(1ms);
@@ -246,8 +255,10 @@ int Team::run(const std::function<int()>& job) {
   } catch (...) {
     const Error error = current_error();
     part(error);
-    if (is_first() || !first_parts()) throw;
-    return base::exit_code(error.kind());
+    const bool by_signal = error.message() == kStopped;  // to any rank: all end by it
+    if (is_first() ? !by_signal : !first_parts()) throw;
+    if (is_first()) base::warn("{}", kStopped);
+    return stop_code_ != 0 ? stop_code_.load() : base::exit_code(error.kind());
   }
 }
 

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/stopped.h"
-#include "cli/app.h"
+#include "data/text_tokenizer.h"
 #include "mixcal/items.h"
 
 namespace allot::mixcal {
@@ -82,25 +82,42 @@ int64_t vocabulary_of(const std::vector<Corpus>& corpora, const PrepareOptions& 
 }
 
 /// What was written so far is no store yet, and nothing goes on from it.
-void leave_if_stopped() {
-  if (cli::stop_requested()) throw base::Stopped();
+void leave_if(const std::atomic<bool>& stop) {
+  if (stop) throw base::Stopped();
 }
 
-data::TokenDomain write_domain(const Corpus& corpus, size_t number, const data::Tokenizer& tokenizer,
-                               const PrepareOptions& options, const std::string& output, uint64_t seed,
-                               base::Replace replace) {
-  data::TokenWriter writer(output, corpus.name, folder_of(number, corpus.name), tokenizer, options.shares, seed,
-                           replace);
+constexpr const char* kBytes = "bytes";
+
+/// What is the same for all domains of a store.
+struct Preparation {
+  const PrepareOptions& options;
+  const std::string& output;
+  uint64_t seed;
+  base::Replace replace;
+  const std::atomic<bool>& stop;
+  data::Tokenizer tokenizer = {};
+  std::shared_ptr<const data::TextTokenizer> of_text = {};  // of kind bpe
+};
+
+data::TokenDomain write_domain(const Corpus& corpus, size_t number, const Preparation& how) {
+  const PrepareOptions& options = how.options;
+  data::TokenWriter writer(how.output, corpus.name, folder_of(number, corpus.name), how.tokenizer, options.shares,
+                           how.seed, how.replace);
+  std::optional<data::TextEncoder> encoder;
+  if (how.of_text) encoder.emplace(*how.of_text);
   for (const std::string& file : corpus.files)
     if (corpus.tokens)
       data::for_each_tokens(file, options.documents, [&](std::span<const uint32_t> document) {
-        leave_if_stopped();
+        leave_if(how.stop);
         if (!document.empty()) writer.add(document);
       });
     else
       data::for_each_text(file, options.documents, [&](std::string_view document) {
-        leave_if_stopped();
-        writer.add(document);
+        leave_if(how.stop);
+        if (encoder)
+          writer.add(document, encoder->encode(document));
+        else
+          writer.add(document);
       });
   data::TokenDomain domain = writer.finish();
   if (domain.invalid_utf8 > 0 && options.invalid_utf8 == "refuse")
@@ -108,6 +125,24 @@ data::TokenDomain write_domain(const Corpus& corpus, size_t number, const data::
                 fmt::format("has {} documents that are not UTF-8", domain.invalid_utf8),
                 "convert it, or keep bytes as they are: --invalid-utf8 keep");
   return domain;
+}
+
+/// How a tokenizer.json makes tokens, with the end of documents that the options name, or else the file.
+data::Tokenizer tokens_of(const data::TextTokenizer& tokenizer, const PrepareOptions& options) {
+  int64_t end = options.documents.end_of_document;
+  if (end < 0) end = tokenizer.end_of_document();
+  if (end < 0)
+    base::warn("{} names no token that ends documents, so none does; --end-of-document names one",
+               base::printable(options.tokenizer));
+  if (end >= tokenizer.vocabulary())
+    throw Error(ErrorKind::usage, "--end-of-document",
+                fmt::format("{} is beyond a vocabulary of {}", end, tokenizer.vocabulary()), "name a smaller one");
+  return {"bpe", tokenizer.vocabulary(), end, tokenizer.hash()};
+}
+
+void require_bytes(const PrepareOptions& options, const char* what) {
+  if (options.tokenizer != kBytes)
+    throw Error(ErrorKind::usage, "--tokenizer", fmt::format("is for text, and {} are none", what), "leave it out");
 }
 
 }  // namespace
@@ -137,6 +172,8 @@ std::string folder_of(size_t number, const std::string& name) {
 void PrepareOptions::bind(config::Binder& binder) {
   binder.list("domain", domains, "NAME=PATH: a domain of that name, beside or instead of those found");
   binder.integer("levels", levels, "of folders whose entries are domains; 2 = web/en and web/de are two", 1, 16);
+  binder.text("tokenizer", tokenizer,
+              "of text: bytes, or the tokenizer.json of a byte-level BPE tokenizer of Hugging Face");
   binder.text("text_field", documents.text_field,
               "of JSON lines: where the text is; a path of names with points between");
   binder.text("separator", documents.separator, "line that ends a document of plain text; default: none does");
@@ -145,7 +182,8 @@ void PrepareOptions::bind(config::Binder& binder) {
   binder.choice("token_type", documents.token_type, "of files of tokens that do not say",
                 {"uint16", "uint32", "int32"});
   binder.integer("end_of_document", documents.end_of_document,
-                 "token that ends documents in files of tokens; -1 = none", -1, int64_t{1} << 32);
+                 "token that ends documents; -1 = none in files of tokens, with a tokenizer.json the one that it names",
+                 -1, int64_t{1} << 32);
   binder.integer("vocabulary", vocabulary, "of files of tokens; 0 = the largest token and 1", 0, int64_t{1} << 32);
   binder.choice("invalid_utf8", invalid_utf8, "what text that is not UTF-8 is for", {"keep", "refuse"});
   binder.text("label", label, "of --task classify: column or array with classes; default: y, label or labels");
@@ -178,8 +216,12 @@ std::vector<std::pair<std::string, std::string>> find_domains(const std::vector<
 }
 
 data::TokenStore prepare(const std::vector<std::string>& paths, const PrepareOptions& options,
-                         const std::string& output, uint64_t seed, unsigned threads, base::Replace replace) {
-  if (options.task == "classify") return prepare_items(paths, options, output, seed, threads, replace);
+                         const std::string& output, uint64_t seed, unsigned threads, base::Replace replace,
+                         const std::atomic<bool>& stop) {
+  if (options.task == "classify") {
+    require_bytes(options, "labelled items");
+    return prepare_items(paths, options, output, seed, threads, replace);
+  }
   std::vector<Corpus> corpora;
   for (const auto& [name, path] : find_domains(paths, options)) corpora.push_back(corpus_of(name, path));
   for (const Corpus& corpus : corpora)
@@ -188,22 +230,32 @@ data::TokenStore prepare(const std::vector<std::string>& paths, const PrepareOpt
           ErrorKind::malformed, base::printable(corpus.name),
           fmt::format("is {}, and '{}' is not", corpus.tokens ? "tokens" : "text", base::printable(corpora[0].name)),
           "prepare text and tokens apart");
-  data::Tokenizer tokenizer;
+  Preparation how{.options = options, .output = output, .seed = seed, .replace = replace, .stop = stop};
   if (corpora[0].tokens) {
+    require_bytes(options, "tokens");
     const int64_t vocabulary = options.vocabulary > 0 ? options.vocabulary : vocabulary_of(corpora, options, threads);
-    tokenizer = {"given", vocabulary, options.documents.end_of_document};
+    how.tokenizer = {"given", vocabulary, options.documents.end_of_document};
+  } else if (options.tokenizer != kBytes) {
+    how.of_text = data::read_tokenizer(options.tokenizer);
+    how.tokenizer = tokens_of(*how.of_text, options);
   }
   base::check_output(output + "/manifest.json", replace);
   std::vector<data::TokenDomain> domains(corpora.size());
-  base::parallel_for(corpora.size(), threads, [&](size_t i) {
-    domains[i] = write_domain(corpora[i], i, tokenizer, options, output, seed, replace);
-  });
+  base::parallel_for(corpora.size(), threads, [&](size_t i) { domains[i] = write_domain(corpora[i], i, how); });
   for (const data::TokenDomain& domain : domains)
     if (domain.invalid_utf8 > 0)
       base::warn("{}: {} of {} documents are not UTF-8; their bytes are kept", base::printable(domain.name),
                  domain.invalid_utf8, domain.documents());
-  data::TokenStore::write_manifest(output, tokenizer, std::move(domains), options.shares, seed, replace);
+  data::TokenStore::write_manifest(output, how.tokenizer, std::move(domains), options.shares, seed, replace);
   return data::TokenStore(output);
+}
+
+void require_tokenizer(const data::TokenStore& store, const PrepareOptions& options) {
+  if (options.tokenizer == kBytes) return;
+  if (data::read_tokenizer(options.tokenizer)->hash() != store.tokenizer().file)
+    throw Error(ErrorKind::check_failed, base::printable(store.path()),
+                fmt::format("was prepared with another tokenizer than {}", base::printable(options.tokenizer)),
+                "prepare it with that one, or leave out --tokenizer: data knows its own");
 }
 
 Duplicates find_duplicates(const data::TokenStore& store, size_t most_documents) {

@@ -2,6 +2,7 @@
 // Corpora to stores of tokens, and what is in them.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -21,6 +22,7 @@ struct PrepareOptions {
   int64_t vocabulary = 0;             // of files of tokens; 0: the largest token and 1
   int64_t levels = 1;                 // of folders whose entries are domains, "outer/inner"
   std::string invalid_utf8 = "keep";  // keep, refuse
+  std::string tokenizer = "bytes";    // of text; or the path of a tokenizer.json
   std::string task = "lm";            // or classify: items of tables or images; see items.h
   std::string label, category;        // of classify: columns, fields or arrays; "": as data::read finds it, its classes
 
@@ -38,11 +40,16 @@ std::vector<std::pair<std::string, std::string>> named_domains(const PrepareOpti
 /// A name within a store that any file system takes, of domain number `number`.
 std::string folder_of(size_t number, const std::string& name);
 
-/// Writes the store `output`, a domain a thread, and returns it. Text becomes bytes; tokens stay what they are.
-/// Errors: malformed for a domain without text, too few documents, text and tokens in one store, tokens beyond the
-/// vocabulary; those of data::for_each_text and data::for_each_tokens.
+/// Writes the store `output`, a domain a thread, and returns it. Text becomes what --tokenizer makes of it; tokens stay
+/// what they are. Errors: malformed for a domain without text, too few documents, text and tokens in one store, tokens
+/// beyond the vocabulary; usage for a tokenizer of what is no text; those of data::for_each_text, data::for_each_tokens
+/// and data::read_tokenizer; base::Stopped once `stop` is set.
 data::TokenStore prepare(const std::vector<std::string>& paths, const PrepareOptions& options,
-                         const std::string& output, uint64_t seed, unsigned threads, base::Replace replace);
+                         const std::string& output, uint64_t seed, unsigned threads, base::Replace replace,
+                         const std::atomic<bool>& stop);
+
+/// Errors: check_failed if --tokenizer names another one than the store was prepared with.
+void require_tokenizer(const data::TokenStore& store, const PrepareOptions& options);
 
 /// Shares of documents that occur more than once within a domain, and in two domains, by domain: of a sample that
 /// depends on content alone, so that copies are in it or not together.

@@ -20,6 +20,11 @@ using base::ErrorKind;
 constexpr uint32_t kBootstrapStream = 0x6d697862;
 constexpr size_t kFewest = 4;
 
+/// A law that is half fitted is worth nothing.
+void leave_if_stopped() {
+  if (cli::stop_requested()) throw base::Stopped();
+}
+
 Runs runs_of(const Swarm& swarm, size_t metric) {
   Runs runs{swarm.ratios, {}, SIZE_MAX};
   for (const auto& row : swarm.values) runs.values.push_back(row[metric]);
@@ -39,6 +44,7 @@ Fitted fit_one(const Swarm& swarm, size_t metric, const ProposeOptions& options,
   const Runs runs = runs_of(swarm, metric);
   Fitted best;
   for (const std::string& kind : kinds_of(options, runs)) {
+    leave_if_stopped();
     const Quality quality = cross_validate(kind, runs, seed);
     if (best.kind.empty() || quality.rmse < best.quality.rmse)
       best = {swarm.metrics[metric], kind, fit(kind, runs, seed)->text(), quality};
@@ -176,7 +182,7 @@ Proposal propose(const Swarm& swarm, const Weights& prior, const std::vector<dou
   proposal.objective_at_uniform = objective.of(proposal.at_uniform);
   std::vector<Weights> others;
   for (int64_t replicate = 0; replicate < options.replicates; ++replicate) {
-    if (cli::stop_requested()) throw base::Stopped();
+    leave_if_stopped();
     others.push_back(solve(regressors_of(resampled(swarm, seed, static_cast<uint32_t>(replicate)), kinds, seed)));
     proposal.gains.push_back(proposal.objective_at_uniform - objective.of(predict_all(regressors, others.back())));
   }

@@ -520,6 +520,19 @@ class Mixcal(harness.TestCase):
             self.assertEqual(len([*run.rglob("state.safetensors")]), 1)
             self.assertEqual([*run.rglob("mixture.json"), *run.rglob("bench.json")], [])
 
+    def test_a_signal_while_a_law_is_fitted(self):
+        rng = np.random.default_rng(4)
+        ratios = rng.dirichlet(np.ones(8), 200)
+        for name, values in (("ratios", ratios), ("metrics", 2 + np.exp(-ratios))):
+            lines = [f"{i}," + ",".join(f"{value:.6f}" for value in row) for i, row in enumerate(values)]
+            (self.folder / f"{name}.csv").write_text("run," + ",".join("abcdefgh") + "\n" + "\n".join(lines) + "\n")
+        started = time.monotonic()
+        err = self.interrupted(["optimize", "--ratios", self.folder / "ratios.csv", "--metrics", self.folder / "metrics.csv",
+                                "--law.replicates", 10_000, "-o", self.folder / "mixture.json"],
+                               lambda: time.monotonic() > started + 1)
+        self.assertIn("stopped before there was anything to write", err)
+        self.assertFalse((self.folder / "mixture.json").exists())
+
     def test_a_signal_while_a_corpus_is_prepared(self):
         """What is left is no store; the same command makes it anew."""
         pipe, tokens = self.folder / "endless.txt", self.folder / "tokens"

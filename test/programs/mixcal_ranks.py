@@ -94,10 +94,42 @@ class MixcalRanks(harness.TestCase):
             self.assertEqual(process.returncode, code, err)
             self.assertEqual(err.count(pattern), 1, err)
 
-    def test_a_signal_to_any_rank_saves_and_ends_all(self):
+    def test_a_signal_to_any_rank_ends_preparing(self):
+        """The first rank reads a corpus that never ends; the others wait for it."""
+        script = self.recorder()
+        pipe = self.data / "endless.txt"
+        for path in self.data.glob("*.bin"):
+            path.unlink()
+        os.mkfifo(pipe)
+        (self.data / "other.txt").write_text("some words\n" * 500)
+        lines = b"seven wizards brew potions\n" * 2000
+        for rank in (0, 1):
+            process = self.mpirun(["sh", str(script), *self.command("calibrate", self.data, *SHORT, "--shards", 2, folder="run")],
+                                  "--enable-recovery")
+            with open(pipe, "wb", buffering=0) as out:  # when it is read from
+                for _ in range(20):
+                    out.write(lines)
+                os.kill(int((self.folder / f"rank.sh.{rank}").read_text()), signal.SIGTERM)
+                with self.assertRaises(BrokenPipeError):
+                    while True:
+                        out.write(lines)
+            _, err = process.communicate(timeout=40)
+            self.assertEqual(self.codes(), [143, 143], err)
+            self.assertEqual(err.count("stopped before there was anything to write"), 1, err)
+            self.assertFalse((self.folder / "run/tokens/manifest.json").exists())
+
+    def recorder(self):
+        """A script that runs a command and notes the process and the exit code of each rank."""
         script = self.folder / "rank.sh"
         script.write_text('"$@" & echo $! > "$0.$OMPI_COMM_WORLD_RANK"; trap "" TERM; wait $!\n'
                           'echo $? > "$0.code.$OMPI_COMM_WORLD_RANK"\n')
+        return script
+
+    def codes(self):
+        return [int((self.folder / f"rank.sh.code.{rank}").read_text()) for rank in (0, 1)]
+
+    def test_a_signal_to_any_rank_saves_and_ends_all(self):
+        script = self.recorder()
         args = ["calibrate", self.data, "--longest", 512, *SHORT, "--steps", 200, "--compare=false", "--shards", 2,
                 "--save-every", "0s"]
         process = self.mpirun(["sh", str(script), *self.command(*args, folder="run")], "--enable-recovery")
@@ -109,8 +141,7 @@ class MixcalRanks(harness.TestCase):
             time.sleep(0.02)
         os.kill(int((self.folder / "rank.sh.1").read_text()), signal.SIGTERM)
         _, err = process.communicate(timeout=40)
-        codes = [int((self.folder / f"rank.sh.code.{rank}").read_text()) for rank in (0, 1)]
-        self.assertEqual(codes, [143, 143], err)
+        self.assertEqual(self.codes(), [143, 143], err)
         self.assertIn("stopped early; --resume goes on", err)
         self.run_ok("mixcal", *args, "--resume", "-o", self.folder / "run")
         self.run_ok("mixcal", *args, "-o", self.folder / "whole")

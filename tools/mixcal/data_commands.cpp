@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "commands.h"
 #include "config/units.h"
+#include "mixcal/flops.h"
 #include "mixcal/gpt.h"
 #include "mixcal/items.h"
 #include "mixcal/synthetic.h"
@@ -17,6 +18,11 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
+
+/// 0 where nothing is known of text.
+double bytes_a_token(const data::TokenDomain& domain) {
+  return static_cast<double>(domain.bytes()) / static_cast<double>(domain.tokens());
+}
 
 std::string share(double value) { return fmt::format("{:.4f}", value); }
 
@@ -41,6 +47,7 @@ std::string inspect_json(const data::TokenStore& store, const mixcal::Duplicates
         .field("documents", domain.documents())
         .field("tokens", domain.tokens());
     json.field("bytes", domain.bytes())
+        .field("bytes_per_token", bytes_a_token(domain))
         .field("duplicates", duplicates.within[i])
         .field("invalid_utf8", domain.invalid_utf8)
         .end_object();
@@ -79,22 +86,29 @@ data::TokenStore open_store(const cli::App& app, const Options& options, const s
   const std::vector<std::string> paths = options.paths();
   if (paths.empty() && options.prepare.domains.empty())
     throw Error(ErrorKind::usage, options.words.front(), "needs data", "name a folder with a folder or file a domain");
-  if (paths.size() == 1 && std::filesystem::exists(paths[0] + "/manifest.json")) return data::TokenStore(paths[0]);
+  const auto open = [&](const std::string& store) {
+    data::TokenStore opened(store);
+    mixcal::require_tokenizer(opened, options.prepare);
+    return opened;
+  };
+  if (paths.size() == 1 && std::filesystem::exists(paths[0] + "/manifest.json")) return open(paths[0]);
   if (folder.empty())
     throw Error(ErrorKind::input_missing, paths.empty() ? "" : base::printable(paths[0]), "holds no prepared data",
                 "mixcal prep writes it");
   const bool is_there = options.resume && std::filesystem::exists(folder + "/manifest.json");
   if (options.is_first() && !is_there)
     mixcal::prepare(paths, options.prepare, folder, static_cast<uint64_t>(app.common().seed),
-                    static_cast<unsigned>(app.common().threads), app.common().replace());
+                    static_cast<unsigned>(app.common().threads), app.common().replace(),
+                    options.team->stop_requested());
   options.team->from_first("prepared");  // the others wait
-  return data::TokenStore(folder);
+  return open(folder);
 }
 
 int prep(const cli::App& app, const Options& options) {
-  const data::TokenStore store = mixcal::prepare(
-      options.paths(), options.prepare, output_of(options, "a folder for the tokens"),
-      static_cast<uint64_t>(app.common().seed), static_cast<unsigned>(app.common().threads), app.common().replace());
+  const data::TokenStore store =
+      mixcal::prepare(options.paths(), options.prepare, output_of(options, "a folder for the tokens"),
+                      static_cast<uint64_t>(app.common().seed), static_cast<unsigned>(app.common().threads),
+                      app.common().replace(), options.team->stop_requested());
   for (const std::string& warning : mixcal::duplicate_warnings(store, mixcal::find_duplicates(store)))
     base::warn("{}", warning);
   int64_t tokens = 0;
@@ -119,12 +133,12 @@ int inspect(const cli::App& app, const Options& options) {
   const mixcal::Weights natural = mixcal::natural(tokens),
                         temperature = mixcal::temperature(tokens, calibrate.exponent),
                         unimax = mixcal::unimax(tokens, budget, calibrate.epochs);
-  cli::Table table({"domain", "documents", "tokens", "bytes", "mean length", "copies", "natural",
+  cli::Table table({"domain", "documents", "tokens", "bytes", "bytes a token", "mean length", "copies", "natural",
                     fmt::format("temperature {}", calibrate.exponent), "unimax", "begins"});
   for (size_t i = 0; i < tokens.size(); ++i) {
     const data::TokenDomain& domain = store.domains()[i];
     table.row({domain.name, std::to_string(domain.documents()), std::to_string(domain.tokens()),
-               std::to_string(domain.bytes()),
+               std::to_string(domain.bytes()), domain.bytes() > 0 ? fmt::format("{:.3f}", bytes_a_token(domain)) : "-",
                fmt::format("{:.0f}", static_cast<double>(domain.tokens()) / static_cast<double>(domain.documents())),
                fmt::format("{:.1f} %", 100 * duplicates.within[i]), share(natural[i]), share(temperature[i]),
                share(unimax[i]), sample_of(store, i)});
@@ -143,6 +157,7 @@ int plan(const cli::App& app, const Options& options) {
   const mixcal::LanguageModel model(settings.model, store, 0);
   const auto numbers = static_cast<double>(model.numbers());
   const double tokens = static_cast<double>(settings.loop.steps * settings.batch * model.predictions());
+  const double forward = mixcal::flops_of(2, model, settings);
   const auto runs = static_cast<double>(mixcal::runs_of(calibrate.swarm, store.domains().size()));
   const double swarm_share = calibrate.swarm_steps > 0
                                  ? static_cast<double>(calibrate.swarm_steps) / static_cast<double>(settings.loop.steps)
@@ -153,10 +168,10 @@ int plan(const cli::App& app, const Options& options) {
     table.row({name, config::human_count(parameters), config::human_count(count), config::human_count(flops),
                fmt::format("{:.2g} %", 100 * flops / primary)});
   };
-  row("reference", numbers, tokens, 6 * numbers * tokens);
-  row("proxy", numbers, tokens, 8 * numbers * tokens);
+  row("reference", numbers, tokens, 3 * forward);
+  row("proxy", numbers, tokens, 4 * forward);
   row(fmt::format("a swarm of {:.0f} runs", runs), numbers, runs * swarm_share * tokens,
-      6 * numbers * runs * swarm_share * tokens);
+      3 * forward * runs * swarm_share);
   row("primary", options.primary_parameters, options.primary_tokens, primary);
   fmt::print("{}", table.str());
   cli::Table epochs({"domain", "tokens", "natural", "passes", "uniform", "passes"});
