@@ -36,6 +36,9 @@ void GenerateOptions::bind(config::Binder& binder) {
   binder.integer("channels", channels, "of the first convolutions; of dag and rnn the width", 1, kMost);
   binder.integer("block", block, "channels that blocks chooses together", 1, kMost);
   binder.choice("skip", skip, "how earlier layers of macro enter a layer", {"sum", "concat"});
+  binder.choice("reduction", reduction,
+                "cells of micro that halve an image do so at once, or by the strides of their operators",
+                {"halve", "stride"});
   binder.choice("weights", weights, "of rnn: a matrix for each edge, or for each edge and activation",
                 {"edge", "edge-act"});
 }

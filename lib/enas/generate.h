@@ -13,15 +13,16 @@
 namespace allot::enas {
 
 struct GenerateOptions {
-  std::string space = "macro";    // of space_names()
-  std::string input = "1x28x28";  // of one item: channels, height, width; of dag and rnn the number of features
-  int64_t classes = 10;           // outputs; of rnn words of the vocabulary
-  int64_t layers = 6;             // macro, blocks: layers; micro, nb201: normal cells of each of three stages
-  int64_t nodes = 0;              // micro, dag, rnn: nodes of a cell; 0: 7, 4, 8
-  int64_t channels = 16;          // of convolutions at first; dag, rnn: width
-  int64_t block = 4;              // blocks: channels that are chosen together
-  std::string skip = "sum";       // macro: how earlier layers enter: sum or concat
-  std::string weights = "edge";   // rnn: matrices of an edge, or of an edge and what follows it: edge-act
+  std::string space = "macro";      // of space_names()
+  std::string input = "1x28x28";    // of one item: channels, height, width; of dag and rnn the number of features
+  int64_t classes = 10;             // outputs; of rnn words of the vocabulary
+  int64_t layers = 6;               // macro, blocks: layers; micro, nb201: normal cells of each of three stages
+  int64_t nodes = 0;                // micro, dag, rnn: nodes of a cell; 0: 7, 4, 8
+  int64_t channels = 16;            // of convolutions at first; dag, rnn: width
+  int64_t block = 4;                // blocks: channels that are chosen together
+  std::string skip = "sum";         // macro: how earlier layers enter: sum or concat
+  std::string reduction = "halve";  // micro: reduction cells halve what enters them, or have strides: stride
+  std::string weights = "edge";     // rnn: matrices of an edge, or of an edge and what follows it: edge-act
 
   void bind(config::Binder& binder);
 };

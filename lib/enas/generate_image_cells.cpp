@@ -43,12 +43,15 @@ void declare_micro(SpaceBuilder& space, const std::string& kind, int64_t nodes) 
   }
 }
 
-Feature cell_operator(SpaceBuilder& space, const std::string& scope, const std::string& name, const Feature& x) {
+/// `stride`: 1, or 2 within a reduction cell on what enters it.
+Feature cell_operator(SpaceBuilder& space, const std::string& scope, const std::string& name, const Feature& x,
+                      int64_t stride) {
   space.scope(scope + "/" + name);
+  if (name == "identity" && stride == 2) return space.halved(x, x.channels);
   if (name == "identity") return {space.graph().add("Identity", {x.value}), x.channels, x.height, x.width};
-  if (name == "avg") return space.pool(x, "AveragePool");
-  if (name == "max") return space.pool(x, "MaxPool");
-  return space.normalised(space.separable(space.rectified(x), x.channels, name.back() - '0'));
+  if (name == "avg") return space.pool(x, "AveragePool", stride);
+  if (name == "max") return space.pool(x, "MaxPool", stride);
+  return space.normalised(space.separable(space.rectified(x), x.channels, name.back() - '0', stride));
 }
 
 /// To `channels` and to the size of a cell's inputs.
@@ -59,14 +62,17 @@ Feature calibrated(SpaceBuilder& space, const std::string& scope, const Feature&
 }
 
 /// Source: specification of enas-search, 1.2 (c): loose ends are joined and brought back to the cell's channels by a
-/// convolution whose kernel is sliced. A reduction cell halves its inputs first.
-Feature micro_cell(SpaceBuilder& space, const Cell& cell, Feature before, Feature last, int64_t channels,
-                   int64_t nodes) {
-  const bool reduces = cell.kind == "reduction";
+/// convolution whose kernel is sliced. A reduction cell halves its inputs first, as the released code does in search,
+/// or
+/// (`strided`) its operators do, as published.
+Feature micro_cell(SpaceBuilder& space, const Cell& cell, Feature before, Feature last, int64_t channels, int64_t nodes,
+                   bool strided) {
+  const bool reduces = cell.kind == "reduction" && !strided;
   std::vector<Feature> values;
   values.push_back(calibrated(space, cell.name + "/in1", before, channels, reduces || before.height != last.height));
   values.push_back(calibrated(space, cell.name + "/in2", last, channels, reduces));
-  const Feature shape = values[1];
+  const int64_t stride = cell.kind == "reduction" && strided ? 2 : 1;
+  Feature shape;
   std::vector<std::string> of, places;
   std::vector<Str> ends;
   for (int64_t node = 3; node <= nodes; ++node) {
@@ -77,8 +83,11 @@ Feature micro_cell(SpaceBuilder& space, const Cell& cell, Feature before, Featur
       for (int64_t earlier = 1; earlier < node; ++earlier) {
         const std::string from = fmt::format("{}/from{}", scope, earlier);
         std::vector<Str> alternatives;
-        for (const std::string& each : kCellOperators)
-          alternatives.push_back(cell_operator(space, from, each, values[static_cast<size_t>(earlier - 1)]).value);
+        for (const std::string& each : kCellOperators) {
+          const Feature& source = values[static_cast<size_t>(earlier - 1)];
+          shape = cell_operator(space, from, each, source, earlier <= 2 ? stride : 1);
+          alternatives.push_back(shape.value);
+        }
         space.scope(from);
         sources.push_back(
             space.join("operator", "Sum", variable_name(cell.kind, node, side, "op"), std::move(alternatives)));
@@ -155,18 +164,19 @@ Generated make_micro(const GenerateOptions& options, uint64_t seed) {
     throw base::Error(base::ErrorKind::usage, "--generate.nodes", "leaves a cell without nodes of its own",
                       "give 3 or more");
   SpaceBuilder space("micro");
+  const bool strided = options.reduction == "stride";
   declare_micro(space, "normal", nodes);
   declare_micro(space, "reduction", nodes);
   int64_t channels = options.channels;
   Feature before = stem(space, options, 3 * channels), last = before;
   for (int64_t stage = 1; stage <= 3; ++stage) {
     for (int64_t i = 1; i <= options.layers; ++i)
-      before = std::exchange(
-          last, micro_cell(space, {"normal", fmt::format("stage{}/cell{}", stage, i)}, before, last, channels, nodes));
+      before = std::exchange(last, micro_cell(space, {"normal", fmt::format("stage{}/cell{}", stage, i)}, before, last,
+                                              channels, nodes, strided));
     if (stage == 3) break;
     channels *= 2;
-    before = std::exchange(
-        last, micro_cell(space, {"reduction", fmt::format("stage{}/reduction", stage)}, before, last, channels, nodes));
+    before = std::exchange(last, micro_cell(space, {"reduction", fmt::format("stage{}/reduction", stage)}, before, last,
+                                            channels, nodes, strided));
   }
   space.scope("head");
   space.classify(space.rectified(last), options.classes);

@@ -13,6 +13,9 @@ namespace {
 
 constexpr int64_t kMostSize = 1 << 16;
 
+/// An image's side after a layer of this stride.
+int64_t over(int64_t side, int64_t stride) { return (side + stride - 1) / stride; }
+
 ir::Attribute strides(int64_t stride) { return ir::ints_attribute("strides", {stride, stride}); }
 
 std::string floats(size_t count, float value) {
@@ -87,17 +90,17 @@ void SpaceBuilder::slice(ir::Str tensor, int64_t axis, int64_t block) {
 }
 
 Feature SpaceBuilder::convolution(const Feature& x, int64_t channels, int64_t kernel, int64_t groups,
-                                  const std::string& name) {
+                                  const std::string& name, int64_t stride) {
   const ir::Str w = weight(name, {channels, x.channels / groups, kernel, kernel});
   const int64_t pad = kernel / 2;
-  return {builder_.add(
-              "Conv", {x.value, w},
-              ir::attributes(ir::ints_attribute("pads", {pad, pad, pad, pad}), ir::int_attribute("group", groups))),
-          channels, x.height, x.width};
+  return {builder_.add("Conv", {x.value, w},
+                       ir::attributes(ir::ints_attribute("pads", {pad, pad, pad, pad}),
+                                      ir::int_attribute("group", groups), strides(stride))),
+          channels, over(x.height, stride), over(x.width, stride)};
 }
 
-Feature SpaceBuilder::separable(const Feature& x, int64_t channels, int64_t kernel) {
-  return convolution(convolution(x, x.channels, kernel, x.channels, "depthwise"), channels, 1, 1, "pointwise");
+Feature SpaceBuilder::separable(const Feature& x, int64_t channels, int64_t kernel, int64_t stride) {
+  return convolution(convolution(x, x.channels, kernel, x.channels, "depthwise", stride), channels, 1, 1, "pointwise");
 }
 
 Feature SpaceBuilder::normalised(const Feature& x, const std::string& name) {
@@ -106,11 +109,11 @@ Feature SpaceBuilder::normalised(const Feature& x, const std::string& name) {
   return {builder_.add("BatchNormalization", {x.value, scale, bias, mean, variance}), x.channels, x.height, x.width};
 }
 
-Feature SpaceBuilder::pool(const Feature& x, ir::Str type) {
-  return {builder_.add(
-              type, {x.value},
-              ir::attributes(ir::ints_attribute("kernel_shape", {3, 3}), ir::ints_attribute("pads", {1, 1, 1, 1}))),
-          x.channels, x.height, x.width};
+Feature SpaceBuilder::pool(const Feature& x, ir::Str type, int64_t stride) {
+  return {builder_.add(type, {x.value},
+                       ir::attributes(ir::ints_attribute("kernel_shape", {3, 3}),
+                                      ir::ints_attribute("pads", {1, 1, 1, 1}), strides(stride))),
+          x.channels, over(x.height, stride), over(x.width, stride)};
 }
 
 Feature SpaceBuilder::halved(const Feature& x, int64_t channels) {
@@ -122,7 +125,7 @@ Feature SpaceBuilder::halved(const Feature& x, int64_t channels) {
   const ir::Str b = builder_.add("Conv", {moved, weight("half1", {second, x.channels, 1, 1})},
                                  ir::attributes(strides(2), ir::ints_attribute("pads", {0, 0, 1, 1})));
   const ir::Str both = builder_.add("Concat", {a, b}, ir::attributes(ir::int_attribute("axis", 1)));
-  return normalised({both, channels, (x.height + 1) / 2, (x.width + 1) / 2});
+  return normalised({both, channels, over(x.height, 2), over(x.width, 2)});
 }
 
 void SpaceBuilder::classify(const Feature& x, int64_t classes) {

@@ -43,11 +43,11 @@ class SpaceBuilder {
 
   // Layers of images. All convolutions keep the size but for their stride, and have no bias: normalisation follows.
   Feature convolution(const Feature& x, int64_t channels, int64_t kernel, int64_t groups = 1,
-                      const std::string& name = "w");
-  Feature separable(const Feature& x, int64_t channels, int64_t kernel);
+                      const std::string& name = "w", int64_t stride = 1);
+  Feature separable(const Feature& x, int64_t channels, int64_t kernel, int64_t stride = 1);
   Feature normalised(const Feature& x, const std::string& name = "bn");
   Feature rectified(const Feature& x) { return {builder_.add("Relu", {x.value}), x.channels, x.height, x.width}; }
-  Feature pool(const Feature& x, ir::Str type);
+  Feature pool(const Feature& x, ir::Str type, int64_t stride = 1);
   /// Half the size by two convolutions, the second of the image moved by a pixel, joined and normalised.
   /// Source: specification of enas-search, 1.2.
   Feature halved(const Feature& x, int64_t channels);

@@ -161,7 +161,7 @@ Proposal propose(const Swarm& swarm, const Weights& prior, const std::vector<dou
       throw Error(ErrorKind::check_failed, base::printable(fitted.metric),
                   fmt::format("{} predicts runs that it has not seen with a rank correlation of {:.2f} only",
                               fitted.kind, fitted.quality.spearman),
-                  "run more mixtures, or longer ones; --least-rank lowers the bar");
+                  "run more mixtures, or longer ones; --law.least-rank lowers the bar");
     kinds[metric] = fitted.kind;
     proposal.fitted.push_back(std::move(fitted));
   }

@@ -68,7 +68,7 @@ def tool(name, *args):
 
 def interval(differences):
     """Mean and half the width of Student's 95 % interval."""
-    quantiles = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262, 20: 2.093}  # of n - 1 degrees
+    quantiles = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262, 20: 2.093}  # of n - 1 degrees
     n = len(differences)
     return differences.mean(), quantiles[n] * differences.std(ddof=1) / n ** 0.5
 

@@ -14,6 +14,7 @@ from bar import Bar
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="allot-bars-"))
 FIRST_SEED = 100  # settings were chosen on seed 1
+SEARCHED, ALONE = 600, 300  # steps of shared weights, and of what is trained alone
 
 
 def tool(*args):
@@ -80,15 +81,18 @@ def text(quick):
     tool("generate", "--generate.kind", "rnn", "--generate.classes", words, "--generate.channels", 48, "--generate.nodes", 5, "--force",
          "-o", supergraph)
     settings = ["--config", harness.ROOT / "configs/enas/text.yaml", "--data", files["train"], "--validation-data", files["valid"],
-                "--test-data", files["test"], *(["--steps", 40] if quick else [])]
+                "--test-data", files["test"]]
+    searched, alone = (40, 40) if quick else (SEARCHED, ALONE)
     rows = []
     for seed in range(FIRST_SEED, FIRST_SEED + (1 if quick else 5)):
         run = FOLDER / f"text-{seed}"
-        methods = json.loads(tool("search", supergraph, *settings, "--seed", seed, "--json", "-o", run))["methods"]
+        methods = json.loads(tool("search", supergraph, *settings, "--steps", searched, "--retrain-steps", alone, "--seed", seed, "--json",
+                                  "-o", run))["methods"]
         row = {each["method"].split(" of ")[0]: each["perplexity"] for each in methods}
         size = parameters(run / "best/child.onnx")
         width = round((-words + (words * words + 32 * size) ** 0.5) / 16)  # of words * width + 8 * width^2 parameters
-        trained = json.loads(tool("retrain", lstm(words, width, seed), *settings, "--seed", seed, "--json", "-o", FOLDER / f"lstm-{seed}"))
+        trained = json.loads(tool("retrain", lstm(words, width, seed), *settings, "--steps", alone, "--seed", seed, "--json",
+                                  "-o", FOLDER / f"lstm-{seed}"))
         rows.append({**row, "lstm": trained["perplexity"]})
     return rows
 

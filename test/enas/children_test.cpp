@@ -54,7 +54,7 @@ uint32_t architectures() { return std::getenv("ALLOT_TEST_FULL") ? 100 : 12; }
 TEST_CASE("a child by pruning computes what the supergraph does under its assignment, bit by bit") {
   nn::compute_alone();
   const at::NoGradGuard no_gradients;
-  for (const std::string& name : enas::space_names()) {
+  for (const std::string& name : test::small_names()) {
     INFO(name);
     const enas::Supergraph supergraph = test::supergraph_of(test::small(name));
     enas::SharedNetwork shared(supergraph, {});
@@ -77,7 +77,7 @@ TEST_CASE("a child by pruning computes what the supergraph does under its assign
 }
 
 TEST_CASE("only what a child needs runs, and only its weights get gradients") {
-  for (const std::string& name : enas::space_names()) {
+  for (const std::string& name : test::small_names()) {
     INFO(name);
     const enas::Supergraph supergraph = test::supergraph_of(test::small(name));
     enas::SharedNetwork shared(supergraph, {});
@@ -171,7 +171,7 @@ TEST_CASE("every published space has its size, and all of its children are sound
   options = test::small("rnn");
   options.nodes = 12;
   CHECK(size(options).log10 == Approx(std::log10(6.7e14)).epsilon(1e-3));  // 4^12 11!
-  for (const std::string& name : enas::space_names()) {
+  for (const std::string& name : test::small_names()) {
     INFO(name);
     const enas::Validation validation = enas::validate(test::supergraph_of(test::small(name)), 200);
     CHECK(validation.warnings.empty());

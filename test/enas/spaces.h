@@ -15,9 +15,18 @@
 
 namespace allot::test {
 
-inline enas::GenerateOptions small(const std::string& space) {
+/// Every space, and what else of micro has children of its own shape.
+inline std::vector<std::string> small_names() {
+  std::vector<std::string> names = enas::space_names();
+  names.push_back("micro, strided");
+  return names;
+}
+
+inline enas::GenerateOptions small(const std::string& name) {
   enas::GenerateOptions options;
+  const std::string space = name.substr(0, name.find(','));
   options.space = space;
+  if (space != name) options.reduction = "stride";
   options.classes = 3;
   options.input = "1x9x8";
   options.channels = 4;

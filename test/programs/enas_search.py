@@ -18,7 +18,8 @@ import harness
 SMALL = ["--generate.input", "1x8x8", "--generate.classes", 3, "--generate.channels", 4, "--generate.layers", 3]
 SHORT = ["--batch", 20, "--steps-per-epoch", 4, "--epochs", 0, "--steps", 16, "--theta-steps", 2, "--theta-batch", 4, "--samples", 6,
          "--validation-share", 60, "--reward-batch", 30, "--threads", 1]
-SPACES = {"macro": SMALL, "micro": SMALL + ["--generate.nodes", 4, "--generate.layers", 1], "nb201": SMALL + ["--generate.layers", 1],
+MICRO = SMALL + ["--generate.nodes", 4, "--generate.layers", 1]
+SPACES = {"macro": SMALL, "micro": MICRO, "micro-strided": MICRO + ["--generate.reduction", "stride"], "nb201": SMALL + ["--generate.layers", 1],
           "blocks": SMALL + ["--generate.block", 2, "--generate.layers", 2],
           "dag": ["--generate.input", 6, "--generate.classes", 3], "rnn": ["--generate.input", 1, "--generate.classes", 11, "--generate.nodes", 4]}
 
@@ -39,7 +40,7 @@ class EnasSearch(harness.TestCase):
 
     def generate(self, kind, *args):
         path = self.folder / f"{kind}.onnx"
-        self.run_ok("enas-search", "generate", "--generate.kind", kind, *SPACES[kind], *args, "--force", "-o", path)
+        self.run_ok("enas-search", "generate", "--generate.kind", kind.split("-")[0], *SPACES[kind], *args, "--force", "-o", path)
         return path
 
     def search(self, supergraph, folder, *args):
