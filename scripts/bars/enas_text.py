@@ -13,7 +13,7 @@ import harness
 from bar import Bar
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="allot-bars-"))
-FIRST_SEED, SEEDS = 100, 3  # settings were chosen on seed 1
+FIRST_SEED, SEEDS = 100, 5  # settings were chosen on seed 1
 SEARCHED, ALONE = 600, 300  # steps of shared weights, and of what is trained alone
 
 
